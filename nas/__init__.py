@@ -1,0 +1,3 @@
+"""Neural architecture search with the device in the loop: the work itself."""
+
+__all__: list[str] = []

@@ -1,0 +1,26 @@
+"""Images in, labelled arrays out: readers, splits.
+
+`nas.data.augment` and `nas.data.batches` are imported by their full names, because they need
+torch, and looking at a data set does not.
+"""
+
+from nas.data.decode import FITS, Fit, ImageOptions
+from nas.data.images import ImageSet
+from nas.data.load import load, open_source
+from nas.data.source import Part, PartName, Source
+from nas.data.splits import Splits, load_splits, stratified
+
+__all__ = [
+    "FITS",
+    "Fit",
+    "ImageOptions",
+    "ImageSet",
+    "Part",
+    "PartName",
+    "Source",
+    "Splits",
+    "load",
+    "load_splits",
+    "open_source",
+    "stratified",
+]

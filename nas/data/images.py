@@ -1,0 +1,75 @@
+"""A labelled set of images in memory, all of one size."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.errors import DataError
+
+__all__ = ["ImageSet"]
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images, their labels, and what the labels are called.
+
+    Attributes:
+        images: uint8 [N, 3, H, W], RGB, 0-255.
+        labels: int64 [N], indices into `classes`.
+        classes: the names of the classes.
+
+    Raises:
+        DataError: a shape, a type or a label that breaks the rules above.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        shape, count = self.images.shape, len(self.labels)
+        if self.images.dtype != np.uint8 or len(shape) != 4 or shape[1] != 3:
+            raise DataError(
+                f"images must be uint8 [N, 3, H, W], got {self.images.dtype} {list(shape)}"
+            )
+        if self.labels.dtype != np.int64 or self.labels.shape != (shape[0],):
+            raise DataError(
+                f"labels must be int64 [{shape[0]}], one an image, "
+                f"got {self.labels.dtype} {list(self.labels.shape)}"
+            )
+        if count and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
+            raise DataError(
+                f"labels must lie in 0..{len(self.classes) - 1} (there are {len(self.classes)} "
+                f"classes), got {self.labels.min()}..{self.labels.max()}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def size(self) -> int:
+        """Height and width of the images in pixels."""
+        return int(self.images.shape[-1])
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Images per class, int64 [classes]."""
+        return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over shape, pixels, labels and class names: what a result belongs to."""
+        digest = hashlib.sha256(repr((self.images.shape, self.classes)).encode())
+        digest.update(np.ascontiguousarray(self.images).data)
+        # A fixed byte order, so that the fingerprint is the same on every machine.
+        digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
+        return digest.hexdigest()
+
+    def subset(self, indices: NDArray[np.integer]) -> ImageSet:
+        """The images at `indices` (integers [n]) in that order, as a copy."""
+        return ImageSet(self.images[indices], self.labels[indices], self.classes)

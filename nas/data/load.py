@@ -1,0 +1,69 @@
+"""From a path to images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nas.data.cache import decode_cached
+from nas.data.decode import ImageOptions
+from nas.data.digits import DIGITS, read_digits
+from nas.data.folder import read_folder
+from nas.data.images import ImageSet
+from nas.data.npz import read_npz
+from nas.data.parquet import parquet_files, read_parquet
+from nas.data.source import PartName, Source, decode
+from search_spaces.errors import DataError
+
+__all__ = ["load", "load_part", "open_source"]
+
+
+def open_source(path: str | Path) -> Source:
+    """Look at a data set without decoding its images.
+
+    `path` is a folder of class folders, a Parquet file or a folder of them, an `.npz` file, or
+    the name `digits` (a folder of that name is `./digits`).
+
+    Raises:
+        DataError: nothing there, nothing in it, or nothing that is understood.
+    """
+    if str(path) == DIGITS:
+        return read_digits()
+    place = Path(path)
+    if not place.exists():
+        raise DataError(f"{place}: no such file or folder; give a path to images, or {DIGITS!r}")
+    if parquet_files(place):
+        return read_parquet(place)
+    if place.suffix == ".npz":
+        return read_npz(place)
+    if place.is_dir():
+        return read_folder(place)
+    raise DataError(
+        f"{place}: images come from a folder of class folders, .parquet or .npz, got a file "
+        f"of type {place.suffix or 'unknown'!r}"
+    )
+
+
+def load(
+    path: str | Path,
+    options: ImageOptions,
+    part: PartName = "train",
+    cache: Path | None = None,
+) -> ImageSet:
+    """The images of one part of a data set; `cache` is a folder for decoded pixels.
+
+    Raises:
+        DataError: the data set has no such part, or cannot be read; the text names the path.
+    """
+    source = open_source(path)
+    return load_part(source, part, options, cache)
+
+
+def load_part(
+    source: Source, part: PartName, options: ImageOptions, cache: Path | None
+) -> ImageSet:
+    """As `load`, from a source that was opened before."""
+    if part not in source.parts:
+        raise DataError(f"{source.path}: has no {part} part, only {', '.join(source.parts)}")
+    if cache is None:
+        return decode(source, part, options)
+    return decode_cached(source, part, options, cache)

@@ -1,0 +1,155 @@
+"""Where images come from: labels at once, pixels on demand.
+
+Every reader returns a `Source`; decoding, splitting and looking at a data set are written once,
+on top of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from nas.data.decode import ImageOptions, square
+from nas.data.images import ImageSet
+from search_spaces.errors import DataError
+
+__all__ = [
+    "PART_NAMES",
+    "Part",
+    "PartName",
+    "Source",
+    "decode",
+    "name_parts",
+    "stamp_of",
+    "unreadable",
+]
+
+PartName = Literal["train", "val", "test"]
+T = TypeVar("T")
+
+# What people call the parts, in folders and in file names.
+PART_NAMES: dict[str, PartName] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One part of a source.
+
+    Attributes:
+        labels: int64 [N], indices into the source's classes.
+        open: image number -> an image of Pillow, perhaps not decoded yet.
+        where: image number -> where it lies, for error messages.
+    """
+
+    labels: NDArray[np.int64]
+    open: Callable[[int], Image.Image]
+    where: Callable[[int], str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A data set that was looked at but not decoded.
+
+    Attributes:
+        path: what the user gave.
+        classes: the names of the classes, in the order of the labels.
+        parts: `train` always; `test` and `val` if the source has them.
+        stamp: changes when the source's files change; the key of the cache.
+
+    Raises:
+        DataError: fewer than two classes, a class without training images, or a label that no
+            class has.
+    """
+
+    path: str
+    classes: tuple[str, ...]
+    parts: Mapping[PartName, Part]
+    stamp: str
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            found = ", ".join(self.classes) or "none"
+            raise DataError(f"{self.path}: at least two classes are needed, found {found}")
+        if len(set(self.classes)) < len(self.classes):
+            raise DataError(f"{self.path}: class names must differ, got {list(self.classes)}")
+        for name, part in self.parts.items():
+            self._check_labels(name, part)
+        counts = np.bincount(self.parts["train"].labels, minlength=len(self.classes))
+        for label in np.flatnonzero(counts == 0):
+            raise DataError(f"{self.path}: class {self.classes[label]!r} has no training images")
+
+    def _check_labels(self, name: str, part: Part) -> None:
+        wrong = np.flatnonzero((part.labels < 0) | (part.labels >= len(self.classes)))
+        if len(wrong):
+            first = int(wrong[0])
+            raise DataError(
+                f"{part.where(first)}: label {part.labels[first]} is outside "
+                f"0..{len(self.classes) - 1} ({len(self.classes)} classes); "
+                f"{len(wrong)} such labels in {name}"
+            )
+
+
+def decode(source: Source, name: PartName, options: ImageOptions) -> ImageSet:
+    """All images of one part, converted as the options say.
+
+    Raises:
+        DataError: a corrupt or unreadable image, named by its path.
+    """
+    part = source.parts[name]
+    images = np.empty((len(part), 3, options.size, options.size), np.uint8)
+    for index in range(len(part)):
+        try:
+            with part.open(index) as image:
+                images[index] = square(image, options)
+        except DataError as error:
+            raise DataError(f"{part.where(index)}: {error}") from error
+        # Pillow's decoders answer broken files with a dozen kinds of exceptions.
+        except Exception as error:
+            raise unreadable(part.where(index), error) from error
+    return ImageSet(images, part.labels, source.classes)
+
+
+def unreadable(where: str, error: Exception) -> DataError:
+    """The error for an image that cannot be read, with the reason in one line."""
+    if isinstance(error, UnidentifiedImageError):  # its own text names a stream in memory
+        return DataError(f"{where}: is not an image of a known format, or is damaged")
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return DataError(f"{where}: cannot be read as an image ({reason.splitlines()[0]})")
+
+
+def stamp_of(files: Iterable[Path]) -> str:
+    """A digest of paths, sizes and modification times: cheap, and changes when a file does."""
+    digest = hashlib.sha256()
+    for file in files:
+        status = file.stat()
+        digest.update(f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def name_parts(named: dict[PartName, T]) -> dict[PartName, T]:
+    """The parts by what they are used for: a `val` without a `test` is the test part.
+
+    Published sets with two parts often call the second one validation. A validation part for
+    the search can always be held out of the training images; a test part cannot.
+    """
+    if "val" in named and "test" not in named:
+        return {"train": named["train"], "test": named["val"]}
+    return named
