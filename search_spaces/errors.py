@@ -5,7 +5,7 @@ A message states the rule, the value received and the way out; the command line 
 one line and exits with 2.
 """
 
-__all__ = ["ArtefactError", "ConfigError", "DataError", "InfeasibleError", "NasLoopError"]
+__all__ = ["ArtefactError", "ConfigError", "DataError", "InfeasibleError", "NasLoopError", "SpaceError"]
 
 
 class NasLoopError(Exception):
@@ -26,3 +26,7 @@ class ArtefactError(NasLoopError):
 
 class InfeasibleError(NasLoopError):
     """No network of the space can satisfy a constraint; the text says what can be reached."""
+
+
+class SpaceError(NasLoopError):
+    """A space that is written wrongly, or an architecture or row that is not of the space."""
