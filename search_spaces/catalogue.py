@@ -1,0 +1,30 @@
+"""Names of spaces become spaces here, and nowhere else."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from search_spaces.errors import SpaceError
+from search_spaces.small_images import small_images
+from search_spaces.space import Space
+
+SPACES: dict[str, Callable[..., Space]] = {"small-images": small_images}
+
+
+def names() -> tuple[str, ...]:
+    """The spaces that ``get`` knows."""
+    return tuple(SPACES)
+
+
+def get(name: str, **options: Any) -> Space:
+    """The space of that name; ``options`` are those of its function."""
+    if name not in SPACES:
+        near = difflib.get_close_matches(name, SPACES, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise SpaceError(f"no space {name!r}; there are {', '.join(SPACES)}{hint}")
+    try:
+        return SPACES[name](**options)
+    except TypeError as error:
+        raise SpaceError(f"options of space {name!r}: {error}") from error

@@ -1,0 +1,75 @@
+"""``small-images``: networks for 32x32 images that two CPU cores can train.
+
+Fused-MBConv where maps are large, since a plain convolution runs near the peak of a CPU and a
+depthwise one does not; MBConv at the end, where maps are 4x4 and parameters count. Channels are
+multiples of 8, the natural widths of blocked layouts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from search_spaces.choices import choice, one_of
+from search_spaces.errors import SpaceError
+from search_spaces.net import Net
+from search_spaces.space import Space
+from search_spaces.specs import Classifier, Conv, FusedMBConv, MBConv, divisible
+
+NAME = "small-images"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One resolution of feature maps: blocks of one kind, the first with the stride."""
+
+    name: str
+    fused: bool
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+    kernels: tuple[int, ...]
+    expands: tuple[float, ...]
+    stride: int
+
+
+STAGES = (
+    Stage("s1", True, (16, 24, 32), (1, 2, 3), (3,), (1, 1.5, 2), 1),
+    Stage("s2", True, (32, 48, 64), (1, 2, 3), (3,), (1, 1.5, 2), 2),
+    Stage("s3", True, (48, 72, 96), (1, 2), (3,), (1, 1.5, 2), 2),
+    Stage("s4", False, (64, 96, 128), (1, 2, 3), (3, 5), (1, 2, 3), 1),
+)
+
+
+def small_images(
+    resolutions: tuple[int, ...] = (24, 28, 32),
+    num_classes: int = 10,
+    width: float = 1.0,
+) -> Space:
+    """The space. ``resolutions`` ascend, each at least 8; ``width`` scales all channels."""
+    resolutions = tuple(resolutions)
+    if not resolutions or list(resolutions) != sorted(set(resolutions)) or resolutions[0] < 8:
+        raise SpaceError(f"resolutions ascend from 8 or more, each once; got {resolutions}")
+    if num_classes < 2:
+        raise SpaceError(f"num_classes is 2 or more; got {num_classes}")
+    if not width > 0:
+        raise SpaceError(f"width is above 0; got {width}")
+    act = "h_swish"
+    net = Net(image=(3, choice("resolution", *resolutions)))
+    net("stem", Conv, out=divisible(24 * width), kernel=3, stride=2, act=act)
+    for stage in STAGES:
+        depth = choice(f"{stage.name}.depth", *stage.depths)
+        out = choice(f"{stage.name}.width", *(divisible(w * width) for w in stage.widths))
+        for i in range(stage.depths[-1]):
+            net(
+                f"{stage.name}.{i}",
+                FusedMBConv if stage.fused else MBConv,
+                out=out,
+                kernel=one_of(*stage.kernels) if len(stage.kernels) > 1 else stage.kernels[0],
+                expand=one_of(*stage.expands),
+                stride=1 if i else stage.stride,
+                act=act,
+                residual=i > 0,
+                when=depth > i,
+            )
+    net("head", Conv, out=divisible(256 * width), kernel=1, act=act)
+    net("classifier", Classifier, classes=num_classes)
+    return Space(net, NAME, rows_are_exact=True)

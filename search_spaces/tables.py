@@ -1,0 +1,164 @@
+"""A traced network as dense integer tables, so that whole populations are looked up at once."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search_spaces import diagram
+from search_spaces.choices import Choice, Read
+from search_spaces.errors import SpaceError
+from search_spaces.net import IMAGE, Leaf, Net
+from search_spaces.specs import SKIP, LayerSpec, Tensor
+
+LARGEST_TABLE = 1 << 22
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One slot: its diagram for every state of its inputs, and the same as tables.
+
+    ``lookup`` is indexed by the input states and the options of ``reads``; its rows hold the
+    spec's id, the state of the output, and one bit for every choice that was read on the way.
+    """
+
+    slot: str
+    sources: tuple[int, ...]
+    reads: tuple[int, ...]
+    sizes: tuple[int, ...]
+    diagrams: Mapping[tuple[int, ...], Any]
+    outputs: tuple[Tensor, ...]
+    spec: npt.NDArray[np.int32]
+    state: npt.NDArray[np.int32]
+    read: npt.NDArray[np.int64]
+    weights: Mapping[int, str]
+
+    def positions(
+        self, states: Sequence[npt.NDArray[np.int64]], options: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Where in the tables every row stands: [n]. ``options`` is [choices, n]."""
+        digits = [*(states[source] for source in self.sources), *(options[c] for c in self.reads)]
+        position = np.zeros(options.shape[1], dtype=np.int64)
+        for digit, size in zip(digits, self.sizes, strict=True):
+            position *= size
+            position += digit
+        return position
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """All columns, the image's first, and the distinct specs that they name; id 0 is SKIP."""
+
+    choices: tuple[Choice, ...]
+    columns: tuple[Column, ...]
+    specs: tuple[LayerSpec, ...]
+
+
+def trace(net: Net) -> Trace:
+    """Run every slot once for every path through it."""
+    choices = tuple(net.choices.values())
+    specs: dict[LayerSpec, int] = {SKIP: 0}
+    image = diagram.trace(net.image)
+    columns = [_column(IMAGE, (), {(): image}, choices, specs, ())]
+    where = {IMAGE: 0}
+    for slot in net.slots:
+        sources = tuple(where[name] for name in slot.inputs)
+        tensors = [columns[source].outputs for source in sources]
+        diagrams = {}
+        for state in itertools.product(*(range(len(options)) for options in tensors)):
+            inputs = tuple(options[i] for options, i in zip(tensors, state, strict=True))
+
+            def run(read: Read, inputs: tuple[Tensor, ...] = inputs) -> Leaf:
+                return slot(inputs, read)
+
+            diagrams[state] = diagram.trace(run)
+        where[slot.name] = len(columns)
+        columns.append(_column(slot.name, sources, diagrams, choices, specs, tensors))
+    return Trace(choices, tuple(columns), tuple(specs))
+
+
+def _column(
+    slot: str,
+    sources: tuple[int, ...],
+    diagrams: Mapping[tuple[int, ...], Any],
+    choices: tuple[Choice, ...],
+    specs: dict[LayerSpec, int],
+    tensors: Sequence[tuple[Tensor, ...]],
+) -> Column:
+    met = {choice for root in diagrams.values() for choice in diagram.reads(root)}
+    reads = [i for i, choice in enumerate(choices) if choice in met]
+    sizes = [len(options) for options in tensors] + [len(choices[i].values) for i in reads]
+    if math.prod(sizes) > LARGEST_TABLE:
+        raise SpaceError(
+            f"slot {slot!r} reads {len(reads)} choices jointly, a table of {math.prod(sizes)} "
+            f"entries; at most {LARGEST_TABLE} are kept: split the slot or share fewer choices"
+        )
+    spec = np.zeros(math.prod(sizes), dtype=np.int32)
+    state = np.zeros_like(spec)
+    read = np.zeros(math.prod(sizes), dtype=np.int64)
+    outputs: dict[Tensor, int] = {}
+    weights: dict[int, str] = {}
+    bit = {choices[i]: 1 << k for k, i in enumerate(reads)}
+    for position, digits in enumerate(itertools.product(*(range(size) for size in sizes))):
+        at = digits[: len(sources)]
+        option = {choices[i]: digits[len(sources) + k] for k, i in enumerate(reads)}
+        leaf, path = diagram.follow(diagrams[at], option.__getitem__)
+        output = leaf if isinstance(leaf, Tensor) else _output(leaf, at, tensors)
+        if isinstance(leaf, Leaf):
+            spec[position] = identity = specs.setdefault(leaf.spec, len(specs))
+            if weights.setdefault(identity, leaf.weights) != leaf.weights:
+                raise SpaceError(
+                    f"slot {slot!r}: options {weights[identity]!r} and {leaf.weights!r} build the "
+                    "same layer; keep one of them"
+                )
+        state[position] = outputs.setdefault(output, len(outputs))
+        read[position] = sum(bit[choice] for choice in path)
+    return Column(
+        slot, sources, tuple(reads), tuple(sizes), diagrams, tuple(outputs), spec, state, read, weights
+    )
+
+
+def _output(leaf: Leaf, at: tuple[int, ...], tensors: Sequence[tuple[Tensor, ...]]) -> Tensor:
+    return tensors[0][at[0]] if leaf.spec == SKIP else leaf.spec.output
+
+
+def count(trace: Trace) -> int:
+    """How many canonical rows there are: the leaves of the diagram of the whole network.
+
+    Walks the slots in order and remembers, for every way to stand before a slot, how many
+    ways lead on: the states of tensors and the decisions that a later slot still reads.
+    """
+    last_read: dict[int, int] = {}
+    last_used: dict[int, int] = {}
+    for position, column in enumerate(trace.columns):
+        last_read.update(dict.fromkeys(column.reads, position))
+        last_used.update(dict.fromkeys(column.sources, position))
+    ways: dict[tuple[frozenset[tuple[int, int]], frozenset[tuple[int, int]]], int]
+    ways = {(frozenset(), frozenset()): 1}
+    number = {choice: i for i, choice in enumerate(trace.choices)}
+    for position, column in enumerate(trace.columns):
+        after: dict[tuple[frozenset[tuple[int, int]], frozenset[tuple[int, int]]], int] = {}
+        for (decided, states), times in ways.items():
+            at = tuple(dict(states)[source] for source in column.sources)
+            fixed = {trace.choices[i]: option for i, option in decided}
+            for leaf, added in diagram.leaves(column.diagrams[at], fixed):
+                if isinstance(leaf, Tensor):
+                    output = leaf
+                else:
+                    tensors = [trace.columns[source].outputs for source in column.sources]
+                    output = _output(leaf, at, tensors)
+                now = {**dict(decided), **{number[choice]: o for choice, o in added.items()}}
+                live = {**dict(states), position: column.outputs.index(output)}
+                key = (
+                    frozenset((i, o) for i, o in now.items() if last_read[i] > position),
+                    frozenset((s, t) for s, t in live.items() if last_used.get(s, -1) > position),
+                )
+                after[key] = after.get(key, 0) + times
+        ways = after
+    return sum(ways.values())
