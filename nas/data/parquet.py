@@ -47,7 +47,7 @@ def read_parquet(path: Path) -> Source:
         for name, files in shards.items()
     }
     labels = {name: _labels(tables[name], shards[name][0]) for name in tables}
-    classes = _class_names(tables["train"]) or _named_by(labels["train"])
+    classes = _class_names(shards["train"][0]) or _named_by(labels["train"])
     parts = {
         name: _part(tables[name], _numbered(labels[name], classes, files[0]), files)
         for name, files in shards.items()
@@ -114,9 +114,11 @@ def _labels(table: pa.Table, file: Path) -> NDArray[Any]:
     return np.array(column.to_pylist(), dtype=np.str_ if text else np.int64)
 
 
-def _class_names(table: pa.Table) -> tuple[str, ...]:
+def _class_names(file: Path) -> tuple[str, ...]:
+    # From the file: a table loses the metadata when columns are chosen.
+    metadata = pq.read_schema(file).metadata or {}
     try:
-        info = json.loads((table.schema.metadata or {})[b"huggingface"])
+        info = json.loads(metadata[b"huggingface"])
         features = info["info"]["features"]
         label = next(features[name] for name in _LABEL_COLUMNS if name in features)
         return tuple(str(name) for name in label["names"])
