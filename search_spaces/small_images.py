@@ -32,7 +32,7 @@ class Stage:
 
 
 STAGES = (
-    Stage("s1", True, (16, 24, 32), (1, 2, 3), (3,), (1, 1.5, 2), 1),
+    Stage("s1", True, (16, 24, 32), (1, 2, 3), (3,), (1, 1.5, 2), 2),
     Stage("s2", True, (32, 48, 64), (1, 2, 3), (3,), (1, 1.5, 2), 2),
     Stage("s3", True, (48, 72, 96), (1, 2), (3,), (1, 1.5, 2), 2),
     Stage("s4", False, (64, 96, 128), (1, 2, 3), (3, 5), (1, 2, 3), 1),
@@ -54,7 +54,7 @@ def small_images(
         raise SpaceError(f"width is above 0; got {width}")
     act = "h_swish"
     net = Net(image=(3, choice("resolution", *resolutions)))
-    net("stem", Conv, out=divisible(24 * width), kernel=3, stride=2, act=act)
+    net("stem", Conv, out=divisible(16 * width), kernel=3, act=act)
     for stage in STAGES:
         depth = choice(f"{stage.name}.depth", *stage.depths)
         out = choice(f"{stage.name}.width", *(divisible(w * width) for w in stage.widths))
