@@ -32,7 +32,7 @@ def read_folder(path: Path) -> Source:
     """
     folders = _folders(path)
     named = {PART_NAMES[folder.name]: folder for folder in folders if folder.name in PART_NAMES}
-    roots = name_parts(named) if "train" in named else {"train": path}
+    roots: dict[PartName, Path] = name_parts(named) if "train" in named else {"train": path}
     classes = tuple(folder.name for folder in _folders(roots["train"]))
     if not classes:
         raise DataError(
