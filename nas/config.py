@@ -139,7 +139,9 @@ class Phase:
     name: PhaseName = option(help="largest, kernel, depth (with expansion) or width")
     epochs: int = option(help="passes over the training images", rule=at_least(0))
     learning_rate: float | None = option(
-        None, help="its peak, if another than train.learning_rate", rule=above(0)
+        None,
+        help="its peak; by default train.learning_rate for largest and 0.3 of it for the others",
+        rule=above(0),
     )
 
     def __post_init__(self) -> None:
@@ -154,6 +156,17 @@ class TrainConfig:
     learning_rate: float = option(0.1, help="Peak learning rate of a phase.", rule=above(0))
     weight_decay: float = option(5e-4, help="Not applied to norms and biases.", rule=at_least(0))
     label_smoothing: float = option(0.1, help="0 for none.", rule=fraction(zero=True))
+    subnets: int = option(
+        1, help="Subnets that a step trains once choices have opened.", rule=at_least(1)
+    )
+    extremes: float = option(
+        0.25,
+        help="Chance that a trained subnet is the smallest or the largest rather than a random one.",
+        rule=fraction(zero=True),
+    )
+    distillation: float = option(
+        1.0, help="Weight of what the largest network teaches, beside the labels' 1.", rule=at_least(0)
+    )
     seed: int = option(0, help="Same seed, same machine: same weights.", rule=at_least(0))
     threads: int = option(0, help="CPU threads; 0 for one a core.", rule=at_least(0))
     phases: tuple[Phase, ...] = option(

@@ -1,0 +1,53 @@
+"""The images of a configuration, divided and as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nas.config import Config
+from nas.data import ImageOptions, Splits, load_splits
+from nas.data.augment import AugmentOptions, Normalisation
+from nas.data.batches import as_tensors
+from nas.training.loop import Images
+
+__all__ = ["Dataset", "open_dataset"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The parts, and what training makes of them."""
+
+    splits: Splits
+    images: Images
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.splits.train.classes
+
+    @property
+    def fingerprint(self) -> str:
+        """What results belong to: the pixels and labels of training and held-out images."""
+        return f"{self.splits.train.fingerprint}{self.splits.val.fingerprint}"
+
+
+def open_dataset(config: Config, cache: Path | None = None) -> Dataset:
+    """Read and divide what the configuration names; errors name the path."""
+    data = config.data
+    options = ImageOptions(size=data.size, fit=data.fit, background=data.background)
+    splits = load_splits(
+        data.location,
+        options,
+        data.val_fraction,
+        data.test_fraction,
+        np.random.default_rng(data.split_seed),
+        cache,
+    )
+    train, train_labels = as_tensors(splits.train)
+    val, val_labels = as_tensors(splits.val)
+    augment = AugmentOptions(shift=data.shift, flip=data.horizontal_flip, cutout=data.cutout)
+    normalisation = Normalisation.of(train)
+    return Dataset(splits, Images(train, train_labels, val, val_labels, normalisation, augment))

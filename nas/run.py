@@ -1,0 +1,119 @@
+"""A run folder: what a person finds in it, and what it belongs to."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.config import Config
+from search_spaces.errors import ArtefactError, ConfigError
+from search_spaces.files import write_atomic
+
+__all__ = ["Run"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of a run, by name."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """An existing run; raises ``ArtefactError`` if the folder is none."""
+        run = cls(Path(folder))
+        if not run.config_file.is_file():
+            raise ArtefactError(
+                f"{folder}: not a run folder (it has no config.yaml); `nas train CONFIG --out "
+                f"{folder}` makes one"
+            )
+        return run
+
+    @classmethod
+    def create(cls, folder: str | Path, config: Config, resume: bool) -> Run:
+        """A run of ``config``: a new folder, or with ``resume`` the one that holds it already."""
+        run = cls(Path(folder))
+        if run.config_file.exists():
+            if not resume:
+                raise ConfigError(
+                    f"{folder} holds a run already; add --resume to go on with it, or choose "
+                    "another --out"
+                )
+            if run.config().train != config.train or run.config().space != config.space:
+                raise ConfigError(
+                    f"{folder} holds a run of another configuration (space or train differ); "
+                    f"resume with {run.config_file}, or choose another --out"
+                )
+        elif folder and run.folder.is_dir() and any(run.folder.iterdir()):
+            raise ConfigError(f"{folder} is not empty and not a run; choose another --out")
+        try:
+            run.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{folder}: cannot be made ({error.strerror})") from error
+        config.save(run.config_file)
+        return run
+
+    def config(self) -> Config:
+        """The configuration of the run."""
+        return Config.load(self.config_file)
+
+    @property
+    def config_file(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def supernet(self) -> Path:
+        return self.folder / "supernet.safetensors"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.csv"
+
+    @property
+    def study(self) -> Path:
+        return self.folder / "study.sqlite"
+
+    @property
+    def samples(self) -> Path:
+        return self.folder / "samples.sqlite"
+
+    @property
+    def front(self) -> Path:
+        return self.folder / "front.json"
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.json"
+
+    @property
+    def onnx(self) -> Path:
+        return self.folder / "best.onnx"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    def latency(self, name: str) -> Path:
+        """The table of a device."""
+        return self.folder / "latency" / f"{name}.json"
+
+    def write_log(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """``log.csv``: one row an epoch."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomic(self.log, text.getvalue())
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,52 @@
+"""Where a training stands, in one file that is replaced as a whole."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from search_spaces.errors import ArtefactError
+from search_spaces.files import write_atomic
+
+__all__ = ["load_checkpoint", "save_checkpoint"]
+
+FORMAT = 1
+
+
+def save_checkpoint(path: Path, belongs: dict[str, str], state: dict[str, Any]) -> None:
+    """Write ``state`` (tensors, numbers, lists, dicts of them) and what it belongs to."""
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "belongs": belongs, "state": state}, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path, belongs: dict[str, str]) -> dict[str, Any]:
+    """The state in ``path``.
+
+    Raises:
+        ArtefactError: truncated, of another format, or of another space, data or configuration.
+    """
+    try:
+        document = torch.load(path, map_location="cpu", weights_only=True)
+        format_, known, state = document["format"], document["belongs"], document["state"]
+    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError, zipfile.BadZipFile):
+        raise ArtefactError(
+            f"{path}: not a whole checkpoint (truncated or damaged); remove it to train from the "
+            "start, or restore a copy"
+        ) from None
+    except OSError as error:
+        raise ArtefactError(f"{path}: cannot be read ({error.strerror})") from error
+    if format_ != FORMAT:
+        raise ArtefactError(f"{path}: checkpoint format {format_}, this version reads {FORMAT}")
+    differ = [name for name in belongs if known.get(name) != belongs[name]]
+    if differ:
+        raise ArtefactError(
+            f"{path}: the checkpoint belongs to another {' and '.join(differ)}; resume with what "
+            "it was started with, or train into a new run folder"
+        )
+    return state  # type: ignore[no-any-return]

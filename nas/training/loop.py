@@ -1,0 +1,225 @@
+"""Progressive shrinking: the loop over phases, epochs and steps."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nas.config import Phase, TrainConfig
+from nas.data.augment import AugmentOptions, Normalisation, augment, resize
+from nas.data.batches import batches, epoch_generator
+from nas.training.checkpoint import load_checkpoint, save_checkpoint
+from nas.training.evaluate import Evaluator
+from nas.training.losses import distillation, hard_labels
+from nas.training.phases import OPENS, sample_open, smallest_open
+from nas.training.schedule import peak, rate
+from search_spaces import Architecture, Space
+from search_spaces.errors import NasLoopError
+from search_spaces.supernet import Supernet
+
+__all__ = ["Images", "Progress", "Row", "train"]
+
+Row = dict[str, float | int | str]
+VALIDATED = 2000
+CALIBRATION = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Training and held-out images as tensors: uint8 [N, C, H, W] and labels [N]."""
+
+    train: Tensor
+    train_labels: Tensor
+    val: Tensor
+    val_labels: Tensor
+    normalisation: Normalisation
+    augment: AugmentOptions
+
+    @property
+    def calibration(self) -> Tensor:
+        """The training images that batch norms are recalibrated on (the set is shuffled once)."""
+        order = np.random.default_rng(0).permutation(len(self.train))[:CALIBRATION]
+        return self.train[torch.from_numpy(np.sort(order))]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Told after every step."""
+
+    phase: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    images_per_second: float
+
+
+def train(
+    space: Space,
+    images: Images,
+    config: TrainConfig,
+    checkpoint: Path,
+    belongs: dict[str, str],
+    *,
+    tell: Callable[[Progress], None],
+    record: Callable[[list[Row]], None],
+) -> Supernet:
+    """Train a supernet, or go on from ``checkpoint`` if there is one.
+
+    Same configuration and images, same machine and threads: same weights, interrupted or not.
+
+    Args:
+        belongs: what the checkpoint belongs to (space, data, configuration), compared on resume.
+        tell: called after every step.
+        record: called after every epoch with the log so far.
+
+    Raises:
+        NasLoopError: the loss is not a number; the checkpoint of the last epoch stays.
+        ArtefactError: a checkpoint that is damaged or belongs to something else.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)  # modules draw their first weights from PyTorch's generator
+    run = _Run(space, images, config)
+    if checkpoint.exists():
+        run.load(load_checkpoint(checkpoint, belongs))
+    total = sum(phase.epochs for phase in config.phases)
+    first = 0
+    for phase in config.phases:
+        for epoch in range(max(first, run.epoch), first + phase.epochs):
+            run.one_epoch(phase, epoch - first, total, tell)
+            run.epoch = epoch + 1
+            record(run.log)
+            save_checkpoint(checkpoint, belongs, run.state())
+        first += phase.epochs
+    return run.supernet
+
+
+class _Run:
+    """What changes while a supernet is trained."""
+
+    def __init__(self, space: Space, images: Images, config: TrainConfig) -> None:
+        self.space = space
+        self.images = images
+        self.config = config
+        self.epoch = 0
+        self.log: list[Row] = []
+        self.largest = space.decode(space.largest)
+        self.supernet = space.supernet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = _optimizer(self.supernet, config)
+        self.teacher: nn.Module | None = None
+        self.evaluator = Evaluator(self.supernet, images.normalisation, images.calibration)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "epoch": self.epoch,
+            "log": self.log,
+            "supernet": self.supernet.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "teacher": self.teacher and self.teacher.state_dict(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.epoch, self.log = state["epoch"], state["log"]
+        self.supernet.load_state_dict(state["supernet"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if state["teacher"] is not None:
+            self.teacher = self.evaluator.network(self.largest)
+            self.teacher.load_state_dict(state["teacher"])
+
+    def one_epoch(
+        self, phase: Phase, epoch: int, epochs: int, tell: Callable[[Progress], None]
+    ) -> None:
+        config, images = self.config, self.images
+        opened = OPENS[phase.name]
+        if opened and self.teacher is None:
+            self.teacher = self.evaluator.network(self.largest)
+        generator = epoch_generator(config.seed, self.epoch)
+        rng = np.random.default_rng((config.seed, self.epoch))
+        steps = max(1, len(images.train_labels) // config.batch_size)
+        highest = peak(phase, config)
+        self.supernet.train()
+        began, losses = time.perf_counter(), 0.0
+        loader = batches(
+            images.train, images.train_labels, config.batch_size, generator, drop_last=True
+        )
+        for step, (pixels, labels) in enumerate(loader):
+            now = rate(epoch * steps + step, phase.epochs * steps, highest)
+            for group in self.optimizer.param_groups:
+                group["lr"] = now
+            if opened:
+                rows = sample_open(self.space, opened, config.subnets, config.extremes, rng)
+                architectures = [self.space.decode(row) for row in rows]
+            else:
+                architectures = [self.largest]
+            x = augment(pixels, generator, images.augment, images.normalisation)
+            loss = self.step(x, labels, architectures)
+            if not math.isfinite(loss):
+                raise NasLoopError(
+                    f"the loss is {loss} at step {step} of epoch {self.epoch} (phase {phase.name}); "
+                    "lower train.learning_rate; the checkpoint of the last epoch is kept"
+                )
+            losses += loss
+            speed = (step + 1) * len(labels) / (time.perf_counter() - began)
+            tell(Progress(phase.name, self.epoch, epochs, step, steps, loss, speed))
+        seconds = time.perf_counter() - began
+        smallest = self.space.decode(self.space.canonical(smallest_open(self.space, opened))[0])
+        self.log.append(
+            {
+                "epoch": self.epoch,
+                "phase": phase.name,
+                "learning_rate": round(highest, 6),
+                "loss": round(losses / steps, 5),
+                "val_largest": self.validate(self.largest),
+                "val_smallest": self.validate(smallest),
+                "images_per_second": round(steps * config.batch_size / seconds, 1),
+                "seconds": round(time.perf_counter() - began, 1),
+            }
+        )
+
+    def step(self, x: Tensor, labels: Tensor, architectures: list[Architecture]) -> float:
+        """One update: the mean loss of the subnets on images [B, C, H, W]."""
+        taught = None
+        if self.teacher is not None:
+            with torch.no_grad():
+                taught = self.teacher(x)
+        total = 0.0
+        for architecture in architectures:
+            resolution = int(str(architecture["resolution"]))
+            inputs = resize(x, resolution).contiguous(memory_format=torch.channels_last)
+            scores = self.supernet(inputs, architecture)
+            loss = hard_labels(scores, labels, self.config.label_smoothing)
+            if taught is not None:
+                loss = loss + self.config.distillation * distillation(scores, taught)
+            (loss / len(architectures)).backward()
+            total += loss.item()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return total / len(architectures)
+
+    def validate(self, architecture: Architecture) -> float:
+        """Held-out accuracy in percent, on at most ``VALIDATED`` images, recalibrated."""
+        pixels, labels = self.images.val[:VALIDATED], self.images.val_labels[:VALIDATED]
+        return round(self.evaluator.accuracy(architecture, pixels, labels), 3)
+
+
+def _optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum; norms, biases and kernel transforms do not decay."""
+    decaying, free = [], []
+    for name, parameter in network.named_parameters():
+        plain = parameter.ndim < 2 or "transform" in name
+        (free if plain else decaying).append(parameter)
+    groups = [
+        {"params": decaying, "weight_decay": config.weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(groups, config.learning_rate, momentum=0.9, nesterov=True)

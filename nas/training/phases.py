@@ -1,0 +1,52 @@
+"""When choices open: progressive shrinking (Cai et al., "Once for All", ICLR 2020, section 3.3).
+
+The largest network is trained first; then choices of one kind after another may take smaller
+values, so that small networks share weights which already serve large ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nas.config import PhaseName
+from search_spaces import Choice, Space
+from search_spaces.space import Population
+
+__all__ = ["OPENS", "kind", "sample_open", "smallest_open"]
+
+OPENS: Mapping[PhaseName, frozenset[str]] = {
+    "largest": frozenset(),
+    "kernel": frozenset({"resolution", "kernel"}),
+    "depth": frozenset({"resolution", "kernel", "depth", "expand"}),
+    "width": frozenset({"resolution", "kernel", "depth", "expand", "width"}),
+}
+"""Kinds of choices that are open in each phase."""
+
+
+def kind(choice: Choice) -> str:
+    """What a choice decides: the last part of its name."""
+    return choice.name.rsplit(".", 1)[-1]
+
+
+def smallest_open(space: Space, opened: frozenset[str]) -> Population:
+    """The row [choices] of the smallest network among the open ones; not made canonical."""
+    return np.array([0 if kind(c) in opened else len(c.values) - 1 for c in space.choices])
+
+
+def sample_open(
+    space: Space, opened: frozenset[str], n: int, extremes: float, rng: np.random.Generator
+) -> Population:
+    """``n`` canonical rows [n, choices] among the open ones, uniform over choices.
+
+    With probability ``extremes`` a row is the smallest or the largest instead (what the sandwich
+    rule does at every step; Yu and Huang, 2019): they bound what all others can learn.
+    """
+    low = smallest_open(space, opened)
+    high = np.array([len(choice.values) for choice in space.choices])
+    rows = rng.integers(low, high, (n, len(high)))
+    chance = rng.random(n)
+    rows[chance < extremes / 2] = low
+    rows[(chance >= extremes / 2) & (chance < extremes)] = high - 1
+    return space.canonical(rows)
