@@ -9,9 +9,11 @@ from nas.data.images import ImageSet
 from nas.data.load import load, open_source
 from nas.data.source import Part, PartName, Source
 from nas.data.splits import Splits, load_splits, stratified
+from nas.data.summary import DatasetSummary, inspect
 
 __all__ = [
     "FITS",
+    "DatasetSummary",
     "Fit",
     "ImageOptions",
     "ImageSet",
@@ -19,6 +21,7 @@ __all__ = [
     "PartName",
     "Source",
     "Splits",
+    "inspect",
     "load",
     "load_splits",
     "open_source",

@@ -7,7 +7,8 @@ on top of it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -27,8 +28,8 @@ __all__ = [
     "Source",
     "decode",
     "name_parts",
+    "reading",
     "stamp_of",
-    "unreadable",
 ]
 
 PartName = Literal["train", "val", "test"]
@@ -116,23 +117,27 @@ def decode(source: Source, name: PartName, options: ImageOptions) -> ImageSet:
     part = source.parts[name]
     images = np.empty((len(part), 3, options.size, options.size), np.uint8)
     for index in range(len(part)):
-        try:
-            with part.open(index) as image:
-                images[index] = square(image, options)
-        except DataError as error:
-            raise DataError(f"{part.where(index)}: {error}") from error
-        # Pillow's decoders answer broken files with a dozen kinds of exceptions.
-        except Exception as error:
-            raise unreadable(part.where(index), error) from error
+        with reading(part, index), part.open(index) as image:
+            images[index] = square(image, options)
     return ImageSet(images, part.labels, source.classes)
 
 
-def unreadable(where: str, error: Exception) -> DataError:
-    """The error for an image that cannot be read, with the reason in one line."""
-    if isinstance(error, UnidentifiedImageError):  # its own text names a stream in memory
-        return DataError(f"{where}: is not an image of a known format, or is damaged")
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return DataError(f"{where}: cannot be read as an image ({reason.splitlines()[0]})")
+@contextmanager
+def reading(part: Part, index: int) -> Iterator[None]:
+    """Errors about one image become a `DataError` of one line that says where it lies."""
+    where = part.where(index)
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+    except UnidentifiedImageError as error:  # its own text names a stream in memory
+        raise DataError(f"{where}: is not an image of a known format, or is damaged") from error
+    # Pillow's decoders answer broken files with a dozen kinds of exceptions.
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise DataError(
+            f"{where}: cannot be read as an image ({reason.splitlines()[0]})"
+        ) from error
 
 
 def stamp_of(files: Iterable[Path]) -> str:
