@@ -1,0 +1,169 @@
+"""From specs to nodes: one emitter for each class of spec, and a table of them.
+
+A new operator is one function here and one line in ``EMITTERS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from search_spaces.errors import SpaceError
+from search_spaces.onnx.graph import Graph
+from search_spaces.onnx.weights import Array, Reader
+from search_spaces.specs import Classifier, Conv, FusedMBConv, LayerSpec, MBConv
+
+Emit = Callable[[Graph, str, Any, Sequence[str], Reader], str]
+
+
+def emit(graph: Graph, slot: str, spec: LayerSpec, inputs: Sequence[str], weights: Reader) -> str:
+    """Add the layer ``spec``; returns the name of its output.
+
+    Raises ``SpaceError`` for a spec without an emitter or not in float32.
+    """
+    if type(spec) not in EMITTERS:
+        raise SpaceError(
+            f"slot {slot!r}: {type(spec).__name__} cannot be written as ONNX; "
+            f"add its emitter to {__name__}.EMITTERS, which has {[e.__name__ for e in EMITTERS]}"
+        )
+    for tensor in spec.inputs:
+        if (tensor.dtype, tensor.bits) != ("float32", 32):
+            raise SpaceError(
+                f"slot {slot!r}: only float32 is written; got {tensor.dtype} of {tensor.bits} bits"
+            )
+    return EMITTERS[type(spec)](graph, slot, spec, inputs, weights)
+
+
+def activation(graph: Graph, part: str, act: str, value: str) -> str:
+    """``value`` after the activation, as the one operator that runtimes fuse."""
+    if act == "none":
+        return value
+    if act == "relu":
+        return graph.node("Relu", part, [value])
+    if act == "relu6":
+        zero = graph.constant("zero", np.array(0, np.float32))
+        six = graph.constant("six", np.array(6, np.float32))
+        return graph.node("Clip", part, [value, zero, six])
+    if act == "h_swish":
+        return graph.node("HardSwish", part, [value])
+    # ONNX's default slope is 0.2, PyTorch's and MobileNetV3's is 1/6.
+    return graph.node("HardSigmoid", part, [value], alpha=1 / 6, beta=0.5)
+
+
+def convolution(
+    graph: Graph,
+    part: str,
+    constant: str,
+    value: str,
+    weight: Array,
+    bias: Array,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+) -> str:
+    """A convolution padded by half its kernel; its constants are named after ``constant``."""
+    kernel = weight.shape[-1]
+    inputs = [
+        value,
+        graph.constant(f"{constant}.weight", weight),
+        graph.constant(f"{constant}.bias", bias),
+    ]
+    return graph.node(
+        "Conv",
+        part,
+        inputs,
+        kernel_shape=[kernel, kernel],
+        strides=[stride, stride],
+        pads=[kernel // 2] * 4,
+        group=groups,
+    )
+
+
+def unit(
+    graph: Graph,
+    slot: str,
+    name: str,
+    value: str,
+    weights: Reader,
+    shape: tuple[int, int, int],
+    *,
+    stride: int = 1,
+    act: str = "none",
+) -> str:
+    """Convolution with its norm folded in, then the activation.
+
+    ``shape`` is (out, in, kernel); ``in`` 0 means depthwise.
+    """
+    out, inner, kernel = shape
+    weight, bias = weights.folded(name, out, inner or 1, kernel, kernel)
+    part = f"{slot}/{name}"
+    groups = 1 if inner else out
+    constant = f"{weights.key}.{name}"
+    value = convolution(graph, part, constant, value, weight, bias, stride=stride, groups=groups)
+    return activation(graph, part, act, value)
+
+
+def _conv(graph: Graph, slot: str, spec: Conv, inputs: Sequence[str], weights: Reader) -> str:
+    shape = (spec.out, spec.channels, spec.kernel)
+    return unit(graph, slot, "main", inputs[0], weights, shape, stride=spec.stride, act=spec.act)
+
+
+def _fused(
+    graph: Graph, slot: str, spec: FusedMBConv, inputs: Sequence[str], weights: Reader
+) -> str:
+    shape = (spec.middle, spec.channels, spec.kernel)
+    value = unit(graph, slot, "expand", inputs[0], weights, shape, stride=spec.stride, act=spec.act)
+    value = unit(graph, slot, "project", value, weights, (spec.out, spec.middle, 1))
+    return graph.node("Add", slot, [inputs[0], value]) if spec.residual else value
+
+
+def _mbconv(graph: Graph, slot: str, spec: MBConv, inputs: Sequence[str], weights: Reader) -> str:
+    middle = spec.middle
+    value = unit(
+        graph, slot, "expand", inputs[0], weights, (middle, spec.channels, 1), act=spec.act
+    )
+    depthwise = (middle, 0, spec.kernel)
+    value = unit(
+        graph, slot, "depthwise", value, weights, depthwise, stride=spec.stride, act=spec.act
+    )
+    if spec.squeeze:
+        value = _squeeze(graph, slot, spec, value, weights)
+    value = unit(graph, slot, "project", value, weights, (spec.out, middle, 1))
+    return graph.node("Add", slot, [inputs[0], value]) if spec.residual else value
+
+
+def _squeeze(graph: Graph, slot: str, spec: MBConv, value: str, weights: Reader) -> str:
+    part = f"{slot}/squeeze"
+    shapes = {"reduce": (spec.squeeze, spec.middle), "expand": (spec.middle, spec.squeeze)}
+    gate = graph.node("GlobalAveragePool", part, [value])
+    for name, act in (("reduce", "relu"), ("expand", "h_sigmoid")):
+        weight = weights.get(f"squeeze.{name}.weight", *shapes[name], 1, 1)
+        bias = weights.get(f"squeeze.{name}.bias", shapes[name][0])
+        constant = f"{weights.key}.squeeze.{name}"
+        gate = convolution(graph, f"{part}.{name}", constant, gate, weight, bias)
+        gate = activation(graph, f"{part}.{name}", act, gate)
+    return graph.node("Mul", part, [value, gate])
+
+
+def _classifier(
+    graph: Graph, slot: str, spec: Classifier, inputs: Sequence[str], weights: Reader
+) -> str:
+    value = graph.node("GlobalAveragePool", slot, inputs)
+    value = graph.node("Flatten", slot, [value], axis=1)
+    weight = weights.get("linear.weight", spec.classes, spec.channels)
+    bias = weights.get("linear.bias", spec.classes)
+    constants = [
+        graph.constant(f"{weights.key}.linear.weight", weight),
+        graph.constant(f"{weights.key}.linear.bias", bias),
+    ]
+    return graph.node("Gemm", f"{slot}/linear", [value, *constants], transB=1)
+
+
+EMITTERS: Mapping[type[LayerSpec], Emit] = {
+    Classifier: _classifier,
+    Conv: _conv,
+    FusedMBConv: _fused,
+    MBConv: _mbconv,
+}

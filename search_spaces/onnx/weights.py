@@ -1,0 +1,143 @@
+"""Weights as NumPy arrays: reading, folding norms into convolutions, and drawing some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search_spaces.errors import SpaceError
+from search_spaces.plan import Plan
+from search_spaces.specs import Classifier, Conv, FusedMBConv, LayerSpec, MBConv
+
+NORM_EPSILON = 1e-5  # PyTorch's default, which the blocks keep
+TINY = float(np.finfo(np.float32).tiny)
+
+Array = npt.NDArray[np.float32]
+Layer = Mapping[str, npt.NDArray[Any]]
+Weights = Mapping[str, Layer]
+Shapes = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The arrays of one layer, by the names of the block's state dict, each checked for shape."""
+
+    key: str
+    arrays: Layer
+
+    def get(self, name: str, *shape: int) -> Array:
+        """The array; raises ``SpaceError`` if it is missing or of another shape."""
+        if name not in self.arrays:
+            raise SpaceError(
+                f"weights {self.key!r} have no array {name!r}; they hold {sorted(self.arrays)}"
+            )
+        array = np.asarray(self.arrays[name], dtype=np.float32)
+        if array.shape != shape:
+            raise SpaceError(
+                f"weights {self.key!r}: {name!r} has shape {array.shape}, the plan asks {shape}; "
+                "pass the weights of this very network"
+            )
+        return array
+
+    def folded(self, unit: str, *shape: int) -> tuple[Array, Array]:
+        """Convolution and norm of a unit as one convolution: weight [shape], bias [out].
+
+        In double precision, because the division by a small deviation amplifies rounding.
+        """
+        weight = self.get(f"{unit}.conv.weight", *shape).astype(np.float64)
+        out = shape[0]
+        gamma, beta, mean, variance = (
+            self.get(f"{unit}.norm.{name}", out).astype(np.float64)
+            for name in ("weight", "bias", "running_mean", "running_var")
+        )
+        scale = gamma / np.sqrt(variance + NORM_EPSILON)
+        folded = weight * scale[:, None, None, None]
+        return normal(folded), normal(beta - mean * scale)
+
+
+def normal(values: npt.NDArray[Any]) -> Array:
+    """``values`` as float32 without denormals, which become 0.
+
+    ONNX Runtime on a CPU was seen to run 27 times slower on denormal weights, and no result can
+    depend on numbers below 1.2e-38.
+    """
+    single = values.astype(np.float32)
+    single[np.abs(single) < TINY] = 0
+    return single
+
+
+def _unit(name: str, *shape: int) -> Shapes:
+    norm = ("weight", "bias", "running_mean", "running_var")
+    return {f"{name}.conv.weight": shape, **{f"{name}.norm.{part}": shape[:1] for part in norm}}
+
+
+def _conv(spec: Conv) -> Shapes:
+    return _unit("main", spec.out, spec.channels, spec.kernel, spec.kernel)
+
+
+def _fused(spec: FusedMBConv) -> Shapes:
+    return {
+        **_unit("expand", spec.middle, spec.channels, spec.kernel, spec.kernel),
+        **_unit("project", spec.out, spec.middle, 1, 1),
+    }
+
+
+def _mbconv(spec: MBConv) -> Shapes:
+    middle, squeeze = spec.middle, spec.squeeze
+    excite = {
+        "squeeze.reduce.weight": (squeeze, middle, 1, 1),
+        "squeeze.reduce.bias": (squeeze,),
+        "squeeze.expand.weight": (middle, squeeze, 1, 1),
+        "squeeze.expand.bias": (middle,),
+    }
+    return {
+        **_unit("expand", middle, spec.channels, 1, 1),
+        **_unit("depthwise", middle, 1, spec.kernel, spec.kernel),
+        **(excite if squeeze else {}),
+        **_unit("project", spec.out, middle, 1, 1),
+    }
+
+
+def _classifier(spec: Classifier) -> Shapes:
+    return {"linear.weight": (spec.classes, spec.channels), "linear.bias": (spec.classes,)}
+
+
+SHAPES: Mapping[type[LayerSpec], Callable[[Any], Shapes]] = {
+    Classifier: _classifier,
+    Conv: _conv,
+    FusedMBConv: _fused,
+    MBConv: _mbconv,
+}
+
+
+def random_weights(spec: LayerSpec, rng: np.random.Generator) -> dict[str, Array]:
+    """Arrays of a normal scale for ``spec``, so that a latency can be measured without training.
+
+    Variance is kept through a layer, and no value is denormal: a latency would be of those.
+    """
+    if type(spec) not in SHAPES:
+        raise SpaceError(
+            f"no weights are known for {type(spec).__name__}; add it to {__name__}.SHAPES"
+        )
+    return {name: _draw(name, shape, rng) for name, shape in SHAPES[type(spec)](spec).items()}
+
+
+def random_plan_weights(plan: Plan, rng: np.random.Generator) -> dict[str, dict[str, Array]]:
+    """Random weights for every layer of a plan, by weights key."""
+    return {node.weights: random_weights(node.spec, rng) for node in plan.nodes}
+
+
+def _draw(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    if name.endswith(("norm.weight", "norm.running_var")):
+        values = rng.uniform(0.5, 1.5, shape)
+    elif len(shape) == 1:
+        values = rng.normal(0.0, 0.1, shape)
+    else:
+        values = rng.normal(0.0, np.prod(shape[1:]) ** -0.5, shape)
+    drawn = values.astype(np.float32)
+    assert not np.any((drawn != 0) & (np.abs(drawn) < TINY)), "a random weight is denormal"
+    return drawn
