@@ -153,8 +153,8 @@ class TrainConfig:
     """How the supernet is trained."""
 
     batch_size: int = option(128, help="Images a step.", rule=at_least(1))
-    learning_rate: float = option(0.1, help="Peak learning rate of a phase.", rule=above(0))
-    weight_decay: float = option(5e-4, help="Not applied to norms and biases.", rule=at_least(0))
+    learning_rate: float = option(0.004, help="Peak learning rate of AdamW.", rule=above(0))
+    weight_decay: float = option(0.05, help="Not applied to norms and biases.", rule=at_least(0))
     label_smoothing: float = option(0.1, help="0 for none.", rule=fraction(zero=True))
     subnets: int = option(
         1, help="Subnets that a step trains once choices have opened.", rule=at_least(1)
