@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,7 @@ def read_npz(path: Path) -> Source:
     Raises:
         DataError: not an `.npz`, arrays missing or of the wrong shape or type, NaN.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        # AttributeError: a plain .npy under the name .npz loads as an array without files.
-        raise DataError(f"{path}: cannot be read as .npz ({error})") from error
+    arrays = _arrays(path)
     parts: dict[PartName, Part] = {}
     for name, images, labels in _NAMES:
         if images in arrays and labels in arrays:
@@ -52,6 +48,17 @@ def read_npz(path: Path) -> Source:
     if not classes:
         classes = tuple(str(n) for n in range(int(parts["train"].labels.max(initial=-1)) + 1))
     return Source(str(path), classes, name_parts(parts), stamp_of([path]))
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise DataError(f"{path}: cannot be read as .npz (it is a single array)")
+        with loaded as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read as .npz ({error})") from error
 
 
 def part_of_arrays(images: NDArray[Any], labels: NDArray[Any], where: str) -> Part:

@@ -141,10 +141,17 @@ def reading(part: Part, index: int) -> Iterator[None]:
 
 
 def stamp_of(files: Iterable[Path]) -> str:
-    """A digest of paths, sizes and modification times: cheap, and changes when a file does."""
+    """A digest of paths, sizes and modification times: cheap, and changes when a file does.
+
+    Raises:
+        DataError: a file that cannot be looked at; names it.
+    """
     digest = hashlib.sha256()
     for file in files:
-        status = file.stat()
+        try:
+            status = file.stat()
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read ({error.strerror})") from error
         digest.update(f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 

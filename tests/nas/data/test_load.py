@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from nas.data import ImageOptions, ImageSet, load, open_source
+from nas.data import cache as cache_module
+from search_spaces.errors import DataError
+
+Writer = Callable[..., Path]
+
+
+def test_digits_are_those_of_scikit_learn() -> None:
+    images, expected = load("digits", ImageOptions(8)), load_digits()
+    assert images.classes == tuple("0123456789")
+    np.testing.assert_array_equal(images.labels, expected.target)
+    np.testing.assert_allclose(images.images[:, 1], expected.images * 255 / 16, atol=0.5)
+
+
+def test_a_missing_part_and_a_file_of_another_kind(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="digits: has no test part, only train"):
+        load("digits", ImageOptions(8), "test")
+    (tmp_path / "a.csv").write_text("")
+    with pytest.raises(DataError, match=r"a\.csv: images come from .* got a file of type '\.csv'"):
+        open_source(tmp_path / "a.csv")
+
+
+def test_the_cache_gives_the_same_and_notices_changes(
+    class_folders: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+    real = cache_module.decode
+
+    def decode(source, part, options):  # type: ignore[no-untyped-def]
+        decoded.append(part)
+        return real(source, part, options)
+
+    monkeypatch.setattr(cache_module, "decode", decode)
+    root, cache = class_folders({"a": 2, "b": 2}), tmp_path / "cache"
+    first = load(root, ImageOptions(8), cache=cache)
+    second = load(root, ImageOptions(8), cache=cache)
+    assert decoded == ["train"]
+    assert first.fingerprint == second.fingerprint
+    load(root, ImageOptions(16), cache=cache)
+    os.utime(root / "a" / "000.png", ns=(1, 1))
+    load(root, ImageOptions(8), cache=cache)
+    assert len(decoded) == 3
+    for entry in cache.iterdir():  # as after a crash of the file system
+        entry.write_bytes(entry.read_bytes()[:50])
+    assert load(root, ImageOptions(8), cache=cache).fingerprint == first.fingerprint
+
+
+def image_set(**changes: object) -> ImageSet:
+    values = {
+        "images": np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 2, 2),
+        "labels": np.array([0, 1], np.int64),
+        "classes": ("a", "b"),
+    }
+    return ImageSet(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_the_fingerprint_sees_pixels_labels_and_names() -> None:
+    base = image_set()
+    assert base.fingerprint == image_set().fingerprint
+    changed = base.images.copy()
+    changed[0, 0, 0, 0] += 1
+    others = [
+        image_set(images=changed),
+        image_set(images=base.images.reshape(2, 3, 1, 4)),
+        image_set(labels=np.array([1, 0], np.int64)),
+        image_set(classes=("a", "c")),
+        base.subset(np.array([0])),
+    ]
+    assert len({base.fingerprint, *(other.fingerprint for other in others)}) == 6
+
+
+def test_image_sets_check_themselves() -> None:
+    base = image_set()
+    assert (len(base), base.size, base.counts.tolist()) == (2, 2, [1, 1])
+    with pytest.raises(DataError, match="uint8"):
+        image_set(images=base.images.astype(float))
+    with pytest.raises(DataError, match="one an image"):
+        image_set(labels=np.array([0], np.int64))
+    with pytest.raises(DataError, match=r"0\.\.1 .* got 0\.\.2"):
+        image_set(labels=np.array([0, 2], np.int64))
