@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import search_spaces
 from nas.config import Config
 from nas.dataset import Dataset
+from nas.header import space_of
 from nas.run import Run, digest
 from nas.training.loop import Progress, train
 from nas.weights import save_supernet
-from search_spaces import Space
 
-__all__ = ["space_of", "train_run"]
-
-
-def space_of(config: Config, num_classes: int) -> Space:
-    """The space that a configuration names, for a number of classes."""
-    section = config.space
-    return search_spaces.get(
-        section.name,
-        resolutions=section.resolutions,
-        num_classes=num_classes,
-        **dict(section.options),
-    )
+__all__ = ["train_run"]
 
 
 def train_run(

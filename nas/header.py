@@ -1,0 +1,80 @@
+"""What a file of trained weights says of itself, read without PyTorch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+import search_spaces
+from nas.config import Config
+from search_spaces import Space
+from search_spaces.errors import ArtefactError
+
+__all__ = ["FORMAT", "Header", "peek", "space_of"]
+
+FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class Header:
+    """The identities of space and data, class names, and the normalisation (0-255 units)."""
+
+    space: str
+    identity: str
+    data: str
+    classes: tuple[str, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def metadata(self) -> dict[str, str]:
+        """As it stands in the file."""
+        return {
+            "format": FORMAT,
+            "space": self.space,
+            "identity": self.identity,
+            "data": self.data,
+            "classes": json.dumps(self.classes),
+            "normalisation": json.dumps([self.mean, self.std]),
+        }
+
+
+def peek(path: Path) -> Header:
+    """The header of a file of weights, without reading the weights.
+
+    Raises:
+        ArtefactError: missing, truncated or of another format.
+    """
+    if not path.is_file():
+        raise ArtefactError(f"{path}: there are no trained weights; run `nas train` to the end")
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ArtefactError(f"{path}: not a whole safetensors file ({error})") from error
+    if metadata.get("format") != FORMAT:
+        raise ArtefactError(
+            f"{path}: format {metadata.get('format')!r}; this version reads {FORMAT!r}"
+        )
+    mean, std = json.loads(metadata["normalisation"])
+    return Header(
+        metadata["space"],
+        metadata["identity"],
+        metadata["data"],
+        tuple(json.loads(metadata["classes"])),
+        tuple(mean),
+        tuple(std),
+    )
+
+
+def space_of(config: Config, num_classes: int) -> Space:
+    """The space that a configuration names, for a number of classes."""
+    section = config.space
+    return search_spaces.get(
+        section.name,
+        resolutions=section.resolutions,
+        num_classes=num_classes,
+        **dict(section.options),
+    )

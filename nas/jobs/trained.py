@@ -1,0 +1,96 @@
+"""A run with its trained supernet, ready to be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nas.config import Config
+from nas.header import Header, peek, space_of
+from nas.run import Run
+from search_spaces import Space
+from search_spaces.errors import ArtefactError
+from search_spaces.files import sha256_of
+from search_spaces.space import Population
+
+if TYPE_CHECKING:
+    from nas.dataset import Dataset
+    from nas.training.evaluate import Evaluator
+    from nas.weights import Trained
+
+__all__ = ["TrainedRun"]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """A run's space, weights and images, each read when it is first asked for.
+
+    PyTorch is imported with the first that needs it: a search on known accuracies needs none.
+    """
+
+    run: Run
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration."""
+        return self.run.config()
+
+    @cached_property
+    def header(self) -> Header:
+        """What the file of weights says of itself."""
+        return peek(self.run.supernet)
+
+    @cached_property
+    def space(self) -> Space:
+        """The space, for the classes that the weights were trained on.
+
+        Raises:
+            ArtefactError: the configuration makes another space than the weights are of.
+        """
+        space = space_of(self.config, len(self.header.classes))
+        if space.identity != self.header.identity:
+            raise ArtefactError(
+                f"{self.run.supernet}: weights of space {self.header.space!r} "
+                f"({self.header.identity[:12]}), but {self.run.config_file} makes "
+                f"{space.name!r} ({space.identity[:12]}); restore the configuration"
+            )
+        return space
+
+    @cached_property
+    def trained(self) -> Trained:
+        """Supernet, normalisation, classes."""
+        from nas.weights import load_supernet
+
+        return load_supernet(self.run.supernet, self.space)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The images; raises ``ArtefactError`` if they are not those of the training."""
+        from nas.dataset import open_dataset
+
+        dataset = open_dataset(self.config)
+        if dataset.fingerprint != self.header.data:
+            raise ArtefactError(
+                f"{self.config.data.path}: other images than the weights in {self.run.folder} were "
+                f"trained on (fingerprint {dataset.fingerprint[:12]}, not {self.header.data[:12]}); "
+                "restore the data, or train again"
+            )
+        return dataset
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Inherited accuracy."""
+        from nas.training.evaluate import Evaluator
+
+        images = self.dataset.images
+        return Evaluator(self.trained.supernet, self.trained.normalisation, images.calibration)
+
+    def belongs(self) -> dict[str, str]:
+        """What results of this run depend on."""
+        return {"weights": sha256_of(self.run.supernet), "data": self.header.data}
+
+    def val_accuracy(self, row: Population) -> float:
+        """Held-out accuracy in percent of the subnet of one row [choices]."""
+        images = self.dataset.images
+        return self.evaluator.accuracy(self.space.decode(row), images.val, images.val_labels)
