@@ -1,0 +1,94 @@
+"""What the metadata promises: a complete wheel, pinned versions, skips that fail where asked."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("nas", "search_spaces", "predictors", "latency_lut")
+
+
+@pytest.fixture(scope="module")
+def metadata() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def requirements(text: str) -> list[str]:
+    """Names of the packages in a requirement list, in lower case with dashes."""
+    lines = (line.strip() for line in text.splitlines())
+    names = (re.split(r"[<>=!~\[; ]", line)[0] for line in lines if line and line[0] != "#")
+    return [name.lower().replace("_", "-") for name in names]
+
+
+def test_the_wheel_holds_all_of_the_packages_and_nothing_else(tmp_path: Path) -> None:
+    pytest.importorskip("setuptools", reason="needs setuptools to build a wheel")
+    source = tmp_path / "source"
+    # A copy, because building writes into the folder that it builds.
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    (source / "README.md").write_text("# nas-loop\n")
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
+    subprocess.run([*build, "-w", str(tmp_path), str(source)], check=True)
+    (wheel,) = tmp_path.glob("nas_loop-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        found = set(archive.namelist())
+        (entry_points,) = (name for name in found if name.endswith("entry_points.txt"))
+        assert "nas = nas.cli:main" in archive.read(entry_points).decode()
+    expected = {
+        str(path.relative_to(source))
+        for name in PACKAGES
+        for path in (source / name).rglob("*")
+        if path.is_file()
+    }
+    assert {name for name in found if ".dist-info/" not in name} == expected
+    assert {f"{name}/py.typed" for name in PACKAGES} <= expected
+
+
+def test_everything_is_pinned(metadata: configparser.ConfigParser) -> None:
+    pinned = (ROOT / "constraints.txt").read_text()
+    assert "torch==2.13.0\n" in pinned
+    names = requirements(pinned)
+    asked = metadata["options"]["install_requires"] + metadata["options.extras_require"]["dev"]
+    assert set(requirements(asked)) <= set(names)
+    loose = [line for line in pinned.splitlines() if line[0] != "#" and "==" not in line]
+    assert not loose
+
+
+def test_every_requirement_has_its_reason(metadata: configparser.ConfigParser) -> None:
+    text = (ROOT / "setup.cfg").read_text()
+    block = text.split("install_requires =\n")[1].split("\n\n")[0].splitlines()
+    for comment, requirement in zip(block[::2], block[1::2], strict=True):
+        assert comment.strip().startswith("#"), requirement
+
+
+@pytest.mark.parametrize("option", [[], ["--fail-on-skip"]])
+def test_a_skipped_test_fails_where_asked(option: list[str], tmp_path: Path) -> None:
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_skip.py").write_text(
+        "import pytest\ndef test_it(): pytest.skip('no such device')\n"
+    )
+    (tmp_path / "test_whole.py").write_text("import pytest\npytest.importorskip('not_there')\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "--continue-on-collection-errors", *option],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0) == (not option), done.stdout
+    assert done.stdout.count("--fail-on-skip forbids it") >= 2 * len(option)
+    assert "no such device" in done.stdout
+    assert "not_there" in done.stdout
