@@ -126,3 +126,12 @@ def test_a_float_image_is_refused_with_its_path(class_folders: Writer) -> None:
     Image.new("F", (8, 8)).save(root / "a" / "deep.tiff")
     with pytest.raises(DataError, match=r"deep\.tiff: pixels must be integers"):
         load(root, OPTIONS)
+
+
+def test_an_unreadable_root_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def iterdir(path: Path) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied\)"):
+        open_source(tmp_path)
