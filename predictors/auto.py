@@ -1,0 +1,68 @@
+"""The default: ridge, Gaussian process and networks, weighted by how they do on held-out samples.
+
+Wolpert, "Stacked Generalization" (Neural Networks 1992), with weights that are not negative and
+sum to one, which Breiman, "Stacked Regressions" (Machine Learning 1996), found to be what works.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from predictors.gp import GP
+from predictors.method import Floats, Held, Method, State
+from predictors.mlp import MLP
+from predictors.ridge import RIDGE
+
+MEMBERS = {"ridge": RIDGE, "gp": GP, "mlp": MLP}
+# Members that weigh less change no rank and are not asked.
+LEAST_WEIGHT = 0.05
+# Equal weights count as much as this many samples with errors of the size that was seen.
+PRIOR_SAMPLES = 10
+
+
+def fit(
+    Z: Floats, y: Floats, folds: npt.NDArray[np.int64], rng: np.random.Generator
+) -> tuple[State, Held]:
+    """All members on the same folds, and their weights."""
+    fitted = {name: member.fit(Z, y, folds, rng) for name, member in MEMBERS.items()}
+    held = [outcome[1] for outcome in fitted.values()]
+    weights = _weights(np.stack([each.mean for each in held], axis=1), y)
+    state = {"weights": weights}
+    for name, (arrays, _) in fitted.items():
+        state.update({f"{name}.{key}": array for key, array in arrays.items()})
+    mean, std = _mixture(weights, [(each.mean, each.std) for each in held])
+    return state, Held(mean, std)
+
+
+def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+    """Mean [n] and standard deviation [n] of the mixture of the members."""
+    parts = []
+    for (name, member), weight in zip(MEMBERS.items(), state["weights"], strict=True):
+        own = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
+        zeros = np.zeros(len(Z))
+        parts.append(member.predict(own, Z, std) if weight else (zeros, zeros))
+    return _mixture(state["weights"], parts)
+
+
+def _weights(held: Floats, y: Floats) -> Floats:
+    """Weights [members] for held-out predictions [n, members]."""
+    from scipy.optimize import nnls
+
+    members = held.shape[1]
+    pull = np.sqrt(PRIOR_SAMPLES * np.mean((held - y[:, None]) ** 2)) * np.eye(members)
+    towards = pull.sum(axis=1) / members
+    raw, _ = nnls(np.concatenate([held, pull]), np.concatenate([y, towards]))
+    weights = raw / raw.sum()
+    kept = np.where(weights < LEAST_WEIGHT, 0, weights)
+    result: Floats = kept / kept.sum()
+    return result
+
+
+def _mixture(weights: Floats, parts: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    means, stds = (np.stack(each) for each in zip(*parts, strict=True))
+    mean = weights @ means
+    return mean, np.sqrt(weights @ (stds**2 + (means - mean) ** 2))
+
+
+AUTO = Method(fit, predict)

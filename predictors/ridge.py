@@ -1,0 +1,56 @@
+"""Bayesian ridge regression: linear in the features, strong when samples are few.
+
+MacKay, "Bayesian Interpolation" (Neural Computation 1992), as scikit-learn fits it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from predictors.method import Floats, Held, Method, State
+
+
+def fit(
+    Z: Floats, y: Floats, folds: npt.NDArray[np.int64], rng: np.random.Generator
+) -> tuple[State, Held]:
+    """Weights and their covariance; nothing is random."""
+    from sklearn.linear_model import BayesianRidge
+
+    model = BayesianRidge().fit(Z, y)
+    state = {
+        "weights": model.coef_,
+        "bias": np.array(model.intercept_),
+        "covariance": model.sigma_,
+        "noise": np.array(1 / model.alpha_),
+        "centre": Z.mean(0),
+    }
+    return state, _held(state, Z, y, folds)
+
+
+def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+    """Mean [n] and standard deviation [n]."""
+    mean = Z @ state["weights"] + state["bias"]
+    if not std:
+        return mean, np.zeros_like(mean)
+    away = Z - state["centre"]
+    variance = np.einsum("nf,nf->n", away @ state["covariance"], away)
+    return mean, np.sqrt(np.maximum(variance, 0) + state["noise"])
+
+
+def _held(state: State, Z: Floats, y: Floats, folds: npt.NDArray[np.int64]) -> Held:
+    # With the two precisions fixed, leaving samples out needs no second fit: their residuals
+    # are (I - H)^-1 those of the fit, H the block of the hat matrix that belongs to them.
+    mean, std = np.empty_like(y), np.empty_like(y)
+    residual = y - predict(state, Z, False)[0]
+    away = Z - state["centre"]
+    for fold in np.unique(folds):
+        at = folds == fold
+        hat = away[at] @ state["covariance"] @ away[at].T / state["noise"] + 1 / len(y)
+        inverse = np.linalg.pinv(np.eye(at.sum()) - hat, hermitian=True)
+        mean[at] = y[at] - inverse @ residual[at]
+        std[at] = np.sqrt(np.maximum(np.diag(inverse), 1) * state["noise"])
+    return Held(mean, std)
+
+
+RIDGE = Method(fit, predict)
