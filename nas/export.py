@@ -53,8 +53,8 @@ class ExportOptions:
         if not self.raw:
             if self.dtype != "float32" or self.layout != "NCHW":
                 raise NasLoopError(
-                    f"{self.dtype} pixels in {self.layout} need the normalisation inside the graph; "
-                    "add --raw"
+                    f"{self.dtype} pixels in {self.layout} need the normalisation inside "
+                    "the graph; add --raw"
                 )
             return None
         mean = tuple(value / 255 for value in normalisation.mean)

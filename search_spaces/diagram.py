@@ -21,7 +21,7 @@ class Branch:
     children: tuple[Any, ...]
 
 
-class _Undecided(Exception):
+class _UndecidedError(Exception):
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
 
@@ -37,12 +37,12 @@ def trace(function: Callable[[Read], Any]) -> Any:
 def _expand(function: Callable[[Read], Any], decided: Mapping[Choice, int]) -> Any:
     def read(choice: Choice) -> int:
         if choice not in decided:
-            raise _Undecided(choice)
+            raise _UndecidedError(choice)
         return decided[choice]
 
     try:
         return function(read)
-    except _Undecided as stop:
+    except _UndecidedError as stop:
         choice = stop.choice
     children = tuple(
         _expand(function, {**decided, choice: option}) for option in range(len(choice.values))

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from search_spaces.choices import Choice, Expression, Layer, OneOf, Operation, Path, Read, Symbol, resolve
+from search_spaces.choices import (
+    Choice,
+    Expression,
+    Layer,
+    OneOf,
+    Operation,
+    Path,
+    Read,
+    Symbol,
+    resolve,
+)
 from search_spaces.errors import SpaceError
 from search_spaces.specs import SKIP, LayerSpec, Tensor
 
@@ -87,7 +97,8 @@ class Net:
             taken = Choice(slot, tuple(layer.options))
             self._add(taken)
             options = {
-                name: option and Layer(option.spec, self._named(f"{slot}.{name}", option.attributes))
+                name: option
+                and Layer(option.spec, self._named(f"{slot}.{name}", option.attributes))
                 for name, option in layer.options.items()
             }
             self.slots.append(Slot(slot, inputs, Path(options), taken, when))
@@ -98,7 +109,9 @@ class Net:
 
     def _named(self, slot: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
         named = {
-            key: Symbol(Choice(f"{slot}.{key}", value.values)) if isinstance(value, OneOf) else value
+            key: Symbol(Choice(f"{slot}.{key}", value.values))
+            if isinstance(value, OneOf)
+            else value
             for key, value in attributes.items()
         }
         for value in named.values():
@@ -120,6 +133,6 @@ class Net:
         known = self.choices.setdefault(choice.name, choice)
         if known != choice:
             raise SpaceError(
-                f"choice {choice.name!r} has values {choice.values} here and {known.values} before; "
-                "one name is one decision"
+                f"choice {choice.name!r} has values {choice.values} here and {known.values} "
+                "before; one name is one decision"
             )

@@ -46,7 +46,7 @@ class Plan:
 
     def graph(self) -> nx.DiGraph:
         """The layers as a graph: nodes are positions with ``slot`` and ``spec``."""
-        graph = nx.DiGraph()
+        graph: nx.DiGraph = nx.DiGraph()
         for position, node in enumerate(self.nodes):
             graph.add_node(position, slot=node.slot, spec=node.spec)
             graph.add_edges_from((source, position) for source in node.inputs if source >= 0)

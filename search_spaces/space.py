@@ -111,11 +111,14 @@ class Space:
         for column in self._trace.columns:
             position = column.positions(states, options)
             positions.append(position)
-            states.append(column.state[position])
+            states.append(column.state[position].astype(np.int64))
         return options, positions
 
     def index(self, X: npt.ArrayLike) -> npt.NDArray[np.int32]:
-        """The plans of a population: [n, slots], numbers into ``specs``. Equal rows, equal plans."""
+        """The plans of a population: [n, slots], numbers into ``specs``.
+
+        Equal rows are equal plans.
+        """
         _, positions = self._walk(X)
         columns = zip(self._trace.columns[1:], positions[1:], strict=True)
         return np.stack([column.spec[position] for column, position in columns], axis=1)
@@ -261,4 +264,3 @@ class Space:
         from search_spaces.supernet import Supernet
 
         return Supernet(self)
-

@@ -90,7 +90,7 @@ SKIP = Absent((), "skip")
 
 @dataclass(frozen=True)
 class Spatial(LayerSpec):
-    """A layer on feature maps with a kernel, a stride, an activation: [C, H, W] to [out, H', W']."""
+    """A layer on maps with a kernel, a stride, an activation: [C, H, W] to [out, H', W']."""
 
     out: int
     kernel: int
@@ -123,7 +123,7 @@ class Conv(Spatial):
     """Convolution, norm, activation."""
 
     @classmethod
-    def resolve(
+    def resolve(  # type: ignore[override]
         cls,
         inputs: tuple[Tensor, ...],
         *,
@@ -151,7 +151,7 @@ class FusedMBConv(Spatial):
     residual: bool
 
     @classmethod
-    def resolve(
+    def resolve(  # type: ignore[override]
         cls,
         inputs: tuple[Tensor, ...],
         *,
@@ -188,7 +188,7 @@ class MBConv(Spatial):
     residual: bool
 
     @classmethod
-    def resolve(
+    def resolve(  # type: ignore[override]
         cls,
         inputs: tuple[Tensor, ...],
         *,
@@ -216,7 +216,9 @@ class MBConv(Spatial):
     @property
     def params(self) -> int:
         weights = self.middle * (self.channels + self.kernel**2 + self.out)
-        excite = 2 * self.middle * self.squeeze + self.squeeze + (self.middle if self.squeeze else 0)
+        excite = (
+            2 * self.middle * self.squeeze + self.squeeze + (self.middle if self.squeeze else 0)
+        )
         return weights + excite + 2 * (2 * self.middle + self.out)
 
 
@@ -247,7 +249,9 @@ def enclosing(specs: tuple[LayerSpec, ...]) -> LayerSpec:
     first = specs[0]
     for spec in specs[1:]:
         if type(spec) is not type(first):
-            raise SpaceError(f"{type(spec).__name__} and {type(first).__name__} share one weight key")
+            raise SpaceError(
+                f"{type(spec).__name__} and {type(first).__name__} share one weight key"
+            )
     values = {
         field.name: _largest(field.name, [getattr(spec, field.name) for spec in specs])
         for field in fields(first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search_spaces import diagram
-from search_spaces.choices import Choice, Read
+from search_spaces.choices import Choice
 from search_spaces.errors import SpaceError
 from search_spaces.net import IMAGE, Leaf, Net
 from search_spaces.specs import SKIP, LayerSpec, Tensor
@@ -74,10 +75,7 @@ def trace(net: Net) -> Trace:
         for state in itertools.product(*(range(len(options)) for options in tensors)):
             inputs = tuple(options[i] for options, i in zip(tensors, state, strict=True))
 
-            def run(read: Read, inputs: tuple[Tensor, ...] = inputs) -> Leaf:
-                return slot(inputs, read)
-
-            diagrams[state] = diagram.trace(run)
+            diagrams[state] = diagram.trace(functools.partial(slot, inputs))
         where[slot.name] = len(columns)
         columns.append(_column(slot.name, sources, diagrams, choices, specs, tensors))
     return Trace(choices, tuple(columns), tuple(specs))
@@ -120,7 +118,16 @@ def _column(
         state[position] = outputs.setdefault(output, len(outputs))
         read[position] = sum(bit[choice] for choice in path)
     return Column(
-        slot, sources, tuple(reads), tuple(sizes), diagrams, tuple(outputs), spec, state, read, weights
+        slot,
+        sources,
+        tuple(reads),
+        tuple(sizes),
+        diagrams,
+        tuple(outputs),
+        spec,
+        state,
+        read,
+        weights,
     )
 
 

@@ -44,7 +44,9 @@ class Samples:
                 if not known:
                     self._file.executemany("INSERT INTO belongs VALUES (?, ?)", expected.items())
         except sqlite3.Error as error:
-            raise ArtefactError(f"{path}: cannot be used as a store of samples ({error})") from error
+            raise ArtefactError(
+                f"{path}: cannot be used as a store of samples ({error})"
+            ) from error
         differ = [name for name in expected if known and known.get(name) != expected[name]]
         if differ:
             raise ArtefactError(

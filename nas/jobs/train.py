@@ -14,9 +14,7 @@ from nas.weights import save_supernet
 __all__ = ["train_run"]
 
 
-def train_run(
-    run: Run, config: Config, dataset: Dataset, tell: Callable[[Progress], None]
-) -> None:
+def train_run(run: Run, config: Config, dataset: Dataset, tell: Callable[[Progress], None]) -> None:
     """Train, or go on from the run's checkpoint, and leave ``supernet.safetensors``."""
     space = space_of(config, len(dataset.classes))
     belongs = {

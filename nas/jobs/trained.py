@@ -72,8 +72,8 @@ class TrainedRun:
         dataset = open_dataset(self.config)
         if dataset.fingerprint != self.header.data:
             raise ArtefactError(
-                f"{self.config.data.path}: other images than the weights in {self.run.folder} were "
-                f"trained on (fingerprint {dataset.fingerprint[:12]}, not {self.header.data[:12]}); "
+                f"{self.config.data.path}: other images than the weights in {self.run.folder} "
+                f"were trained on ({dataset.fingerprint[:12]}, not {self.header.data[:12]}); "
                 "restore the data, or train again"
             )
         return dataset

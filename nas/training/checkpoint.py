@@ -34,7 +34,14 @@ def load_checkpoint(path: Path, belongs: dict[str, str]) -> dict[str, Any]:
     try:
         document = torch.load(path, map_location="cpu", weights_only=True)
         format_, known, state = document["format"], document["belongs"], document["state"]
-    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError, zipfile.BadZipFile):
+    except (
+        RuntimeError,
+        EOFError,
+        KeyError,
+        TypeError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ):
         raise ArtefactError(
             f"{path}: not a whole checkpoint (truncated or damaged); remove it to train from the "
             "start, or restore a copy"
@@ -49,4 +56,4 @@ def load_checkpoint(path: Path, belongs: dict[str, str]) -> dict[str, Any]:
             f"{path}: the checkpoint belongs to another {' and '.join(differ)}; resume with what "
             "it was started with, or train into a new run folder"
         )
-    return state  # type: ignore[no-any-return]
+    return state

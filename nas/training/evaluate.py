@@ -52,7 +52,7 @@ class Evaluator:
         subnet = self.supernet.extract(architecture).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         recalibrate(subnet, self.batches(self.calibration, _resolution(architecture)))
         subnet.eval()
-        return subnet  # type: ignore[no-any-return]
+        return subnet
 
     def batches(self, images: Tensor, resolution: int) -> Iterator[Tensor]:
         """Normalised batches [B, C, resolution, resolution] of uint8 images [N, C, H, W]."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 __all__ = ["distillation", "hard_labels"]
 
 
 def hard_labels(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
     """Cross-entropy of logits [B, classes] with labels [B], smoothed (Szegedy et al., 2016)."""
-    return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+    return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
 
 
 def distillation(logits: Tensor, teacher: Tensor) -> Tensor:
@@ -18,4 +18,4 @@ def distillation(logits: Tensor, teacher: Tensor) -> Tensor:
 
     Hinton et al., 2015, at temperature 1, as in Once for All.
     """
-    return F.cross_entropy(logits, teacher.softmax(1))
+    return functional.cross_entropy(logits, teacher.softmax(1))

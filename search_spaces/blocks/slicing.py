@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "none": nn.Identity,
@@ -71,10 +71,10 @@ class Unit(nn.Module):
             edge = (large - small) // 2
             middle = weight[:, :, edge : large - edge, edge : large - edge]
             matrix = getattr(self, f"transform_{large}to{small}")
-            weight = F.linear(middle.reshape(-1, small**2), matrix).reshape(middle.shape)
+            weight = functional.linear(middle.reshape(-1, small**2), matrix).reshape(middle.shape)
         norm = {name: getattr(self.norm, name)[:outputs] for name in NORM_TENSORS}
-        batches = {"num_batches_tracked": self.norm.num_batches_tracked}
-        return {"conv.weight": weight, **prefixed("norm", {**norm, **batches})}
+        norm["num_batches_tracked"] = self.norm.num_batches_tracked
+        return {"conv.weight": weight, **prefixed("norm", norm)}
 
     def forward(self, x: Tensor, outputs: int, kernel: int) -> Tensor:
         """[N, inputs, H, W] to [N, outputs, H', W']; the input says how many inputs there are.
@@ -89,8 +89,10 @@ class Unit(nn.Module):
             return y
         part = self.weights(x.shape[1], outputs, kernel)
         groups = outputs if depthwise else 1
-        y = F.conv2d(x, part["conv.weight"], None, self.conv.stride, kernel // 2, 1, groups)
-        y = F.batch_norm(
+        y = functional.conv2d(
+            x, part["conv.weight"], None, self.conv.stride, kernel // 2, 1, groups
+        )
+        y = functional.batch_norm(
             y,
             part["norm.running_mean"],
             part["norm.running_var"],
@@ -127,8 +129,8 @@ class SqueezeExcite(nn.Module):
         """[N, channels, H, W] to the same."""
         part = self.weights(x.shape[1], squeeze)
         y = x.mean((2, 3), keepdim=True)
-        y = self.relu(F.conv2d(y, part["reduce.weight"], part["reduce.bias"]))
-        y = self.gate(F.conv2d(y, part["expand.weight"], part["expand.bias"]))
+        y = self.relu(functional.conv2d(y, part["reduce.weight"], part["reduce.bias"]))
+        y = self.gate(functional.conv2d(y, part["expand.weight"], part["expand.bias"]))
         return x * y
 
 
