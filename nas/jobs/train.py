@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from nas.config import Config
-from nas.dataset import Dataset
+from nas.dataset import Dataset, open_dataset
 from nas.header import space_of
+from nas.jobs.estimate import estimate_training
 from nas.run import Run, digest
+from nas.terminal import Screen, duration
 from nas.training.loop import Progress, train
 from nas.weights import save_supernet
+from search_spaces.errors import NasLoopError
 
-__all__ = ["train_run"]
+__all__ = ["train_command", "train_run"]
 
 
 def train_run(run: Run, config: Config, dataset: Dataset, tell: Callable[[Progress], None]) -> None:
@@ -34,3 +41,43 @@ def train_run(run: Run, config: Config, dataset: Dataset, tell: Callable[[Progre
     save_supernet(
         run.supernet, supernet, dataset.images.normalisation, dataset.classes, dataset.fingerprint
     )
+
+
+def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) -> dict[str, Any]:
+    """Check, say how long it will take and how much disk it needs, train."""
+    config = Config.load(config_file)
+    dataset = open_dataset(config)
+    space_of(config, len(dataset.classes))
+    run = Run.create(out, config, resume)
+    estimate = estimate_training(config, dataset)
+    screen.say(
+        f"{len(dataset.splits.train):,} training images, {len(dataset.splits.val):,} held out; "
+        f"about {duration(estimate.seconds)} from the start and {estimate.bytes / 1e6:.0f} MB in "
+        f"{out} (interrupt at will, --resume goes on)"
+    )
+    free = shutil.disk_usage(run.folder).free
+    if free < estimate.bytes:
+        raise NasLoopError(
+            f"{out}: {estimate.bytes / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free; "
+            "make room or choose another --out"
+        )
+    total = sum(phase.epochs for phase in config.train.phases)
+    began = time.monotonic()
+    with screen.progress("train", total) as advance:
+
+        def tell(progress: Progress) -> None:
+            advance(
+                round(progress.epoch + (progress.step + 1) / progress.steps, 2),
+                f"{progress.phase}, loss {progress.loss:.3f}, "
+                f"{progress.images_per_second:.0f} images/s",
+            )
+
+        train_run(run, config, dataset, tell)
+    return {
+        "run": str(out),
+        "supernet": str(run.supernet),
+        "seconds": round(time.monotonic() - began, 1),
+        "epochs": total,
+        "estimate_seconds": round(estimate.seconds, 1),
+        "config": str(config_file),
+    }

@@ -25,7 +25,7 @@ from search_spaces import Architecture, Space
 from search_spaces.errors import NasLoopError
 from search_spaces.supernet import Supernet
 
-__all__ = ["Images", "Progress", "Row", "train"]
+__all__ = ["Images", "Progress", "Row", "Trainer", "train"]
 
 Row = dict[str, float | int | str]
 VALIDATED = 2000
@@ -89,7 +89,7 @@ def train(
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)  # modules draw their first weights from PyTorch's generator
-    run = _Run(space, images, config)
+    run = Trainer(space, images, config)
     if checkpoint.exists():
         run.load(load_checkpoint(checkpoint, belongs))
     total = sum(phase.epochs for phase in config.phases)
@@ -104,7 +104,7 @@ def train(
     return run.supernet
 
 
-class _Run:
+class Trainer:
     """What changes while a supernet is trained."""
 
     def __init__(self, space: Space, images: Images, config: TrainConfig) -> None:

@@ -1,0 +1,57 @@
+"""How long a training will take, told before it starts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from nas.config import Config
+from nas.data.augment import augment
+from nas.dataset import Dataset
+from nas.header import space_of
+from nas.training.loop import Trainer
+from nas.training.phases import OPENS, sample_open
+
+__all__ = ["Estimate", "estimate_training"]
+
+STEPS = 4
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of training and bytes that its run folder takes."""
+
+    seconds: float
+    bytes: int
+
+
+def estimate_training(config: Config, dataset: Dataset) -> Estimate:
+    """Time a few steps of every phase on this machine and multiply."""
+    space = space_of(config, len(dataset.classes))
+    images, train = dataset.images, config.train
+    if train.threads:
+        torch.set_num_threads(train.threads)
+    trainer = Trainer(space, images, train)
+    trainer.supernet.train()
+    rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
+    pixels, labels = images.train[: train.batch_size], images.train_labels[: train.batch_size]
+    steps = max(1, len(images.train_labels) // train.batch_size)
+    seconds = 0.0
+    for phase in train.phases:
+        if OPENS[phase.name] and trainer.teacher is None:
+            trainer.teacher = trainer.evaluator.network(trainer.largest)
+        times = []
+        for _ in range(STEPS):
+            rows = sample_open(space, OPENS[phase.name], train.subnets, train.extremes, rng)
+            architectures = [space.decode(row) for row in rows]
+            began = time.perf_counter()
+            x = augment(pixels, generator, images.augment, images.normalisation)
+            trainer.step(x, labels, architectures)
+            times.append(time.perf_counter() - began)
+        seconds += phase.epochs * steps * float(np.mean(times[1:]))
+    weights = sum(tensor.nbytes for tensor in trainer.supernet.state_dict().values())
+    # The checkpoint holds weights, two moments and the teacher; its successor is written beside.
+    return Estimate(seconds, weights * (2 * 4 + 1))

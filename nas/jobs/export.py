@@ -1,0 +1,71 @@
+"""``nas export``: the chosen subnet as a checked ONNX file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from nas.export import ExportOptions, model, save_checked
+from nas.jobs.trained import TrainedRun
+from search_spaces import Architecture
+from search_spaces.errors import ArtefactError
+from search_spaces.subnet import Subnet
+
+__all__ = ["CHECKED", "export_run", "onnx_model", "read_architecture"]
+
+CHECKED = 256
+"""Held-out images that the file is compared on before it is left."""
+
+
+def read_architecture(path: Path) -> Architecture:
+    """The architecture in a JSON file; raises ``ArtefactError`` naming the file."""
+    try:
+        return Architecture.from_json(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtefactError(f"{path}: cannot be read ({error})") from error
+
+
+def onnx_model(
+    trained: TrainedRun, subnet: Subnet, architecture: Architecture, options: ExportOptions
+) -> onnx.ModelProto:
+    """The subnet as an ONNX model that says what it belongs to."""
+    space = trained.space
+    belongs = {
+        "space_digest": space.identity,
+        "weights_digest": trained.trained.digest,
+        "data_digest": trained.header.data,
+        "network_digest": space.digest(architecture),
+    }
+    return model(
+        subnet,
+        architecture,
+        trained.trained.normalisation,
+        trained.trained.classes,
+        belongs,
+        options,
+    )
+
+
+def export_run(
+    trained: TrainedRun, architecture: Architecture, out: Path, options: ExportOptions
+) -> dict[str, Any]:
+    """Extract, recalibrate, write, compare on held-out images, and only then leave the file.
+
+    Raises:
+        NasLoopError: the file does not agree with PyTorch, or an artefact does not fit.
+    """
+    options.preprocessing(trained.trained.normalisation)
+    trained.space.encode(architecture)
+    subnet = trained.evaluator.network(architecture)
+    file = onnx_model(trained, subnet, architecture, options)
+    images = trained.dataset.images.val[:CHECKED]
+    result = save_checked(out, file, subnet, trained.trained.normalisation, options, images)
+    return {
+        "file": str(out),
+        "bytes": out.stat().st_size,
+        "metadata": {prop.key: prop.value for prop in file.metadata_props},
+        "agreement": asdict(result),
+    }
