@@ -5,7 +5,14 @@ A message states the rule, the value received and the way out; the command line 
 one line and exits with 2.
 """
 
-__all__ = ["ArtefactError", "ConfigError", "DataError", "InfeasibleError", "NasLoopError", "SpaceError"]
+__all__ = [
+    "ArtefactError",
+    "ConfigError",
+    "DataError",
+    "InfeasibleError",
+    "NasLoopError",
+    "SpaceError",
+]
 
 
 class NasLoopError(Exception):
