@@ -15,8 +15,15 @@ from search_spaces.tables import Column
 Pairs = frozenset[tuple[int, int]]
 
 
-def reachable(space: Space) -> tuple[LayerSpec, ...]:
+def images(space: Space) -> tuple[Tensor, ...]:
+    """What the networks of the space take: one tensor for each resolution."""
+    return space._trace.columns[0].outputs
+
+
+def reachable(space: Space, image: Tensor | None = None) -> tuple[LayerSpec, ...]:
     """The specs that occur in some network of ``space``, in the order of ``space.specs``.
+
+    With ``image``, in some network that takes it.
 
     Walks the slots in order and keeps the ways to stand before each: the states of the tensors
     and the decisions that a later slot still reads. Exact, whatever the size of the space.
@@ -36,16 +43,15 @@ def reachable(space: Space) -> tuple[LayerSpec, ...]:
             at = tuple(dict(states)[source] for source in column.sources)
             fixed = {trace.choices[i]: option for i, option in decided}
             for leaf, added in diagram.leaves(column.diagrams[at], fixed):
+                if position == 0 and image not in (None, leaf):
+                    continue
                 if isinstance(leaf, Leaf) and leaf.spec != SKIP:
                     found.add(leaf.spec)
                 now = {**dict(decided), **{number[choice]: o for choice, o in added.items()}}
                 live = {**dict(states), position: _state(column, leaf, at, trace.columns)}
-                after.add(
-                    (
-                        frozenset((i, o) for i, o in now.items() if last_read[i] > position),
-                        frozenset((s, t) for s, t in live.items() if last_used.get(s, 0) > position),
-                    )
-                )
+                read_on = ((i, o) for i, o in now.items() if last_read[i] > position)
+                used_on = ((s, t) for s, t in live.items() if last_used.get(s, 0) > position)
+                after.add((frozenset(read_on), frozenset(used_on)))
         ways = after
     return tuple(spec for spec in space.specs if spec in found)
 

@@ -1,0 +1,27 @@
+"""Names of devices become devices here, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from latency_lut.cpu import CpuDevice
+from latency_lut.errors import DeviceError
+from latency_lut.seam import Device
+
+DEVICES: dict[str, Callable[..., Device]] = {"cpu": CpuDevice}
+
+
+def device(name: str, threads: int = 1, **options: Any) -> Device:
+    """The device of that name, set to ``threads`` threads; ``options`` are the device's own.
+
+    Raises ``DeviceError`` for a name or a number of threads that is not to be had.
+    """
+    if name not in DEVICES:
+        raise DeviceError(f"no device {name!r}; there are {', '.join(DEVICES)}")
+    if name == "cpu" and not 1 <= threads <= (os.cpu_count() or 1):
+        raise DeviceError(
+            f"threads is from 1 to the {os.cpu_count()} cores of this machine; got {threads}"
+        )
+    return DEVICES[name](threads=threads, **options)

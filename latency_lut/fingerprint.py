@@ -1,0 +1,39 @@
+"""What a time belongs to: the device, its runtime, and how that was asked to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Equal fingerprints, comparable times; a change in any field asks for a new table.
+
+    ``runtime`` is the inference engine with its version, ``provider`` its execution provider,
+    ``system`` the operating system and machine type.
+    """
+
+    device: str
+    cpu: str
+    cores: int
+    system: str
+    threads: int
+    provider: str
+    runtime: str
+    dtype: str = "float32"
+    batch: int = 1
+
+    def differences(self, other: Fingerprint) -> str:
+        """Where the two differ, for a message: ``threads 1 here, 2 there``; empty if nowhere."""
+        pairs = [(f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
+        return "; ".join(f"{name} {a!r} here, {b!r} there" for name, a, b in pairs if a != b)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Fingerprint:
+        """The inverse of ``to_dict``; raises ``TypeError`` on other keys."""
+        return cls(**document)

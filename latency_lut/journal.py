@@ -1,0 +1,100 @@
+"""What a campaign has measured so far, on disk, so that a killed one goes on where it was.
+
+``campaign.json`` says what is being measured; ``samples.jsonl`` grows by one line for each window
+and each loaded model. A line that was cut off by a kill is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from latency_lut.seam import Loaded
+from latency_lut.windows import Visit, Window
+from search_spaces.errors import ArtefactError, NasLoopError
+from search_spaces.files import write_atomic
+
+HEADER = "campaign.json"
+SAMPLES = "samples.jsonl"
+
+
+class Journal:
+    """Windows and loaded models, in memory and, where there is a folder, on disk."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.windows: list[Window] = []
+        self.loaded: dict[str, Loaded] = {}
+
+    def header(self) -> dict[str, Any] | None:
+        """What the campaign in the folder measures; None if there is none."""
+        if self.folder is None or not (self.folder / HEADER).exists():
+            return None
+        try:
+            document = json.loads((self.folder / HEADER).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ArtefactError(
+                f"{self.folder / HEADER} is no JSON ({error}); delete the folder to start anew"
+            ) from error
+        if not isinstance(document, dict):
+            raise ArtefactError(f"{self.folder / HEADER} is no campaign; delete the folder")
+        return document
+
+    def begin(self, header: Mapping[str, Any]) -> None:
+        """Start a campaign: what is measured, as JSON. Earlier samples of the folder go."""
+        if self.folder is not None:
+            write_atomic(self.folder / SAMPLES, "")
+            write_atomic(self.folder / HEADER, json.dumps(dict(header), indent=1) + "\n")
+
+    def resume(self) -> None:
+        """Read the samples that are there."""
+        assert self.folder is not None
+        text = (self.folder / SAMPLES).read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:
+            write_atomic(self.folder / SAMPLES, whole)
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                self._read(json.loads(line))
+            except (ValueError, KeyError, TypeError) as error:
+                raise ArtefactError(
+                    f"{self.folder / SAMPLES}, line {number}, is no sample ({error}); "
+                    "delete the folder to start anew"
+                ) from error
+
+    def add(self, entry: Window | Loaded) -> None:
+        """Keep a window or a loaded model. Raises ``NasLoopError`` if the disk is full."""
+        if self.folder is not None:
+            kind = "window" if isinstance(entry, Window) else "loaded"
+            line = json.dumps({kind: asdict(entry)}) + "\n"
+            path = self.folder / SAMPLES
+            try:
+                with path.open("a", encoding="utf-8") as stream:
+                    stream.write(line)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            except OSError as error:
+                raise NasLoopError(
+                    f"{path}: cannot be written ({error.strerror}); what was measured before is "
+                    "kept: make room and resume"
+                ) from error
+        self._keep(entry)
+
+    def _keep(self, entry: Window | Loaded) -> None:
+        if isinstance(entry, Window):
+            self.windows.append(entry)
+        else:
+            self.loaded[entry.model] = entry
+
+    def _read(self, document: dict[str, Any]) -> None:
+        if "loaded" in document:
+            self._keep(Loaded(**document["loaded"]))
+            return
+        window = document["window"]
+        visits = tuple(Visit(**visit) for visit in window["visits"])
+        before, after = tuple(window["before"]), tuple(window["after"])
+        self._keep(Window(window["leg"], before, after, visits))

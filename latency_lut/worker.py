@@ -1,0 +1,268 @@
+"""The process that times models: one file, to be copied to a device as it is.
+
+It needs Python 3.9, NumPy and onnxruntime, and nothing of ours. Requests are lines of JSON on
+standard input, answers lines of JSON on standard output:
+
+    {"threads": 1, "provider": "CPUExecutionProvider"}      {"ready": true, "machine": {...}}
+    {"load": NAME, "path": FILE, "shapes": {}, "warmup_s": 0.02, "describe": true}
+                {"loaded": NAME, "operators": {...}, "run_ms": 0.1, "memory_bytes": 1000000}
+    {"time": [NAME, ...], "runs": 8, "visit_s": 0.001}      {"sample": NAME, "ms": [...]} each
+
+A request that fails is answered with {"error": TEXT} and the process ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+WARMUP_RUNS = 5
+MOST_RUNS = 64
+
+
+def machine() -> dict[str, Any]:
+    """This machine, as a fingerprint names it; needs no onnxruntime in memory."""
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count() or 1,
+        "system": f"{platform.system()} {platform.machine()}",
+        "runtime": f"onnxruntime {_version()}",
+    }
+
+
+def _version() -> str:
+    for name in ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return "none"
+
+
+def _cpu() -> str:
+    # Virtual machines call many processors by one name; family, model and stepping tell them apart.
+    wanted = ("cpu family", "model", "stepping", "CPU implementer", "CPU part", "CPU revision")
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor() or platform.machine()
+    found: dict[str, str] = {}
+    for line in text.split("\n\n", 1)[0].splitlines():
+        name, _, value = line.partition(":")
+        found[name.strip()] = value.strip()
+    numbers = ", ".join(f"{name} {found[name]}" for name in wanted if name in found)
+    return f"{found.get('model name', platform.machine())} ({numbers})"
+
+
+def _fields(message: bytes) -> Any:
+    """Numbers and contents of the length-delimited fields of a protocol-buffer message."""
+    at = 0
+
+    def varint() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    while at < len(message):
+        tag = varint()
+        kind = tag & 7
+        if kind == 0:
+            varint()
+        elif kind == 2:
+            length = varint()
+            yield tag >> 3, message[at : at + length]
+            at += length
+        else:
+            at += 8 if kind == 1 else 4
+
+
+def operators(model: bytes) -> dict[str, int]:
+    """How often each operator stands in an ONNX model, fused activations after a plus.
+
+    Read straight from the file's bytes, because the `onnx` package is not on every device:
+    ModelProto.graph is field 7, GraphProto.node 1, NodeProto.op_type 4 and .attribute 5,
+    AttributeProto.name 1 and .s 4.
+    """
+    count: Counter[str] = Counter()
+    for number, graph in _fields(model):
+        if number != 7:
+            continue
+        for part, node in _fields(graph):
+            if part != 1:
+                continue
+            names: list[str] = []
+            for field, content in _fields(node):
+                if field == 4:
+                    names.insert(0, content.decode())
+                elif field == 5:
+                    attribute = dict(_fields(content))
+                    if attribute.get(1) == b"activation":
+                        names.append(attribute.get(4, b"").decode())
+            count["+".join(names)] += 1
+    return dict(sorted(count.items()))
+
+
+def _memory(line: str) -> int | None:
+    """VmRSS (now) or VmHWM (the highest since the mark was reset) of this process, in bytes."""
+    try:
+        for entry in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if entry.startswith(line):
+                return int(entry.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+def _reset_memory_mark() -> None:
+    # Where it fails, the mark counts from the start of the process: at worst it is too high.
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+
+
+class Timer:
+    """Sessions by name, each bound to its input and output once."""
+
+    def __init__(self, threads: int, provider: str) -> None:
+        import numpy
+        import onnxruntime
+
+        self.numpy = numpy
+        self.runtime = onnxruntime
+        self.threads = threads
+        self.provider = provider
+        self.sessions: dict[str, Any] = {}
+        onnxruntime.set_default_logger_severity(3)
+        known = onnxruntime.get_available_providers()
+        if provider not in known:
+            raise ValueError(f"onnxruntime here has no {provider}; it has {', '.join(known)}")
+
+    def load(
+        self, name: str, path: str, shapes: dict[str, list[int]], warmup_s: float, describe: bool
+    ) -> dict[str, Any]:
+        """Make a session, warm it up; says what it became."""
+        _reset_memory_mark()
+        before = _memory("VmRSS")
+        with tempfile.TemporaryDirectory() as folder:
+            optimised = Path(folder) / "optimised.onnx"
+            session = self._session(path, str(optimised) if describe else "")
+            count = operators(optimised.read_bytes()) if describe else {}
+        self.sessions[name] = (session, self._bound(session, shapes))
+        run = self._run(name)
+        times = [run()]
+        end = time.perf_counter() + warmup_s
+        while len(times) < WARMUP_RUNS or time.perf_counter() < end:
+            times.append(run())
+        after = _memory("VmHWM")
+        memory = None if before is None or after is None else max(0, after - before)
+        return {
+            "loaded": name,
+            "operators": count,
+            "run_ms": min(times) * 1e3,
+            "memory_bytes": memory,
+        }
+
+    def _session(self, path: str, optimised: str) -> Any:
+        options = self.runtime.SessionOptions()
+        options.graph_optimization_level = self.runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.execution_mode = self.runtime.ExecutionMode.ORT_SEQUENTIAL
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.optimized_model_filepath = optimised
+        return self.runtime.InferenceSession(path, options, providers=[self.provider])
+
+    def _bound(self, session: Any, shapes: dict[str, list[int]]) -> Any:
+        binding = session.io_binding()
+        random = self.numpy.random.default_rng(0)
+        for value in session.get_inputs():
+            shape = shapes.get(value.name) or [
+                size if isinstance(size, int) and size > 0 else 1 for size in value.shape
+            ]
+            array = self._array(value.type, shape, random)
+            binding.bind_ortvalue_input(
+                value.name, self.runtime.OrtValue.ortvalue_from_numpy(array)
+            )
+        for value in session.get_outputs():
+            binding.bind_output(value.name, "cpu")
+        return binding
+
+    def _array(self, kind: str, shape: list[int], random: Any) -> Any:
+        if kind in ("tensor(float)", "tensor(double)", "tensor(float16)"):
+            name = {"tensor(float)": "float32", "tensor(double)": "float64"}.get(kind, "float16")
+            return random.normal(size=shape).astype(name)
+        if kind == "tensor(uint8)":
+            return random.integers(0, 256, shape).astype("uint8")
+        if kind in ("tensor(int8)", "tensor(int32)", "tensor(int64)", "tensor(bool)"):
+            return self.numpy.zeros(shape, kind[7:-1])
+        raise ValueError(f"inputs of type {kind} are not known to the timer")
+
+    def _run(self, name: str) -> Any:
+        session, binding = self.sessions[name]
+        clock, call = time.perf_counter, session.run_with_iobinding
+
+        def run() -> float:
+            start = clock()
+            call(binding)
+            return clock() - start
+
+        return run
+
+    def visit(self, name: str, runs: int, visit_s: float) -> dict[str, Any]:
+        """Times of ``runs`` runs, more if ``visit_s`` is not over by then, after an untimed one."""
+        run = self._run(name)
+        run()
+        times: list[float] = []
+        end = time.perf_counter() + visit_s
+        while len(times) < runs or (time.perf_counter() < end and len(times) < MOST_RUNS):
+            times.append(run())
+        return {"sample": name, "ms": [round(seconds * 1e3, 6) for seconds in times]}
+
+
+def serve(requests: Any, answers: Any) -> None:
+    """Answer requests until there are no more."""
+
+    def answer(document: dict[str, Any]) -> None:
+        answers.write(json.dumps(document) + "\n")
+        answers.flush()
+
+    try:
+        settings = json.loads(requests.readline())
+        timer = Timer(settings["threads"], settings["provider"])
+        answer({"ready": True, "machine": machine()})
+        for line in requests:
+            request = json.loads(line)
+            if "load" in request:
+                settings = [request[key] for key in ("path", "shapes", "warmup_s", "describe")]
+                answer(timer.load(request["load"], *settings))
+            else:
+                for name in request["time"]:
+                    answer(timer.visit(name, request["runs"], request["visit_s"]))
+    except Exception as error:  # Whatever it is, the other side has to hear of it.
+        answer({"error": f"{type(error).__name__}: {error}"})
+
+
+def main() -> None:
+    """Serve on the standard streams."""
+    # Libraries that print must not be taken for answers: what they write goes to standard error.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    serve(sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()
