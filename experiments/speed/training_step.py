@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from timing import Pair, interleaved, machine, milliseconds, save
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 import search_spaces
 from search_spaces import Architecture, Space
@@ -35,7 +35,7 @@ class WrittenOut(nn.Module):
     """Hard-swish as its definition reads, five passes over the memory."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * F.relu6(x + 3) / 6
+        return x * functional.relu6(x + 3) / 6
 
 
 def step(
@@ -45,7 +45,7 @@ def step(
     optimizer = torch.optim.SGD(parameters, 1e-4, momentum=0.9, nesterov=True, weight_decay=5e-4)
 
     def once() -> None:
-        F.cross_entropy(network(x), labels, label_smoothing=0.1).backward()
+        functional.cross_entropy(network(x), labels, label_smoothing=0.1).backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
@@ -99,7 +99,7 @@ def images_per_second(space: Space, supernet: Supernet, batch: int, rounds: int)
     network = plain(space, supernet, architecture)
 
     def once() -> None:
-        F.cross_entropy(network(x), labels).backward()
+        functional.cross_entropy(network(x), labels).backward()
         network.zero_grad(set_to_none=True)
 
     for _ in range(3):
