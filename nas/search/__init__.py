@@ -1,0 +1,26 @@
+"""The search: what proposes networks, what remembers them, and the front that remains."""
+
+from nas.search.loop import load, minimize
+from nas.search.pareto import hypervolume, nondominated
+from nas.search.problem import Function, Problem, SearchError
+from nas.search.reachable import require_reachable, smallest
+from nas.search.searcher import Population, Searcher
+from nas.search.searchers import names
+from nas.search.study import Evaluation, Study
+
+__all__ = [
+    "Evaluation",
+    "Function",
+    "Population",
+    "Problem",
+    "SearchError",
+    "Searcher",
+    "Study",
+    "hypervolume",
+    "load",
+    "minimize",
+    "names",
+    "nondominated",
+    "require_reachable",
+    "smallest",
+]

@@ -1,0 +1,84 @@
+"""Selection, crossover and mutation of whole populations at once.
+
+All are pure functions of matrices [n, choices] and a generator.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from nas.search.searcher import Floats, Rows
+from search_spaces.space import Space
+
+
+def tournament(
+    n: int,
+    objectives: Floats,
+    violation: Floats,
+    crowding: Floats,
+    rng: np.random.Generator,
+) -> npt.NDArray[np.int64]:
+    """``n`` winners of binary tournaments, as NSGA-II holds them: positions [n].
+
+    The one that violates less wins; of two feasible ones the one that dominates, else the one in
+    the emptier place (Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II",
+    IEEE Transactions on Evolutionary Computation 2002, sections III-C and VI-A); else chance.
+    """
+    members = len(objectives)
+    rounds = -(-2 * n // members)
+    # Everyone takes part about equally often.
+    draws = rng.permuted(np.tile(np.arange(members), (rounds, 1)), axis=1)
+    a, b = draws.ravel()[: 2 * n].reshape(2, n)
+    # The ends of a front are infinitely empty, and infinite less infinite is no number.
+    emptiness = np.nan_to_num(crowding, posinf=1e300)
+    better: Floats = np.zeros(n)
+    criteria: tuple[Floats, ...] = (
+        violation[b] - violation[a],
+        _dominates(objectives[a], objectives[b]) - _dominates(objectives[b], objectives[a]),
+        emptiness[a] - emptiness[b],
+        rng.random(n) - 0.5,
+    )
+    for criterion in criteria:
+        np.copyto(better, criterion, where=better == 0)
+    winners: npt.NDArray[np.int64] = np.where(better > 0, a, b)
+    return winners
+
+
+def _dominates(a: Floats, b: Floats) -> Floats:
+    dominates: Floats = ((a <= b).all(axis=1) & (a < b).any(axis=1)).astype(np.float64)
+    return dominates
+
+
+def fill_unread(space: Space, rows: Rows, rng: np.random.Generator) -> Rows:
+    """The same networks, with random options where a choice is not read.
+
+    Canonical rows hold 0 there, and what reads such a choice later (a child that is deeper than
+    its parent) would always get the first option.
+    """
+    return np.where(space.used(rows), rows, rng.integers(0, sizes(space), rows.shape))
+
+
+def crossover(a: Rows, b: Rows, rng: np.random.Generator, chance: float = 0.9) -> Rows:
+    """Two children of each pair of parents [n, choices]: [2 n, choices].
+
+    Uniform or two-point by the toss of a coin; copies of the parents with ``1 - chance``.
+    """
+    n, width = a.shape
+    uniform = rng.random((n, width)) < 0.5
+    low, high = np.sort(rng.integers(0, width + 1, (2, n, 1)), axis=0)
+    points = (np.arange(width) >= low) & (np.arange(width) < high)
+    swap = np.where(rng.random((n, 1)) < 0.5, uniform, points) & (rng.random((n, 1)) < chance)
+    return np.concatenate([np.where(swap, b, a), np.where(swap, a, b)])
+
+
+def mutate(space: Space, rows: Rows, rng: np.random.Generator) -> Rows:
+    """Each choice of each row takes another of its options with a chance of one over choices."""
+    options = sizes(space)
+    other = (rows + rng.integers(1, np.maximum(options, 2), rows.shape)) % options
+    return np.where(rng.random(rows.shape) < 1 / rows.shape[1], other, rows)
+
+
+def sizes(space: Space) -> npt.NDArray[np.int64]:
+    """How many options each choice has: [choices]."""
+    return np.array([len(choice.values) for choice in space.choices], dtype=np.int64)

@@ -1,0 +1,40 @@
+"""The seam between a study and what proposes networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """``rows`` [n, choices], canonical; ``fidelity`` [n] where cheaper trials are asked for."""
+
+    rows: Rows
+    fidelity: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Searcher(Protocol):
+    """Proposes rows and learns what they are worth. Called in turn: ask, tell, ask, tell.
+
+    What is told is a prefix of what was asked (a budget may end in the middle). Two searchers
+    made with equally seeded generators and told the same ask the same. A row is proposed once;
+    fewer than ``n`` rows, or none, say that the space has no more that could be found.
+    """
+
+    def ask(self, n: int) -> Population:
+        """At most ``n`` rows that were not asked before."""
+        ...
+
+    def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
+        """Objectives [n, k] to minimise; violations [n, c], feasible where all are <= 0."""
+        ...
