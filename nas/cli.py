@@ -234,14 +234,13 @@ def report(run: RunFolder, json: Json = False) -> None:
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="The run folder.")] = Path("demo-run"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it stopped.")] = False,
     json: Json = False,
 ) -> None:
-    """The whole job on the built-in images (handwritten digits)."""
+    """The whole job on the built-in images (handwritten digits); goes on where it stopped."""
     from nas.jobs.demo import demo_command
 
     screen = Screen(json)
-    data, text = demo_command(out, resume, screen)
+    data, text = demo_command(out, screen)
     screen.result(data, text)
 
 

@@ -18,7 +18,7 @@ from nas.training.loop import Progress, train
 from nas.weights import save_supernet
 from search_spaces.errors import NasLoopError
 
-__all__ = ["train_command", "train_run"]
+__all__ = ["train_command", "train_run", "train_with_progress"]
 
 
 def train_run(run: Run, config: Config, dataset: Dataset, tell: Callable[[Progress], None]) -> None:
@@ -43,6 +43,21 @@ def train_run(run: Run, config: Config, dataset: Dataset, tell: Callable[[Progre
     )
 
 
+def train_with_progress(run: Run, config: Config, dataset: Dataset, screen: Screen) -> None:
+    """``train_run`` under a bar."""
+    total = sum(phase.epochs for phase in config.train.phases)
+    with screen.progress("train", total) as advance:
+
+        def tell(progress: Progress) -> None:
+            advance(
+                round(progress.epoch + (progress.step + 1) / progress.steps, 2),
+                f"{progress.phase}, loss {progress.loss:.3f}, "
+                f"{progress.images_per_second:.0f} images/s",
+            )
+
+        train_run(run, config, dataset, tell)
+
+
 def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) -> dict[str, Any]:
     """Check, say how long it will take and how much disk it needs, train."""
     config = Config.load(config_file)
@@ -61,23 +76,13 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
             f"{out}: {estimate.bytes / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free; "
             "make room or choose another --out"
         )
-    total = sum(phase.epochs for phase in config.train.phases)
     began = time.monotonic()
-    with screen.progress("train", total) as advance:
-
-        def tell(progress: Progress) -> None:
-            advance(
-                round(progress.epoch + (progress.step + 1) / progress.steps, 2),
-                f"{progress.phase}, loss {progress.loss:.3f}, "
-                f"{progress.images_per_second:.0f} images/s",
-            )
-
-        train_run(run, config, dataset, tell)
+    train_with_progress(run, config, dataset, screen)
     return {
         "run": str(out),
         "supernet": str(run.supernet),
         "seconds": round(time.monotonic() - began, 1),
-        "epochs": total,
+        "epochs": sum(phase.epochs for phase in config.train.phases),
         "estimate_seconds": round(estimate.seconds, 1),
         "config": str(config_file),
     }

@@ -1,0 +1,103 @@
+"""``nas demo``: the main job on scikit-learn's handwritten digits."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latency_lut import LatencyTable
+from nas.config import (
+    Config,
+    DataConfig,
+    LatencyConfig,
+    Phase,
+    SearchConfig,
+    SpaceConfig,
+    TrainConfig,
+)
+from nas.dataset import open_dataset
+from nas.export import ExportOptions
+from nas.jobs.export import export_run, read_architecture
+from nas.jobs.measure import measure_run
+from nas.jobs.report import report_command
+from nas.jobs.search import SearchOptions, search_run
+from nas.jobs.train import train_with_progress
+from nas.jobs.trained import TrainedRun
+from nas.profile import profile
+from nas.run import Run
+from nas.terminal import Screen
+
+__all__ = ["CONFIG", "demo_command"]
+
+CONFIG = Config(
+    data=DataConfig(
+        path="digits",
+        size=16,
+        val_fraction=0.2,
+        test_fraction=0.25,
+        shift=2,
+        horizontal_flip=False,
+    ),
+    space=SpaceConfig(resolutions=(12, 16)),
+    train=TrainConfig(
+        batch_size=64,
+        phases=(Phase("largest", 15), Phase("kernel", 2), Phase("depth", 6), Phase("width", 12)),
+    ),
+    search=SearchConfig(samples=60, candidates=10),
+    latency=LatencyConfig(),
+)
+
+
+def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
+    """Train, measure, search, export, profile, report; goes on with what an earlier call left."""
+    began = time.monotonic()
+    run = Run.create(out, CONFIG, resume=True)
+    screen.say(f"digits, 8x8 pixels, 10 classes; everything goes to {out}")
+    if not run.supernet.is_file():
+        train_with_progress(run, CONFIG, open_dataset(CONFIG), screen)
+    trained = TrainedRun(run)
+    if not run.latency("cpu").is_file():
+        measure_run(trained, "cpu", CONFIG.latency.threads, screen)
+    table = LatencyTable.load(run.latency("cpu"), trained.space)
+    budget = _middle(trained, table)
+    screen.say(f"budget: {budget:g} ms, between the space's fastest and its slowest")
+    search = CONFIG.search
+    options = SearchOptions(
+        budget,
+        evaluations=search.population * search.generations,
+        seed=search.seed,
+        candidates=search.candidates,
+    )
+    front = search_run(trained, table, options, out, "cpu", screen)
+    best = front["points"][front["best"]]
+    exported = export_run(trained, read_architecture(run.best), run.onnx, ExportOptions())
+    profiled = profile(run.onnx, device="cpu", threads=CONFIG.latency.threads)
+    tested = report_command(out, screen)
+    seconds = time.monotonic() - began
+    data = {
+        "run": str(out),
+        "budget_ms": budget,
+        "latency_ms": best["latency_ms"],
+        "val_accuracy": best["val_accuracy"],
+        "test_accuracy": tested["test_accuracy"],
+        "onnx": exported["file"],
+        "profile": profiled.to_dict(),
+        "report": tested["report"],
+        "seconds": round(seconds, 1),
+    }
+    text = (
+        f"{exported['file']}: {tested['test_accuracy']:.2f}% of the test images, "
+        f"{best['latency_ms']:.4g} ms measured (budget {budget:g} ms, one thread)\n"
+        f"{tested['report']}: everything to look at; {seconds:.0f} s in all"
+    )
+    return data, text
+
+
+def _middle(trained: TrainedRun, table: LatencyTable) -> float:
+    """The geometric mean of the latencies of smallest and largest network, two digits."""
+    ends = np.stack([trained.space.smallest, trained.space.largest])
+    middle = float(np.exp(np.log(table.predict(ends)).mean()))
+    return float(f"{middle:.2g}")

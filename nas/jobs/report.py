@@ -1,0 +1,93 @@
+"""``nas report``: the only place that reads test images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nas.data.batches import as_tensors
+from nas.jobs.trained import TrainedRun
+from nas.report import gather, write_report
+from nas.run import Run
+from nas.terminal import Screen
+from search_spaces import Architecture
+from search_spaces.errors import ArtefactError
+from search_spaces.files import write_atomic
+
+__all__ = ["report_command", "test_front"]
+
+FORMAT = 1
+
+
+def test_front(trained: TrainedRun, front: dict[str, Any], screen: Screen) -> list[dict[str, Any]]:
+    """Test accuracy in percent of every point of a front, in its order.
+
+    Points that an earlier call tested with the same weights are not run again.
+    """
+    known = _known(trained)
+    images = labels = None
+    points = []
+    with screen.progress("test the front", len(front["points"])) as advance:
+        for done, point in enumerate(front["points"]):
+            architecture = Architecture.from_json(json.dumps(point["architecture"]))
+            digest = trained.space.digest(architecture)
+            if digest not in known:
+                if images is None or labels is None:
+                    images, labels = as_tensors(trained.dataset.splits.test())
+                known[digest] = trained.evaluator.accuracy(architecture, images, labels)
+            points.append({"digest": digest, "test_accuracy": known[digest]})
+            advance(done + 1, "subnets")
+    document = {
+        "format": FORMAT,
+        "weights": trained.belongs()["weights"],
+        "images": _count(trained, labels),
+        "points": points,
+    }
+    write_atomic(_file(trained.run), json.dumps(document, indent=1) + "\n")
+    return points
+
+
+def report_command(folder: Path, screen: Screen) -> dict[str, Any]:
+    """The command ``nas report``: test the front if there is one, write ``report.html``."""
+    run = Run.open(folder)
+    result: dict[str, Any] = {"report": str(run.report)}
+    if run.front.is_file() and run.supernet.is_file():
+        trained = TrainedRun(run)
+        try:
+            front = json.loads(run.front.read_text())
+        except ValueError as error:
+            raise ArtefactError(f"{run.front}: not whole ({error}); search again") from error
+        if front["weights"] != trained.belongs()["weights"]:
+            raise ArtefactError(
+                f"{run.front}: the front of other weights than {run.supernet}; search again"
+            )
+        tested = test_front(trained, front, screen)
+        result["test_accuracy"] = tested[front["best"]]["test_accuracy"]
+    write_report(gather(run), run.report)
+    return result
+
+
+def _file(run: Run) -> Path:
+    return run.folder / "test.json"
+
+
+def _known(trained: TrainedRun) -> dict[str, float]:
+    file = _file(trained.run)
+    if not file.is_file():
+        return {}
+    try:
+        document = json.loads(file.read_text())
+        if document["weights"] != trained.belongs()["weights"]:
+            return {}
+        return {point["digest"]: point["test_accuracy"] for point in document["points"]}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _count(trained: TrainedRun, labels: torch.Tensor | None) -> int:
+    if labels is not None:
+        return len(labels)
+    return int(json.loads(_file(trained.run).read_text())["images"])

@@ -1,0 +1,232 @@
+"""``nas search``: predicted front, measured candidates, the best under the budget."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import predictors
+from latency_lut import LatencyTable, device
+from nas import search as searching
+from nas.jobs import select
+from nas.jobs.samples import Samples, draw
+from nas.jobs.trained import TrainedRun
+from nas.run import Run
+from nas.search.pareto import hypervolume
+from nas.terminal import Screen
+from predictors import Predictor
+from search_spaces.errors import ArtefactError, ConfigError, InfeasibleError
+from search_spaces.files import write_atomic
+
+__all__ = ["SearchOptions", "fitted_predictor", "search_command", "search_run"]
+
+FORMAT = 1
+CLOUD = 2000
+HISTORY = 40
+MOST_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What a search is told; see the command's help."""
+
+    latency_ms: float
+    searcher: str = "nsga2"
+    predictor: str = "auto"
+    evaluations: int = 5000
+    seed: int = 0
+    candidates: int = 20
+
+
+def fitted_predictor(trained: TrainedRun, name: str, screen: Screen) -> Predictor:
+    """A predictor of the error in percent, fitted on the run's measured subnets.
+
+    Subnets that are not measured yet are measured on the held-out images and kept.
+    """
+    search = trained.config.search
+    predictor = predictors.get(name, trained.space, data=trained.header.data)
+    samples = Samples(trained.run.samples, trained.space, trained.belongs())
+    X = draw(trained.space, search.samples, np.random.default_rng(search.seed))
+    with screen.progress("measure accuracies", len(X)) as advance:
+        accuracy = samples.measure(
+            X, trained.val_accuracy, lambda done, of: advance(done, "subnets")
+        )
+    return predictor.fit(X, 100.0 - accuracy)
+
+
+def search_run(
+    trained: TrainedRun,
+    table: LatencyTable,
+    options: SearchOptions,
+    out: Path,
+    device_name: str,
+    screen: Screen,
+) -> dict[str, Any]:
+    """Search, measure, and write ``front.json`` and ``best.json`` into ``out``.
+
+    Raises:
+        InfeasibleError: no network is predicted, or none measured, within the budget.
+    """
+    space = trained.space
+    searching.require_reachable(
+        space, "latency_ms", table.predict, options.latency_ms, np.random.default_rng(0)
+    )
+    marks = [time.monotonic()]
+    predictor = fitted_predictor(trained, options.predictor, screen)
+    marks.append(time.monotonic())
+    study = searching.minimize(
+        space,
+        {"error": predictor.predict, "latency_ms": table.predict},
+        {"latency_ms": options.latency_ms},
+        searcher=options.searcher,
+        budget=options.evaluations,
+        seed=options.seed,
+        path=out / Run(out).study.name,
+        belongs={
+            "predictor": f"{options.predictor} {predictor.samples}",
+            "table": table.digest,
+            "searcher": f"{options.searcher} {options.evaluations} {options.seed}",
+        },
+    )
+    marks.append(time.monotonic())
+    front = study.front()
+    if not front:
+        raise InfeasibleError(
+            f"the search met no network within {options.latency_ms:g} ms in "
+            f"{options.evaluations} evaluations; raise --budget, or the latency"
+        )
+    from nas.jobs.candidates import measure_candidates
+
+    rows = np.array([evaluation.row for evaluation in front])
+    predicted = table.predict(rows)
+    error = predictor.predict(rows)
+    limit, points = options.latency_ms, []
+    chosen: int | None = None
+    for _ in range(MOST_ROUNDS):
+        within = np.flatnonzero(predicted <= limit)
+        picked = within[select.candidates(predicted[within], error[within], options.candidates)]
+        points = measure_candidates(trained, table, predictor, rows[picked], device_name, screen)
+        chosen = select.best(
+            [point["latency_ms"] for point in points],
+            [point["val_accuracy"] for point in points],
+            options.latency_ms,
+        )
+        if chosen is not None:
+            break
+        # All were measured above the budget: aim below it by as much as they were above it.
+        limit *= min(point["predicted_latency_ms"] / point["latency_ms"] for point in points)
+    if chosen is None:
+        fastest = min(point["latency_ms"] for point in points)
+        raise InfeasibleError(
+            f"no candidate was measured within {options.latency_ms:g} ms; the fastest took "
+            f"{fastest:.4g} ms: raise the budget"
+        )
+    marks.append(time.monotonic())
+    return _write(trained, table, options, out, study, points, chosen, marks)
+
+
+def _write(
+    trained: TrainedRun,
+    table: LatencyTable,
+    options: SearchOptions,
+    out: Path,
+    study: searching.Study,
+    points: list[dict[str, Any]],
+    chosen: int,
+    marks: list[float],
+) -> dict[str, Any]:
+    best = points[chosen]
+    kept = select.on_front(
+        [point["latency_ms"] for point in points], [point["val_accuracy"] for point in points]
+    )
+    front = [point for point, keep in zip(points, kept, strict=True) if keep]
+    front.sort(key=lambda point: float(point["latency_ms"]))
+    values = study.records.values
+    step = max(1, len(values) // CLOUD)
+    steps = np.diff(marks)
+    document = {
+        "format": FORMAT,
+        "space": trained.space.name,
+        "identity": trained.space.identity,
+        "device": dict(table.fingerprint.to_dict()),
+        "table": table.name,
+        "budget_ms": options.latency_ms,
+        "predictor": options.predictor,
+        "searcher": options.searcher,
+        "seed": options.seed,
+        **trained.belongs(),
+        "evaluations": len(study),
+        "seconds": dict(zip(("samples", "search", "measure"), np.round(steps, 2), strict=True)),
+        "best": front.index(best),
+        "points": front,
+        "dominated": [point for point, keep in zip(points, kept, strict=True) if not keep],
+        "cloud": [[round(float(ms), 6), round(float(e), 4)] for e, ms in values[::step, :2]],
+        "history": _history(study.problem.objective_values(values)),
+    }
+    files = Run(out)
+    write_atomic(files.front, json.dumps(document, indent=1) + "\n")
+    write_atomic(
+        files.best, json.dumps({**best["architecture"], "measured": best}, indent=2) + "\n"
+    )
+    return document
+
+
+def _history(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> list[list[float]]:
+    """Hypervolume after some numbers of evaluations, against the worst values seen."""
+    reference = values.max(0)
+    numbers = np.unique(np.geomspace(min(10, len(values)), len(values), HISTORY).astype(int))
+    return [[int(n), round(float(hypervolume(values[:n], reference)), 6)] for n in numbers]
+
+
+def search_command(
+    folder: Path,
+    latency_ms: float | None,
+    device_name: str,
+    table_file: Path | None,
+    searcher: str,
+    predictor: str,
+    budget: int | None,
+    seed: int | None,
+    out: Path | None,
+    resume: bool,
+    screen: Screen,
+) -> tuple[dict[str, Any], str]:
+    """The command ``nas search``."""
+    run = Run.open(folder)
+    trained = TrainedRun(run)
+    config = trained.config
+    latency_ms = latency_ms if latency_ms is not None else config.search.latency_ms
+    if latency_ms is None:
+        raise ConfigError("a search needs a budget: add --latency-ms, or search.latency_ms")
+    if not latency_ms > 0:
+        raise ConfigError(f"--latency-ms is above 0 milliseconds; got {latency_ms:g}")
+    path = table_file or run.latency(device_name)
+    if not path.is_file():
+        raise ArtefactError(f"{path}: there is no latency table; run `nas measure {folder}`")
+    table = LatencyTable.load(path, trained.space)
+    table.require(device(device_name, threads=table.threads).fingerprint())
+    options = SearchOptions(
+        latency_ms,
+        searcher,
+        predictor,
+        budget or config.search.population * config.search.generations,
+        config.search.seed if seed is None else seed,
+        config.search.candidates,
+    )
+    target = out or folder
+    target.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        Run(target).study.unlink(missing_ok=True)
+    document = search_run(trained, table, options, target, device_name, screen)
+    best = document["points"][document["best"]]
+    text = (
+        f"best: {best['latency_ms']:.4g} ms measured (budget {latency_ms:g} ms), "
+        f"{best['val_accuracy']:.2f}% of the held-out images; wrote {Run(target).front} and "
+        f"{Run(target).best}; next: nas export {folder}"
+    )
+    return document, text

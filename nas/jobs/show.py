@@ -1,0 +1,47 @@
+"""``nas show``: architectures side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import search_spaces
+from latency_lut import LatencyTable
+from nas.jobs.export import read_architecture
+from nas.jobs.trained import TrainedRun
+from nas.run import Run
+from nas.show import render, to_dict
+from search_spaces import Architecture, Space
+from search_spaces.errors import ConfigError
+
+__all__ = ["show_command"]
+
+
+def show_command(files: list[Path], run: Path | None) -> tuple[dict[str, Any], Any]:
+    """What ``nas show`` prints; with a run also its table's latencies.
+
+    Raises:
+        ConfigError: the architectures are of a space with options, and no run was named.
+    """
+    architectures = [read_architecture(file) for file in files]
+    table = None
+    if run is not None:
+        trained = TrainedRun(Run.open(run))
+        space = trained.space
+        if trained.run.latency("cpu").is_file():
+            table = LatencyTable.load(trained.run.latency("cpu"), space)
+    else:
+        space = _default_space(architectures[0], files[0])
+    for architecture in architectures:
+        space.encode(architecture)
+    return to_dict(architectures, space, table), render(architectures, space, table)
+
+
+def _default_space(architecture: Architecture, file: Path) -> Space:
+    space = search_spaces.get(architecture.space)
+    if space.identity != architecture.identity:
+        raise ConfigError(
+            f"{file}: of a {architecture.space} with options of its own (resolutions, classes or "
+            "width); name the run that it is of with --run"
+        )
+    return space
