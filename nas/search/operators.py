@@ -31,7 +31,7 @@ def tournament(
     draws = rng.permuted(np.tile(np.arange(members), (rounds, 1)), axis=1)
     a, b = draws.ravel()[: 2 * n].reshape(2, n)
     # The ends of a front are infinitely empty, and infinite less infinite is no number.
-    emptiness = np.nan_to_num(crowding, posinf=1e300)
+    emptiness: Floats = np.where(np.isfinite(crowding), crowding, 1e300)
     better: Floats = np.zeros(n)
     criteria: tuple[Floats, ...] = (
         violation[b] - violation[a],
@@ -46,8 +46,7 @@ def tournament(
 
 
 def _dominates(a: Floats, b: Floats) -> Floats:
-    dominates: Floats = ((a <= b).all(axis=1) & (a < b).any(axis=1)).astype(np.float64)
-    return dominates
+    return np.asarray((a <= b).all(axis=1) & (a < b).any(axis=1), dtype=np.float64)
 
 
 def fill_unread(space: Space, rows: Rows, rng: np.random.Generator) -> Rows:
