@@ -89,9 +89,7 @@ class Predictor:
     def predict(self, X: npt.ArrayLike, return_std: Literal[False] = ...) -> Floats: ...
     @overload
     def predict(self, X: npt.ArrayLike, return_std: Literal[True]) -> tuple[Floats, Floats]: ...
-    def predict(
-        self, X: npt.ArrayLike, return_std: bool = False
-    ) -> Floats | tuple[Floats, Floats]:
+    def predict(self, X: npt.ArrayLike, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
         """Labels [n] of rows [n, choices], with ``return_std`` their standard deviations [n] too.
 
         Raises:
