@@ -10,20 +10,18 @@ from typing import Any
 
 import numpy as np
 
-import predictors
 from latency_lut import LatencyTable, device
 from nas import search as searching
 from nas.jobs import select
-from nas.jobs.samples import Samples, draw
+from nas.jobs.predictor import fitted_predictor
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.search.pareto import hypervolume
 from nas.terminal import Screen
-from predictors import Predictor
 from search_spaces.errors import ArtefactError, ConfigError, InfeasibleError
 from search_spaces.files import write_atomic
 
-__all__ = ["SearchOptions", "fitted_predictor", "search_command", "search_run"]
+__all__ = ["SearchOptions", "search_command", "search_run"]
 
 FORMAT = 1
 CLOUD = 2000
@@ -41,22 +39,6 @@ class SearchOptions:
     evaluations: int = 5000
     seed: int = 0
     candidates: int = 20
-
-
-def fitted_predictor(trained: TrainedRun, name: str, screen: Screen) -> Predictor:
-    """A predictor of the error in percent, fitted on the run's measured subnets.
-
-    Subnets that are not measured yet are measured on the held-out images and kept.
-    """
-    search = trained.config.search
-    predictor = predictors.get(name, trained.space, data=trained.header.data)
-    samples = Samples(trained.run.samples, trained.space, trained.belongs())
-    X = draw(trained.space, search.samples, np.random.default_rng(search.seed))
-    with screen.progress("measure accuracies", len(X)) as advance:
-        accuracy = samples.measure(
-            X, trained.val_accuracy, lambda done, of: advance(done, "subnets")
-        )
-    return predictor.fit(X, 100.0 - accuracy)
 
 
 def search_run(
