@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +30,18 @@ def load_checkpoint(path: Path, belongs: dict[str, str]) -> dict[str, Any]:
         ArtefactError: truncated, of another format, or of another space, data or configuration.
     """
     try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
-        format_, known, state = document["format"], document["belongs"], document["state"]
-    except (
-        RuntimeError,
-        EOFError,
-        KeyError,
-        TypeError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-    ):
+        content = path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(f"{path}: cannot be read ({error.strerror})") from error
+    try:
+        document = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        format_, known, state = (dict(document)[key] for key in ("format", "belongs", "state"))
+    # Depending on where a file ends, PyTorch answers with one of half a dozen kinds of errors.
+    except Exception:
         raise ArtefactError(
             f"{path}: not a whole checkpoint (truncated or damaged); remove it to train from the "
             "start, or restore a copy"
         ) from None
-    except OSError as error:
-        raise ArtefactError(f"{path}: cannot be read ({error.strerror})") from error
     if format_ != FORMAT:
         raise ArtefactError(f"{path}: checkpoint format {format_}, this version reads {FORMAT}")
     differ = [name for name in belongs if known.get(name) != belongs[name]]

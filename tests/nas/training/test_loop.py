@@ -1,0 +1,186 @@
+"""A training that is small enough to watch: deterministic, resumable, honest about trouble."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from nas.config import Config, DataConfig, Phase, SpaceConfig, TrainConfig
+from nas.dataset import Dataset, open_dataset
+from nas.header import space_of
+from nas.jobs.train import train_run
+from nas.run import Run
+from nas.training.evaluate import Evaluator, correct
+from nas.training.loop import Progress
+from nas.weights import load_supernet
+from search_spaces.errors import ArtefactError, NasLoopError
+
+PHASES = (Phase("largest", 2), Phase("kernel", 1), Phase("depth", 1), Phase("width", 2))
+BATCH = 32
+
+# Says where it is after every step, so that the test knows when to kill it.
+CHILD = """
+import sys
+from nas.config import Config
+from nas.dataset import open_dataset
+from nas.header import space_of
+from nas.jobs.train import train_run
+from nas.run import Run
+
+config = Config.load(sys.argv[1])
+run = Run.create(sys.argv[2], config, resume=True)
+train_run(run, config, open_dataset(config), lambda p: print(p.epoch, p.step, flush=True))
+"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """Two hundred of the digits at 8x8."""
+    path = tmp_path_factory.mktemp("images") / "digits.npz"
+    digits = load_digits()
+    np.savez(path, images=(digits.images[:200] * 15).astype(np.uint8), labels=digits.target[:200])
+    train = TrainConfig(batch_size=BATCH, learning_rate=0.05, threads=1, phases=PHASES)
+    data = DataConfig(path=str(path), size=8, shift=1, horizontal_flip=False)
+    return Config(data=data, space=SpaceConfig(resolutions=(8,)), train=train)
+
+
+@pytest.fixture(scope="module")
+def dataset(config: Config) -> Dataset:
+    return open_dataset(config)
+
+
+@pytest.fixture(scope="module")
+def whole(
+    config: Config, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Run, list[Progress]]:
+    """A run that nobody interrupted."""
+    run = Run.create(tmp_path_factory.mktemp("run") / "whole", config, resume=False)
+    told: list[Progress] = []
+    train_run(run, config, dataset, told.append)
+    return run, told
+
+
+def weights(run: Run, dataset: Dataset) -> dict[str, torch.Tensor]:
+    space = space_of(run.config(), len(dataset.classes))
+    return load_supernet(run.supernet, space).supernet.state_dict()
+
+
+def test_it_tells_and_logs_every_epoch(whole: tuple[Run, list[Progress]], dataset: Dataset) -> None:
+    run, told = whole
+    steps = len(dataset.images.train_labels) // BATCH
+    assert [(p.epoch, p.step) for p in told] == [(e, s) for e in range(6) for s in range(steps)]
+    assert {p.epochs for p in told} == {6} and {p.steps for p in told} == {steps}
+    header, *rows = run.log.read_text().splitlines()
+    assert header == (
+        "epoch,phase,learning_rate,loss,val_largest,val_smallest,images_per_second,seconds"
+    )
+    phases = [row.split(",")[1] for row in rows]
+    assert phases == ["largest", "largest", "kernel", "depth", "width", "width"]
+
+
+def test_it_learns(whole: tuple[Run, list[Progress]]) -> None:
+    _, told = whole
+    first, last = (np.mean([p.loss for p in told if p.epoch == epoch]) for epoch in (0, 1))
+    assert last < first
+
+
+def test_killed_twice_and_resumed_it_ends_in_the_same_weights(
+    config: Config, dataset: Dataset, whole: tuple[Run, list[Progress]], tmp_path: Path
+) -> None:
+    config.save(tmp_path / "config.yaml")
+    folder = tmp_path / "killed"
+    for epoch, step in ((1, 2), (4, 3)):
+        kill_at(epoch, step, tmp_path / "config.yaml", folder)
+        assert not (folder / "supernet.safetensors").exists()
+    run = Run.create(folder, config, resume=True)
+    told: list[Progress] = []
+    train_run(run, config, dataset, told.append)
+    assert (told[0].epoch, told[0].step) == (4, 0)
+    expected, found = weights(whole[0], dataset), weights(run, dataset)
+    assert expected.keys() == found.keys()
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+    def kept(run: Run) -> list[list[str]]:
+        return [row.split(",")[:6] for row in run.log.read_text().splitlines()]  # without times
+
+    assert kept(run) == kept(whole[0])
+
+
+def kill_at(epoch: int, step: int, config: Path, folder: Path) -> None:
+    """Start a training and end it the hard way in the middle of an epoch."""
+    arguments = [sys.executable, "-c", CHILD, str(config), str(folder)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.split() == [str(epoch), str(step)]:
+                os.kill(child.pid, signal.SIGKILL)
+                break
+    assert child.returncode == -signal.SIGKILL
+
+
+def test_resuming_a_finished_run_trains_no_further(
+    config: Config, dataset: Dataset, whole: tuple[Run, list[Progress]]
+) -> None:
+    run, _ = whole
+    before = weights(run, dataset)
+    told: list[Progress] = []
+    train_run(run, config, dataset, told.append)
+    after = weights(run, dataset)
+    assert told == [] and all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_another_seed_gives_other_weights_and_is_refused_on_resume(
+    config: Config, dataset: Dataset, whole: tuple[Run, list[Progress]], tmp_path: Path
+) -> None:
+    other = replace(config, train=replace(config.train, seed=1))
+    run = Run(tmp_path)
+    run.checkpoint.write_bytes(whole[0].checkpoint.read_bytes())
+    with pytest.raises(ArtefactError, match="belongs to another training configuration"):
+        train_run(run, other, dataset, lambda _: None)
+
+
+def test_a_loss_that_is_no_number_is_named(
+    config: Config, dataset: Dataset, tmp_path: Path
+) -> None:
+    wild = replace(config.train, phases=(Phase("largest", 5, learning_rate=1e30),))
+    with pytest.raises(NasLoopError, match=r"the loss is (nan|inf) .*lower train.learning_rate"):
+        train_run(Run(tmp_path), replace(config, train=wild), dataset, lambda _: None)
+
+
+def test_accuracy_is_what_it_says(
+    config: Config, dataset: Dataset, whole: tuple[Run, list[Progress]]
+) -> None:
+    space = space_of(config, len(dataset.classes))
+    images = dataset.images
+    trained = load_supernet(whole[0].supernet, space)
+    before = {k: v.clone() for k, v in trained.supernet.state_dict().items()}
+    evaluator = Evaluator(trained.supernet, images.normalisation, images.calibration)
+    architecture = space.decode(space.largest)
+    network = evaluator.network(architecture)
+    assert not network.training
+    scores = evaluator.logits(network, architecture, images.val)
+    right = int((scores.argmax(1) == images.val_labels).sum())
+    accuracy = evaluator.accuracy(architecture, images.val, images.val_labels)
+    assert accuracy == correct(scores, images.val_labels) == 100 * right / len(images.val)
+    logged = float(whole[0].log.read_text().splitlines()[-1].split(",")[4])
+    assert accuracy == pytest.approx(logged, abs=1e-3)
+    after = trained.supernet.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
