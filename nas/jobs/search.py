@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from latency_lut import LatencyTable, device
+from latency_lut import Device, LatencyTable
+from latency_lut import device as device_of
 from nas import search as searching
 from nas.jobs import select
 from nas.jobs.predictor import fitted_predictor
@@ -19,7 +20,7 @@ from nas.run import Run
 from nas.search.pareto import hypervolume
 from nas.terminal import Screen
 from search_spaces.errors import ArtefactError, ConfigError, InfeasibleError
-from search_spaces.files import write_atomic
+from search_spaces.files import sha256_of, write_atomic
 
 __all__ = ["SearchOptions", "search_command", "search_run"]
 
@@ -46,7 +47,7 @@ def search_run(
     table: LatencyTable,
     options: SearchOptions,
     out: Path,
-    device_name: str,
+    device: Device,
     screen: Screen,
 ) -> dict[str, Any]:
     """Search, measure, and write ``front.json`` and ``best.json`` into ``out``.
@@ -71,7 +72,7 @@ def search_run(
         path=out / Run(out).study.name,
         belongs={
             "predictor": f"{options.predictor} {predictor.samples}",
-            "table": table.digest,
+            "table": _identity(table),
             "searcher": f"{options.searcher} {options.evaluations} {options.seed}",
         },
     )
@@ -92,7 +93,7 @@ def search_run(
     for _ in range(MOST_ROUNDS):
         within = np.flatnonzero(predicted <= limit)
         picked = within[select.candidates(predicted[within], error[within], options.candidates)]
-        points = measure_candidates(trained, table, predictor, rows[picked], device_name, screen)
+        points = measure_candidates(trained, table, predictor, rows[picked], device, screen)
         chosen = select.best(
             [point["latency_ms"] for point in points],
             [point["val_accuracy"] for point in points],
@@ -136,7 +137,7 @@ def _write(
         "space": trained.space.name,
         "identity": trained.space.identity,
         "device": dict(table.fingerprint.to_dict()),
-        "table": table.name,
+        "table": table.campaign.when,
         "budget_ms": options.latency_ms,
         "predictor": options.predictor,
         "searcher": options.searcher,
@@ -156,6 +157,12 @@ def _write(
         files.best, json.dumps({**best["architecture"], "measured": best}, indent=2) + "\n"
     )
     return document
+
+
+def _identity(table: LatencyTable) -> str:
+    """What predictions depend on: the fitted means of every resolution."""
+    means = [fit.posterior.mean_ms.tobytes() for _, fit in sorted(table.fits.items())]
+    return sha256_of(table.space.identity.encode() + b"".join(means))
 
 
 def _history(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> list[list[float]]:
@@ -191,7 +198,8 @@ def search_command(
     if not path.is_file():
         raise ArtefactError(f"{path}: there is no latency table; run `nas measure {folder}`")
     table = LatencyTable.load(path, trained.space)
-    table.require(device(device_name, threads=table.threads).fingerprint())
+    device = device_of(device_name, threads=table.fingerprint.threads)
+    table.require(device.fingerprint())
     options = SearchOptions(
         latency_ms,
         searcher,
@@ -204,7 +212,7 @@ def search_command(
     target.mkdir(parents=True, exist_ok=True)
     if not resume:
         Run(target).study.unlink(missing_ok=True)
-    document = search_run(trained, table, options, target, device_name, screen)
+    document = search_run(trained, table, options, target, device, screen)
     best = document["points"][document["best"]]
     text = (
         f"best: {best['latency_ms']:.4g} ms measured (budget {latency_ms:g} ms), "

@@ -1,0 +1,68 @@
+"""Candidates of a search, measured: accuracy on held-out images, latency on the device."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from latency_lut import Device, LatencyTable, Model, measure_networks
+from nas.export import ExportOptions
+from nas.jobs.export import onnx_model
+from nas.jobs.samples import Samples
+from nas.jobs.trained import TrainedRun
+from nas.terminal import Screen
+from predictors import Predictor
+from search_spaces.space import Population
+
+__all__ = ["measure_candidates"]
+
+
+def measure_candidates(
+    trained: TrainedRun,
+    table: LatencyTable,
+    predictor: Predictor,
+    X: Population,
+    device: Device,
+    screen: Screen,
+) -> list[dict[str, Any]]:
+    """One point for every canonical row of ``X`` [n, choices], predicted and measured.
+
+    What is timed is the file that an export would leave, with the subnet's trained weights.
+    """
+    space = trained.space
+    latency, latency_std = table.predict(X, return_std=True)
+    error, error_std = predictor.predict(X, return_std=True)
+    samples = Samples(trained.run.samples, space, trained.belongs())
+    with screen.progress("measure candidates' accuracies", len(X)) as advance:
+        accuracy = samples.measure(
+            X, trained.val_accuracy, lambda done, of: advance(done, "subnets")
+        )
+    names = [space.digest(space.decode(row)) for row in X]
+    files = {name: _file(trained, row) for name, row in zip(names, X, strict=True)}
+    models = [Model(name, lambda name=name: files[name]) for name in files]  # type: ignore[misc]
+    screen.say(f"timing {len(models)} candidates on {device.name}")
+    timed = measure_networks(models, device)
+    return [
+        {
+            "architecture": json.loads(space.decode(row).to_json()),
+            "predicted_error": float(error[i]),
+            "predicted_error_std": float(error_std[i]),
+            "predicted_latency_ms": float(latency[i]),
+            "predicted_latency_std": float(latency_std[i]),
+            "val_accuracy": float(accuracy[i]),
+            "val_images": len(trained.dataset.images.val_labels),
+            **_measured(timed[names[i]]),
+            "model_mb": len(files[names[i]]) / 1e6,
+            "macs": float(space.macs(row)[0]),
+            "parameters": float(space.parameters(row)[0]),
+        }
+        for i, row in enumerate(X)
+    ]
+
+
+def _file(trained: TrainedRun, row: Sequence[int]) -> bytes:
+    architecture = trained.space.decode(row)
+    subnet = trained.evaluator.network(architecture)
+    file: bytes = onnx_model(trained, subnet, architecture, ExportOptions()).SerializeToString()
+    return file
