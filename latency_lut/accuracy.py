@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from latency_lut.arrays import Floats
 from latency_lut.latency import Latency
-
-Floats = npt.NDArray[np.float64]
 
 # Half the width of the central 90% of a normal distribution, in standard deviations.
 NINETY = 1.6448536269514722

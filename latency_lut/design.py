@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from latency_lut.fit import Floats, Integers, Prior, Scales
+from latency_lut.arrays import Floats, Integers
+from latency_lut.fit import Prior, Scales
+
+TYPICAL = Scales()
 
 
-def d_optimal(counts: Floats, prior: Prior, n: int, scales: Scales = Scales()) -> Integers:
+def d_optimal(counts: Floats, prior: Prior, n: int, scales: Scales = TYPICAL) -> Integers:
     """``n`` of the candidates ``counts`` [candidates, parameters], in the order of choice.
 
     Greedy: each is the one about which the fit would be least certain, against the noise of a

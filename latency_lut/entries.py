@@ -13,6 +13,7 @@ import numpy as np
 
 from latency_lut.latency import Latency
 from latency_lut.seam import Loaded, Model
+from latency_lut.spill import BYTES_PER_WEIGHT, MB, spill
 from search_spaces.specs import LayerSpec, Tensor
 
 CHAIN = 3
@@ -23,15 +24,23 @@ LEAST_MS = 1e-4
 class Entry:
     """One block's own time, ``ms`` with the standard error ``error_ms``.
 
-    ``models`` are what it was derived from: with chains of copies (T3 - T1) / 2, else T1 - T0.
-    ``operators`` are its share of the optimised graphs, so that a table says what it timed.
+    ``models`` are what it was derived from, with ``weights_mb`` of weights: (the first - the
+    second) / ``copies``, which is (T3 - T1) / 2 for a chain, else T1 - T0. ``operators`` are its
+    share of the optimised graphs, so that a table says what it timed.
     """
 
     key: str
     ms: float
     error_ms: float
     models: tuple[str, ...]
+    weights_mb: tuple[float, ...]
+    copies: int
     operators: Mapping[str, int]
+
+    def spill_mb(self, threshold_mb: float) -> float:
+        """The spilled weights whose time is in ``ms``: as ``ms`` itself, by difference."""
+        spilled = spill(self.weights_mb, threshold_mb)
+        return float(spilled[0] - spilled[1:].sum()) / self.copies
 
 
 def key(spec: LayerSpec) -> str:
@@ -67,7 +76,7 @@ def _model(tensor: Tensor, spec: LayerSpec | None, copies: int) -> Model:
     return Model(
         name,
         functools.partial(_content, name, tensor, spec, copies),
-        size=4 * params,
+        size=BYTES_PER_WEIGHT * params,
         guess_ms=0.01 + macs * 1e-7,
     )
 
@@ -123,6 +132,8 @@ def entry(spec: LayerSpec, measured: Mapping[str, Latency], loaded: Mapping[str,
         max(LEAST_MS, ms / how.copies),
         math.sqrt(variance) / how.copies,
         tuple(model.name for model in how.models),
+        tuple(model.size / MB for model in how.models),
+        how.copies,
         {name: n // how.copies for name, n in sorted(operators.items()) if n},
     )
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latency_lut.windows import Floats, Window, series, usual
+from latency_lut.arrays import Floats
+from latency_lut.windows import Window, series, usual
 
 RESAMPLES = 200
 
@@ -26,6 +27,17 @@ class Latency:
     halves_ms: tuple[float, float]
     floor_ms: float
     rounds: int
+
+    def scaled(self, factor: float) -> Latency:
+        """All times multiplied by ``factor``."""
+        first, second = self.halves_ms
+        return Latency(
+            self.latency_ms * factor,
+            self.error_ms * factor,
+            (first * factor, second * factor),
+            self.floor_ms * factor,
+            self.rounds,
+        )
 
 
 def latency(minima_ms: Floats, rng: np.random.Generator) -> Latency:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from latency_lut.arrays import Index
 from search_spaces import reach
 from search_spaces.errors import SpaceError
 from search_spaces.space import Population, Space
 from search_spaces.specs import Tensor
 
-Index = npt.NDArray[np.int32]
 TRIES = 64
 
 

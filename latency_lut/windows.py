@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from latency_lut.arrays import Floats
+
 DRIFT = 0.03
 # What is left of a slow pace once times are divided by it: networks follow the references with
 # a slope of 0.87 on average (measured in a contended campaign), some less.
 REMAINDER = 0.3
 USUAL = 25.0
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

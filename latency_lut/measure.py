@@ -1,0 +1,162 @@
+"""Measuring a table, and refusing to publish noise."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latency_lut import entries as blocks
+from latency_lut.build import fit_resolution
+from latency_lut.campaign import Effort, Report, collect
+from latency_lut.errors import NoisyError
+from latency_lut.fingerprint import Fingerprint
+from latency_lut.journal import Journal
+from latency_lut.latency import Latency, disagreement, latencies
+from latency_lut.plans import Networks, Plans, plan_table
+from latency_lut.populations import images, network_name
+from latency_lut.references import NAMES
+from latency_lut.seam import Device
+from latency_lut.table import Campaign, LatencyTable, Network
+from latency_lut.windows import DRIFT, offsets, paces, usual
+from search_spaces import reach
+from search_spaces.errors import ArtefactError
+from search_spaces.space import Space
+
+JOURNAL_VERSION = 1
+HALVES = 0.03
+STANDARD = Effort()
+
+
+def measure(
+    space: Space,
+    device: Device,
+    *,
+    rng: np.random.Generator,
+    resolutions: Sequence[int] | None = None,
+    effort: Effort = STANDARD,
+    whole_networks: int = 25,
+    held_out: int = 15,
+    report: Report | None = None,
+    folder: Path | None = None,
+    allow_noisy: bool = False,
+) -> LatencyTable:
+    """Measure the table of ``space`` on ``device``.
+
+    ``report`` hears of progress, the first time with the estimate before anything is timed. In
+    ``folder`` samples are kept as they come, and a campaign that is there goes on; the folder
+    can be deleted once the table is saved. ``allow_noisy`` publishes a table whose halves
+    disagree, and the table says so.
+
+    Raises:
+        NoisyError: the halves of the campaign differ by more than 3%.
+        ArtefactError: the folder holds samples of another campaign.
+        DeviceError: the device fails; what was measured is kept in the folder.
+    """
+    start = time.monotonic()
+    journal = Journal(folder)
+    question = {
+        "version": JOURNAL_VERSION,
+        "space": space.identity,
+        "fingerprint": device.fingerprint().to_dict(),
+        "resolutions": list(images(space, resolutions)),
+        "whole_networks": whole_networks,
+        "held_out": held_out,
+    }
+    header = journal.header()
+    if header is None:
+        plans = plan_table(space, rng, resolutions, whole_networks, held_out)
+        networks = {str(side): asdict(networks) for side, networks in plans.networks.items()}
+        journal.begin({**question, "networks": networks})
+    else:
+        plans = _resumed(space, header, question, folder)
+        journal.resume()
+    collect(device, plans.models, effort, rng, journal, report)
+    if _differ(plans, latencies(journal.windows, effort.rounds, rng)) > HALVES:
+        # Once more as many rounds, before the effort is declared lost.
+        effort = replace(effort, rounds=2 * effort.rounds)
+        collect(device, plans.models, effort, rng, journal, report)
+    seconds = time.monotonic() - start
+    return table_of(plans, device.fingerprint(), journal, effort, rng, seconds, allow_noisy)
+
+
+def _resumed(
+    space: Space, header: dict[str, Any], question: dict[str, Any], folder: Path | None
+) -> Plans:
+    differing = [name for name in question if header.get(name) != question[name]]
+    if differing:
+        said = "; ".join(f"{n} {header.get(n)!r} there, {question[n]!r} here" for n in differing)
+        raise ArtefactError(
+            f"{folder}: the samples there are of another campaign ({said}); "
+            "name another folder, or delete this one"
+        )
+    networks = {
+        int(side): Networks(*(tuple(map(tuple, rows)) for rows in (n["fitted"], n["held_out"])))
+        for side, n in header["networks"].items()
+    }
+    sides = images(space, question["resolutions"])
+    specs = {side: reach.reachable(space, image) for side, image in sides.items()}
+    return Plans(space, specs, networks)
+
+
+def table_of(
+    plans: Plans,
+    fingerprint: Fingerprint,
+    journal: Journal,
+    effort: Effort,
+    rng: np.random.Generator,
+    seconds: float,
+    allow_noisy: bool = False,
+) -> LatencyTable:
+    """The table of the samples in ``journal``. Raises ``NoisyError`` as ``measure`` does."""
+    windows = journal.windows
+    measured = latencies(windows, effort.rounds, rng)
+    steady = float((offsets(paces(windows, usual(windows))) <= DRIFT).mean())
+    networks = tuple(
+        Network(side, row, fitted, measured[network_name(side, row)])
+        for side, chosen in plans.networks.items()
+        for fitted, rows in ((True, chosen.fitted), (False, chosen.held_out))
+        for row in rows
+    )
+    differ = _differ(plans, measured)
+    if differ > HALVES and not allow_noisy:
+        raise NoisyError(_too_noisy(differ, steady, len(windows)))
+    entries = blocks.entries(plans.specs_once, measured, journal.loaded)
+    fits, figures = {}, {}
+    for side, specs in plans.specs.items():
+        here = [network for network in networks if network.resolution == side]
+        fits[side], found = fit_resolution(plans.space, specs, entries, here)
+        if found is not None:
+            figures[side] = found
+    campaign = Campaign(
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        rounds=effort.rounds,
+        runs=effort.runs,
+        seconds=round(seconds, 1),
+        steady=steady,
+        disagreement=differ,
+        noisy=differ > HALVES,
+        usual_ms=dict(zip(NAMES, usual(windows).tolist(), strict=True)),
+    )
+    return LatencyTable(
+        plans.space, fingerprint, campaign, entries, networks, fits, figures, tuple(windows)
+    )
+
+
+def _differ(plans: Plans, measured: Mapping[str, Latency]) -> float:
+    return disagreement([measured[name] for name in plans.network_names])
+
+
+def _too_noisy(differ: float, steady: float, windows: int) -> str:
+    return (
+        f"the two halves of the campaign differ by {differ:.1%} on the same networks, more than "
+        f"the {HALVES:.0%} that a table may; the reference networks kept still in {steady:.0%} of "
+        f"{windows} windows. Nothing is published: stop what else runs on the device, let it cool "
+        "down, and measure again (a resumed campaign keeps its samples), with more rounds if that "
+        "does not help; or allow a noisy table explicitly"
+    )

@@ -1,0 +1,106 @@
+"""Measuring whole networks, or any ONNX files: what `profile` and the end of a search show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from latency_lut.campaign import Effort, Report, collect
+from latency_lut.errors import DeviceError
+from latency_lut.journal import Journal
+from latency_lut.latency import Latency, latencies
+from latency_lut.references import NAMES, references
+from latency_lut.seam import Device, Model, Sample
+from latency_lut.windows import usual
+
+STANDARD = Effort(rounds=20, runs=8)
+
+
+@dataclass(frozen=True)
+class NetworkLatency:
+    """What one network takes on a device.
+
+    ``latency`` holds `latency_ms`, the figure to compare. ``median_ms``, ``p90_ms`` and
+    ``p99_ms`` are of all single runs as they came, disturbances included; ``images_per_s`` is
+    one image after another at the mean run. ``peak_memory_bytes`` is by how much the peak of a
+    process grew that loaded and ran this network alone: weights, the runtime's copies of them and
+    activations; None where the system does not tell.
+    """
+
+    name: str
+    latency: Latency
+    median_ms: float
+    p90_ms: float
+    p99_ms: float
+    images_per_s: float
+    peak_memory_bytes: int | None
+
+    @property
+    def latency_ms(self) -> float:
+        """The median over rounds of each round's minimum, corrected by the references."""
+        return self.latency.latency_ms
+
+
+def file_model(path: str | Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Model:
+    """An ONNX file as it is; ``shapes`` for inputs that leave theirs open."""
+    path = Path(path)
+    return Model(str(path), path.read_bytes, dict(shapes or {}), path.stat().st_size)
+
+
+def measure_networks(
+    models: Sequence[Model],
+    device: Device,
+    *,
+    rng: np.random.Generator,
+    effort: Effort = STANDARD,
+    usual_ms: Mapping[str, float] | None = None,
+    batch: int = 1,
+    memory: bool = True,
+    report: Report | None = None,
+) -> list[NetworkLatency]:
+    """Measure all ``models`` interleaved with the reference networks; results in their order.
+
+    ``usual_ms`` are the usual times of the references in another campaign, such as a table's
+    ``campaign.usual_ms``: then latencies are what that campaign would have found, whatever the
+    pace of the machine today. ``batch`` is how many images a run takes, for ``images_per_s``.
+
+    Raises ``DeviceError`` if the device fails, or two models have one name.
+    """
+    if len({model.name for model in models}) < len(models):
+        raise DeviceError("every model to measure has a name of its own; two have the same")
+    times: dict[str, list[float]] = {model.name: [] for model in models}
+
+    def keep(sample: Sample) -> None:
+        times[sample.model].extend(sample.times_ms)
+
+    peaks = {m.name: _peak_memory(m, device) if memory else None for m in models}
+    journal = Journal(None)
+    collect(device, models, effort, rng, journal, report, keep)
+    measured = latencies(journal.windows, effort.rounds, rng)
+    scale = 1.0
+    if usual_ms is not None:
+        there = np.array([usual_ms[name] for name in NAMES])
+        scale = float(np.exp(np.log(there / usual(journal.windows)).mean()))
+    return [
+        _result(model.name, measured[model.name].scaled(scale), times[model.name], batch, peak)
+        for model, peak in zip(models, peaks.values(), strict=True)
+    ]
+
+
+def _result(
+    name: str, latency: Latency, times_ms: list[float], batch: int, peak: int | None
+) -> NetworkLatency:
+    median, p90, p99 = (float(q) for q in np.percentile(times_ms, [50, 90, 99]))
+    rate = 1e3 * batch / float(np.mean(times_ms))
+    return NetworkLatency(name, latency, median, p90, p99, rate, peak)
+
+
+def _peak_memory(model: Model, device: Device) -> int | None:
+    # In a process of its own, since what other sessions freed would be used again unseen; after
+    # a small network, because the first session of a process also loads the runtime's code.
+    with device.connect() as connection:
+        loaded = list(connection.load([references()[0], model], describe=False))
+    return loaded[-1].memory_bytes

@@ -1,0 +1,130 @@
+"""What is timed for a table: blocks in context and whole networks."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from latency_lut import entries as blocks
+from latency_lut.build import design_matrix, prior_of
+from latency_lut.campaign import Effort, estimate_s
+from latency_lut.design import d_optimal
+from latency_lut.populations import images, network_name, sample_at
+from latency_lut.seam import Model
+from latency_lut.spill import BYTES_PER_WEIGHT
+from search_spaces import reach
+from search_spaces.plan import Plan
+from search_spaces.space import Space
+from search_spaces.specs import LayerSpec
+
+CANDIDATES = 600
+# What a design needs to know of entries before they are measured: about 10 GMAC/s and 2 us each,
+# and a megabyte of weights near the core.
+GUESS_MS, GUESS_MS_PER_MAC, GUESS_THRESHOLD_MB = 0.002, 1e-7, 1.0
+
+Rows = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The whole networks of one resolution: rows for the fit and rows held out."""
+
+    fitted: Rows
+    held_out: Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Plans:
+    """All that a table of ``space`` asks to be timed."""
+
+    space: Space
+    specs: Mapping[int, tuple[LayerSpec, ...]]
+    networks: Mapping[int, Networks]
+
+    @property
+    def specs_once(self) -> tuple[LayerSpec, ...]:
+        """The specs of all resolutions, each once."""
+        return tuple(dict.fromkeys(spec for specs in self.specs.values() for spec in specs))
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """The names of the whole networks' models."""
+        return tuple(
+            network_name(side, row)
+            for side, networks in self.networks.items()
+            for row in (*networks.fitted, *networks.held_out)
+        )
+
+    @functools.cached_property
+    def models(self) -> tuple[Model, ...]:
+        """Blocks in context, each distinct one once, and whole networks."""
+        whole = [
+            network_model(network_name(side, row), self.space.lower_row(row))
+            for side, networks in self.networks.items()
+            for row in (*networks.fitted, *networks.held_out)
+        ]
+        return (*blocks.models(self.specs_once), *whole)
+
+    def seconds(self, effort: Effort) -> float:
+        """About how long measuring takes on a quiet machine."""
+        return estimate_s(self.models, effort)
+
+
+def plan_table(
+    space: Space,
+    rng: np.random.Generator,
+    resolutions: Sequence[int] | None = None,
+    whole_networks: int = 25,
+    held_out: int = 15,
+) -> Plans:
+    """What to time for a table: all blocks that networks have, and some whole networks.
+
+    For each resolution ``held_out`` random networks (uniform over choices), which only tell how
+    good the table is, and ``whole_networks`` that determine it best. Raises ``SpaceError`` for a
+    resolution that the space does not have.
+    """
+    sides = images(space, resolutions)
+    specs = {side: reach.reachable(space, image) for side, image in sides.items()}
+    networks = {
+        side: _choose(space, side, specs[side], rng, whole_networks, held_out) for side in sides
+    }
+    return Plans(space, specs, networks)
+
+
+def _choose(
+    space: Space,
+    side: int,
+    specs: Sequence[LayerSpec],
+    rng: np.random.Generator,
+    whole_networks: int,
+    held_out: int,
+) -> Networks:
+    rows = [tuple(row) for row in sample_at(space, side, CANDIDATES + held_out, rng).tolist()]
+    # A space of few networks has none to spare: half of them at most are held out.
+    held = rows[: min(held_out, len(rows) // 2)]
+    candidates = rows[len(held) :]
+    guess = np.array([GUESS_MS + GUESS_MS_PER_MAC * spec.macs for spec in specs])
+    design = design_matrix(space, specs, candidates, 0 * guess, GUESS_THRESHOLD_MB)
+    chosen = d_optimal(design, prior_of(specs, guess, 0 * guess, design), whole_networks)
+    return Networks(tuple(candidates[i] for i in chosen), tuple(held))
+
+
+def network_model(name: str, plan: Plan) -> Model:
+    """A network of random weights, which follow from its name; batch 1, normalised input."""
+
+    def content() -> bytes:
+        from search_spaces.onnx import random_plan_weights, write
+
+        rng = np.random.default_rng(zlib.crc32(name.encode()))
+        return write(plan, random_plan_weights(plan, rng)).SerializeToString()
+
+    return Model(
+        name,
+        content,
+        size=BYTES_PER_WEIGHT * plan.params,
+        guess_ms=0.01 + plan.macs * GUESS_MS_PER_MAC,
+    )

@@ -1,0 +1,171 @@
+"""A latency table: what every network of a space takes on one device, and how sure that is."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from latency_lut import entries as naming
+from latency_lut.accuracy import Accuracy
+from latency_lut.arrays import Floats
+from latency_lut.entries import Entry
+from latency_lut.fingerprint import Fingerprint
+from latency_lut.fit import Posterior
+from latency_lut.latency import Latency
+from latency_lut.populations import resolutions_of
+from latency_lut.smallest import smallest
+from latency_lut.vectors import Vectors
+from latency_lut.windows import Window
+from search_spaces.errors import ArtefactError
+from search_spaces.space import Population, Space
+
+BATCH = 8192
+
+
+@dataclass(frozen=True)
+class Network:
+    """A whole network that was measured: its row, and whether the fit saw it."""
+
+    resolution: int
+    row: tuple[int, ...]
+    fitted: bool
+    latency: Latency
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The fit of one resolution: an intercept, a price of spilled weights, and the ``keys``.
+
+    Weights of a network above ``threshold_mb`` spill; ``spilled_mb`` are what each entry's own
+    measurement spilled already.
+    """
+
+    keys: tuple[str, ...]
+    posterior: Posterior
+    threshold_mb: float
+    spilled_mb: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """How a table was measured.
+
+    ``steady`` is the share of windows in which the reference networks kept still,
+    ``disagreement`` the median difference of the halves over whole networks (0.01 for 1%).
+    ``noisy`` tables were published although the halves disagree too much, because it was asked.
+    """
+
+    when: str
+    rounds: int
+    runs: int
+    seconds: float
+    steady: float
+    disagreement: float
+    noisy: bool
+    usual_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class LatencyTable:
+    """The table of ``space`` on the device of ``fingerprint``.
+
+    ``accuracy`` is that on held-out networks, by resolution; ``windows`` are the raw samples.
+    """
+
+    space: Space
+    fingerprint: Fingerprint
+    campaign: Campaign
+    entries: Mapping[str, Entry]
+    networks: tuple[Network, ...]
+    fits: Mapping[int, Fit]
+    accuracy: Mapping[int, Accuracy]
+    windows: tuple[Window, ...]
+
+    @classmethod
+    def load(cls, path: str | Path, space: Space) -> LatencyTable:
+        """Read a table. Raises ``ArtefactError`` if it is none, or not of ``space``."""
+        from latency_lut import table_file
+
+        return table_file.load(path, space)
+
+    def save(self, path: str | Path) -> None:
+        """Write the table as JSON, atomically."""
+        from latency_lut import table_file
+
+        table_file.save(self, path)
+
+    def require(self, fingerprint: Fingerprint) -> None:
+        """Raises ``ArtefactError`` if the table was measured on another device than this one."""
+        differences = fingerprint.differences(self.fingerprint)
+        if differences:
+            raise ArtefactError(
+                f"the latency table is of another device or runtime: {differences} (in the "
+                "table); measure a table for this one with `nas measure`"
+            )
+
+    @overload
+    def predict(self, X: npt.ArrayLike) -> Floats: ...
+
+    @overload
+    def predict(self, X: npt.ArrayLike, return_std: Literal[True]) -> tuple[Floats, Floats]: ...
+
+    def predict(self, X: npt.ArrayLike, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
+        """``latency_ms`` of a population: [n]; with ``return_std`` the standard deviations too.
+
+        A deviation is that of measuring the network against the prediction.
+
+        Raises:
+            ArtefactError: an entry or a resolution that the rows need is not in the table; it is
+                named, and nothing is counted as zero.
+        """
+        index = self.space.index(X)
+        sides = resolutions_of(self.space, index)
+        mean = np.empty(len(index))
+        std = np.empty(len(index))
+        for side in np.unique(sides):
+            rows = np.flatnonzero(sides == side)
+            vectors = self._vectors(int(side))
+            mean[rows] = vectors.means(index[rows])
+            if np.isnan(mean[rows]).any():
+                self._name_missing(index[rows], vectors, int(side))
+            for start in range(0, len(rows) if return_std else 0, BATCH):
+                part = rows[start : start + BATCH]
+                std[part] = vectors.deviations(index[part])
+        return (mean, std) if return_std else mean
+
+    def smallest(self, rng: np.random.Generator) -> tuple[Population, float]:
+        """The row of the fastest network that was found, and its ``latency_ms``.
+
+        Among the resolutions that the table has; see ``smallest.smallest``.
+        """
+        return smallest(self, rng)
+
+    def _vectors(self, side: int) -> Vectors:
+        if side not in self.fits:
+            raise ArtefactError(
+                f"the latency table has resolutions {', '.join(map(str, self.fits))}, not {side}; "
+                f"measure it with `nas measure --resolution {side}`"
+            )
+        return self._by_resolution[side]
+
+    @functools.cached_property
+    def _by_resolution(self) -> Mapping[int, Vectors]:
+        specs = self.space.specs
+        return {
+            side: Vectors(specs, fit.keys, fit.posterior, fit.threshold_mb, fit.spilled_mb)
+            for side, fit in self.fits.items()
+        }
+
+    def _name_missing(self, index: npt.NDArray[np.int32], vectors: Vectors, side: int) -> None:
+        missing = np.unique(index[np.isnan(vectors.mean[index])])
+        names = [naming.key(self.space.specs[number]) for number in missing]
+        raise ArtefactError(
+            f"the latency table lacks {len(names)} entries at resolution {side}, the first is "
+            f"{names[0]}; measure the table again with `nas measure`"
+        )

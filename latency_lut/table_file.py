@@ -1,0 +1,176 @@
+"""The file of a latency table: JSON that says what its numbers are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latency_lut.accuracy import Accuracy
+from latency_lut.arrays import Floats
+from latency_lut.entries import Entry
+from latency_lut.fingerprint import Fingerprint
+from latency_lut.fit import LEADING, Posterior, Scales
+from latency_lut.latency import Latency
+from latency_lut.table import Campaign, Fit, LatencyTable, Network
+from latency_lut.windows import Visit, Window
+from search_spaces.errors import ArtefactError
+from search_spaces.files import write_atomic
+from search_spaces.space import Space
+
+FORMAT = "nas-loop latency table"
+VERSION = 1
+DIGITS = 9
+
+
+def save(table: LatencyTable, path: str | Path) -> None:
+    """Write ``table`` in one step. Raises ``NasLoopError`` if the disk is full."""
+    models = sorted({visit.model for window in table.windows for visit in window.visits})
+    number = {name: position for position, name in enumerate(models)}
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "space": {"name": table.space.name, "identity": table.space.identity},
+        "fingerprint": table.fingerprint.to_dict(),
+        "campaign": asdict(table.campaign),
+        "accuracy": {str(side): asdict(one) for side, one in table.accuracy.items()},
+        "entries": {one.key: _without(asdict(one), "key") for one in table.entries.values()},
+        "networks": [asdict(network) for network in table.networks],
+        "fits": {str(side): _fit(fit) for side, fit in table.fits.items()},
+        "samples": {
+            "about": "windows of visits; a visit is [number of the model, least, median] in ms",
+            "models": models,
+            "windows": [
+                {
+                    **_without(asdict(window), "visits"),
+                    "visits": [[number[v.model], v.minimum_ms, v.median_ms] for v in window.visits],
+                }
+                for window in table.windows
+            ],
+        },
+    }
+    write_atomic(path, json.dumps(document) + "\n")
+
+
+def load(path: str | Path, space: Space) -> LatencyTable:
+    """Read a table of ``space``.
+
+    Raises ``ArtefactError``: no such file, no table, of another version, or of another space.
+    """
+    document = _document(Path(path))
+    of = document.get("space", {})
+    if of.get("identity") != space.identity:
+        raise ArtefactError(
+            f"{path}: the table is of space {of.get('name')!r} ({str(of.get('identity'))[:12]}), "
+            f"not of this {space.name!r} ({space.identity[:12]}); use the space and the options "
+            "that it was measured with, or measure again"
+        )
+    try:
+        return _table(document, space)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise ArtefactError(
+            f"{path}: the latency table is damaged ({type(error).__name__}: {error}); "
+            "measure it again"
+        ) from error
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArtefactError(
+            f"{path}: no latency table can be read there ({error.strerror}); "
+            "`nas measure` makes one"
+        ) from error
+    except ValueError as error:
+        raise ArtefactError(
+            f"{path}: the latency table is no JSON, truncated perhaps ({error}); measure it again"
+        ) from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ArtefactError(f"{path}: this JSON is no latency table; `nas measure` makes one")
+    if document.get("version") != VERSION:
+        raise ArtefactError(
+            f"{path}: the latency table has version {document.get('version')!r}, this program "
+            f"reads {VERSION}; measure it again or use the program that wrote it"
+        )
+    return document
+
+
+def _table(document: Mapping[str, Any], space: Space) -> LatencyTable:
+    samples = document["samples"]
+    return LatencyTable(
+        space,
+        Fingerprint.from_dict(document["fingerprint"]),
+        Campaign(**document["campaign"]),
+        {key: _entry(key, fields) for key, fields in document["entries"].items()},
+        tuple(_network(fields) for fields in document["networks"]),
+        {int(side): _read_fit(fields) for side, fields in document["fits"].items()},
+        {int(side): Accuracy(**fields) for side, fields in document["accuracy"].items()},
+        tuple(_window(fields, samples["models"]) for fields in samples["windows"]),
+    )
+
+
+def _without(document: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key != name}
+
+
+def _rounded(values: Floats) -> Any:
+    # Nine digits are more than any clock gives, and half of what a double prints.
+    return [
+        _rounded(row) if isinstance(row, np.ndarray) else float(f"{row:.{DIGITS}g}")
+        for row in values
+    ]
+
+
+def _fit(fit: Fit) -> dict[str, Any]:
+    posterior = fit.posterior
+    arrays = ("mean_ms", "own_ms", "shared_ms", "gain_ms")
+    return {
+        "about": "ms of a network = t_0 + t_1 x + the sum of t over its layers; x = the MB of its "
+        "weights above threshold_mb, less the spilled_mb of its layers; t follows in the order of "
+        "keys; the covariance of t is diag(own^2) + shared shared' - gain' gain",
+        "threshold_mb": fit.threshold_mb,
+        "spilled_mb": list(fit.spilled_mb),
+        "keys": list(fit.keys),
+        **{name: _rounded(getattr(posterior, name)) for name in arrays},
+        "scales": asdict(posterior.scales),
+        "repeat": posterior.repeat,
+    }
+
+
+def _read_fit(fields: Mapping[str, Any]) -> Fit:
+    keys = tuple(fields["keys"])
+    mean, own, shared, gain = (
+        np.array(fields[name], dtype=np.float64)
+        for name in ("mean_ms", "own_ms", "shared_ms", "gain_ms")
+    )
+    size = len(keys) + LEADING
+    spilled = tuple(fields["spilled_mb"])
+    if (
+        len(spilled) != len(keys)
+        or (mean.shape, own.shape, shared.shape[:1], gain.shape[1:]) != ((size,),) * 4
+    ):
+        raise ValueError(f"a fit of {len(keys)} entries has arrays of other sizes")
+    posterior = Posterior(mean, own, shared, gain, Scales(**fields["scales"]), fields["repeat"])
+    return Fit(keys, posterior, fields["threshold_mb"], spilled)
+
+
+def _entry(key: str, fields: Mapping[str, Any]) -> Entry:
+    tuples = {name: tuple(fields[name]) for name in ("models", "weights_mb")}
+    return Entry(key, **{**fields, **tuples})
+
+
+def _network(fields: Mapping[str, Any]) -> Network:
+    measured = dict(fields["latency"])
+    first, second = measured.pop("halves_ms")
+    latency = Latency(**measured, halves_ms=(first, second))
+    return Network(fields["resolution"], tuple(fields["row"]), fields["fitted"], latency)
+
+
+def _window(fields: Mapping[str, Any], models: list[str]) -> Window:
+    visits = tuple(Visit(models[i], least, median) for i, least, median in fields["visits"])
+    return Window(fields["leg"], tuple(fields["before"]), tuple(fields["after"]), visits)
