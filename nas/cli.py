@@ -91,7 +91,9 @@ def measure(
     run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run folder.")] = None,
     space: Annotated[str | None, typer.Option("--space", help="A space, without a run.")] = None,
     device: Device = "cpu",
-    threads: Annotated[int, typer.Option("--threads", help="Threads of a session.", min=1)] = 1,
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Else the configuration's, or 1.", min=1)
+    ] = None,
     resolution: Annotated[
         list[int] | None, typer.Option("--resolution", help="Only these; may be repeated.")
     ] = None,

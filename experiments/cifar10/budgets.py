@@ -24,6 +24,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from latency_lut import LatencyTable
+from latency_lut import device as device_of
 from nas.data.batches import as_tensors
 from nas.export import ExportOptions, agreement
 from nas.jobs.export import export_run, read_architecture
@@ -52,7 +53,9 @@ def one_budget(
         candidates=config.candidates,
     )
     out.mkdir(parents=True, exist_ok=True)
-    front = search_run(trained, table, options, out, "cpu", screen)
+    front = search_run(
+        trained, table, options, out, device_of("cpu", table.fingerprint.threads), screen
+    )
     best = front["points"][front["best"]]
     files = Run(out)
     architecture = read_architecture(files.best)

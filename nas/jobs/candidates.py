@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from latency_lut import Device, LatencyTable, Model, measure_networks
+import numpy as np
+
+from latency_lut import Device, LatencyTable, Model, NetworkLatency, measure_networks
 from nas.export import ExportOptions
 from nas.jobs.export import onnx_model
 from nas.jobs.samples import Samples
@@ -42,7 +44,10 @@ def measure_candidates(
     files = {name: _file(trained, row) for name, row in zip(names, X, strict=True)}
     models = [Model(name, lambda name=name: files[name]) for name in files]  # type: ignore[misc]
     screen.say(f"timing {len(models)} candidates on {device.name}")
-    timed = measure_networks(models, device)
+    timed = measure_networks(
+        models, device, rng=np.random.default_rng(0), usual_ms=table.campaign.usual_ms
+    )
+    by_name = {one.name: one for one in timed}
     return [
         {
             "architecture": json.loads(space.decode(row).to_json()),
@@ -52,13 +57,29 @@ def measure_candidates(
             "predicted_latency_std": float(latency_std[i]),
             "val_accuracy": float(accuracy[i]),
             "val_images": len(trained.dataset.images.val_labels),
-            **_measured(timed[names[i]]),
+            **_measured(by_name[names[i]]),
             "model_mb": len(files[names[i]]) / 1e6,
             "macs": float(space.macs(row)[0]),
             "parameters": float(space.parameters(row)[0]),
         }
         for i, row in enumerate(X)
     ]
+
+
+def _measured(one: NetworkLatency) -> dict[str, Any]:
+    """The figures of one network; low and high are its 95% interval over rounds."""
+    half = 1.96 * one.latency.error_ms
+    peak = one.peak_memory_bytes
+    return {
+        "latency_ms": one.latency_ms,
+        "latency_low": one.latency_ms - half,
+        "latency_high": one.latency_ms + half,
+        "median_ms": one.median_ms,
+        "p90_ms": one.p90_ms,
+        "p99_ms": one.p99_ms,
+        "throughput": one.images_per_s,
+        "peak_memory_mb": None if peak is None else peak / 1e6,
+    }
 
 
 def _file(trained: TrainedRun, row: Sequence[int]) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latency_lut import LatencyTable
+from latency_lut import device as device_of
 from nas.config import (
     Config,
     DataConfig,
@@ -21,7 +22,7 @@ from nas.config import (
 from nas.dataset import open_dataset
 from nas.export import ExportOptions
 from nas.jobs.export import export_run, read_architecture
-from nas.jobs.measure import measure_run
+from nas.jobs.measure import measure_table
 from nas.jobs.report import report_command
 from nas.jobs.search import SearchOptions, search_run
 from nas.jobs.train import train_with_progress
@@ -59,8 +60,9 @@ def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
     if not run.supernet.is_file():
         train_with_progress(run, CONFIG, open_dataset(CONFIG), screen)
     trained = TrainedRun(run)
+    device = device_of("cpu", threads=CONFIG.latency.threads)
     if not run.latency("cpu").is_file():
-        measure_run(trained, "cpu", CONFIG.latency.threads, screen)
+        measure_table(trained.space, device, run.latency("cpu"), screen, config=CONFIG)
     table = LatencyTable.load(run.latency("cpu"), trained.space)
     budget = _middle(trained, table)
     screen.say(f"budget: {budget:g} ms, between the space's fastest and its slowest")
@@ -71,7 +73,7 @@ def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
         seed=search.seed,
         candidates=search.candidates,
     )
-    front = search_run(trained, table, options, out, "cpu", screen)
+    front = search_run(trained, table, options, out, device, screen)
     best = front["points"][front["best"]]
     exported = export_run(trained, read_architecture(run.best), run.onnx, ExportOptions())
     profiled = profile(run.onnx, device="cpu", threads=CONFIG.latency.threads)

@@ -1,0 +1,126 @@
+"""``nas measure``: a latency table of a device."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import search_spaces
+from latency_lut import Device, Effort, LatencyTable, Progress, measure
+from latency_lut import device as device_of
+from nas.config import Config
+from nas.jobs.trained import TrainedRun
+from nas.run import Run
+from nas.terminal import Screen, duration
+from search_spaces import Space
+from search_spaces.errors import ConfigError
+
+__all__ = ["measure_command", "measure_table"]
+
+
+def measure_table(
+    space: Space,
+    device: Device,
+    out: Path,
+    screen: Screen,
+    *,
+    resolutions: Sequence[int] | None = None,
+    config: Config | None = None,
+    allow_noisy: bool = False,
+) -> LatencyTable:
+    """Measure, save to ``out``, and throw the samples' folder away.
+
+    Samples are kept beside ``out`` as they come; a campaign that was interrupted goes on.
+    """
+    folder = out.with_suffix(".samples")
+    # The campaign counts visits; a thousand steps are fine enough for a bar.
+    with screen.progress("measure latencies", 1000) as advance:
+        told = False
+
+        def report(progress: Progress) -> None:
+            nonlocal told
+            if not told:
+                screen.say(
+                    f"{progress.total:,} visits to blocks and networks on {device.name}, about "
+                    f"{duration(progress.seconds_left)}; leave the device quiet"
+                )
+                told = True
+            left = duration(progress.seconds_left)
+            advance(round(1000 * progress.done / max(1, progress.total)), f"{left} left")
+
+        effort = Effort(config.latency.rounds, config.latency.runs) if config else Effort()
+        networks = {"whole_networks": config.latency.references} if config else {}
+        table = measure(
+            space,
+            device,
+            rng=np.random.default_rng(0),
+            resolutions=resolutions,
+            effort=effort,
+            report=report,
+            folder=folder,
+            allow_noisy=allow_noisy,
+            **networks,
+        )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table.save(out)
+    shutil.rmtree(folder, ignore_errors=True)
+    return table
+
+
+def measure_command(
+    run: Path | None,
+    space_name: str | None,
+    device_name: str,
+    threads: int | None,
+    resolutions: list[int] | None,
+    name: str | None,
+    out: Path | None,
+    allow_noisy: bool,
+    screen: Screen,
+) -> tuple[dict[str, Any], str]:
+    """The command ``nas measure``."""
+    if (run is None) == (space_name is None):
+        raise ConfigError("say what to measure: a run folder, or --space NAME (one of them)")
+    config: Config | None = None
+    if run is not None:
+        trained = TrainedRun(Run.open(run))
+        space, config = trained.space, trained.config
+        target = out or trained.run.latency(name or device_name)
+    else:
+        space = search_spaces.get(str(space_name))
+        target = out or Path(f"{name or device_name}.json")
+    threads = threads or (config.latency.threads if config else 1)
+    device = device_of(device_name, threads=threads)
+    table = measure_table(
+        space,
+        device,
+        target,
+        screen,
+        resolutions=resolutions,
+        config=config,
+        allow_noisy=allow_noisy,
+    )
+    lines = [f"wrote {target} ({len(table.entries)} entries, {table.campaign.seconds:.0f} s)"]
+    errors = {}
+    for side, accuracy in table.accuracy.items():
+        errors[str(side)] = accuracy.mape
+        lines.append(
+            f"resolution {side}: predictions are off by {accuracy.mape:.1%} on networks that "
+            "were held out"
+        )
+    if table.campaign.noisy:
+        lines.append(f"noisy: the halves differ by {table.campaign.disagreement:.1%}")
+    data = {
+        "table": str(target),
+        "space": space.name,
+        "entries": len(table.entries),
+        "fingerprint": table.fingerprint.to_dict(),
+        "held_out_mape": errors,
+        "noisy": table.campaign.noisy,
+        "seconds": table.campaign.seconds,
+    }
+    return data, "\n".join(lines)
