@@ -16,12 +16,15 @@ import numpy.typing as npt
 from predictors.features import Encoder
 from predictors.labels import Scale
 from predictors.method import Floats, Method, State, folds
+from predictors.threads import one_thread
 from search_spaces.errors import ArtefactError, NasLoopError
 from search_spaces.files import write_atomic
 from search_spaces.space import Space
 
 FORMAT = 1
 CHUNK = 4096
+# Labels that differ by less than this share of them are equal.
+ROUNDING = 1e-12
 # Calibrated so that this share of held-out labels is within that many standard deviations.
 COVERAGE, DEVIATIONS = 0.9, 1.6448536269514722
 
@@ -62,7 +65,7 @@ class Predictor:
         rows = self.space.canonical(X)
         labels = _checked(y, len(rows))
         self.samples = hashlib.sha256(rows.tobytes() + labels.tobytes()).hexdigest()
-        if np.ptp(labels) == 0:
+        if not labels.std() > ROUNDING * np.abs(labels).max():
             constant = float(labels[0])
             self._scale, self._state = Scale(constant, 0, 1, 0, 1, constant, constant), {}
             return self
@@ -71,12 +74,13 @@ class Predictor:
         standard = {"centre": centre, "spread": np.where(spread > 1e-9 * np.abs(centre), spread, 1)}
         scale = Scale.fit(labels)
         rng = np.random.default_rng(self._seed)
-        state, held = self._method.fit(
-            _features(standard, decisions, costs),
-            scale.forward(labels),
-            folds(len(labels), rng),
-            rng,
-        )
+        with one_thread():
+            state, held = self._method.fit(
+                _features(standard, decisions, costs),
+                scale.forward(labels),
+                folds(len(labels), rng),
+                rng,
+            )
         away = np.abs(labels - scale.inverse(held.mean)) / scale.spread(held.mean, held.std)
         share = min(1.0, np.ceil((len(labels) + 1) * COVERAGE) / len(labels))
         stretch = np.quantile(away, share) / DEVIATIONS
@@ -101,9 +105,10 @@ class Predictor:
         rows = self.space.checked(X)
         mean, std = np.full(len(rows), self._scale.centre), np.zeros(len(rows))
         # In chunks, because kernel matrices of a whole population would not fit into the cache.
-        for start in range(0, len(rows) if self._state else 0, CHUNK):
-            part = slice(start, start + CHUNK)
-            mean[part], std[part] = self._predict(self._scale, rows[part], return_std)
+        with one_thread():
+            for start in range(0, len(rows) if self._state else 0, CHUNK):
+                part = slice(start, start + CHUNK)
+                mean[part], std[part] = self._predict(self._scale, rows[part], return_std)
         return (mean, std) if return_std else mean
 
     def _predict(

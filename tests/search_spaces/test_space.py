@@ -116,7 +116,7 @@ def graph_of(plan: Plan) -> nx.DiGraph:
     graph: nx.DiGraph = nx.DiGraph()
     graph.add_node("image", label="image")
     for position, node in enumerate(plan.nodes):
-        graph.add_node(position, label=(type(node.spec).__name__, repr(node.spec)))
+        graph.add_node(position, label=node.spec)
         for source in set(node.inputs):
             places = tuple(i for i, other in enumerate(node.inputs) if other == source)
             graph.add_edge("image" if source < 0 else source, position, places=places)

@@ -1,0 +1,114 @@
+"""The regressions against scikit-learn's own predictions, and held-out ones against refits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
+from sklearn.linear_model import BayesianRidge
+
+from predictors import auto, gp, mlp, ridge
+from predictors.method import folds
+from predictors.threads import one_thread
+
+Floats = npt.NDArray[np.float64]
+RNG = np.random.default_rng(0)
+Z = RNG.normal(size=(80, 6))
+Y = Z @ RNG.normal(size=6) + np.sin(2 * Z[:, 0]) + 0.2 * RNG.normal(size=80)
+Y = (Y - Y.mean()) / Y.std()
+NEW = RNG.normal(size=(40, 6))
+FOLDS = folds(80, np.random.default_rng(1))
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    with one_thread():
+        yield
+
+
+def test_folds_are_of_equal_size_and_never_more_than_samples() -> None:
+    assert np.bincount(FOLDS).tolist() == [16] * 5
+    assert sorted(folds(3, np.random.default_rng(0))) == [0, 1, 2]
+
+
+def test_ridge_is_scikit_learns() -> None:
+    state, _ = ridge.fit(Z, Y, FOLDS, RNG)
+    mean, std = BayesianRidge().fit(Z, Y).predict(NEW, return_std=True)
+    np.testing.assert_allclose(ridge.predict(state, NEW, True), (mean, std), rtol=1e-9)
+
+
+def kernel_of(state: dict[str, Floats]) -> object:
+    trend = ConstantKernel(state["trend"]) * DotProduct(1.0)
+    smooth = ConstantKernel(state["deviation"]) * RBF(state["length"])
+    return trend + smooth + WhiteKernel(state["noise"])
+
+
+def test_gaussian_process_is_scikit_learns() -> None:
+    state, _ = gp.fit(Z, Y, FOLDS, RNG)
+    model = GaussianProcessRegressor(kernel_of(state), optimizer=None).fit(Z, Y)
+    mean, std = model.predict(NEW, return_std=True)
+    # Scikit-learn leaves the noise of a new label out of WhiteKernel only off the diagonal.
+    np.testing.assert_allclose(gp.predict(state, NEW, True), (mean, std), rtol=1e-3, atol=1e-4)
+
+
+def test_what_a_gaussian_process_holds_out_is_what_a_refit_predicts() -> None:
+    state, held = gp.fit(Z, Y, FOLDS, RNG)
+    for fold in range(5):
+        at = fold == FOLDS
+        model = GaussianProcessRegressor(kernel_of(state), optimizer=None).fit(Z[~at], Y[~at])
+        mean, std = model.predict(Z[at], return_std=True)
+        np.testing.assert_allclose(held.mean[at], mean, atol=1e-6)
+        np.testing.assert_allclose(held.std[at], std, atol=1e-6)
+
+
+def test_what_ridge_holds_out_is_what_a_refit_predicts() -> None:
+    state, held = ridge.fit(Z, Y, FOLDS, RNG)
+    model = BayesianRidge().fit(Z, Y)
+    for fold in range(5):
+        at = fold == FOLDS
+        # The same two precisions, with the intercept as one more column that is not penalised.
+        A = np.column_stack([Z[~at], np.ones((~at).sum())])
+        penalty = np.diag([*[model.lambda_ / model.alpha_] * 6, 0])
+        weights = np.linalg.solve(A.T @ A + penalty, A.T @ Y[~at])
+        mean = np.column_stack([Z[at], np.ones(at.sum())]) @ weights
+        np.testing.assert_allclose(held.mean[at], mean, atol=1e-6)
+        assert (held.std[at] >= np.sqrt(state["noise"])).all()
+
+
+def test_networks_hold_out_by_those_that_have_not_seen() -> None:
+    state, held = mlp.fit(Z, Y, FOLDS, np.random.default_rng(2))
+    assert state["weights0"].shape == (10, 6, 32)
+    seen = mlp.predict(state, Z, False)[0]
+    assert np.mean((seen - Y) ** 2) < np.mean((held.mean - Y) ** 2)
+    assert np.corrcoef(held.mean, Y)[0, 1] > 0.8
+
+
+def test_the_stack_is_the_mixture_of_its_members() -> None:
+    state, held = auto.fit(Z, Y, FOLDS, np.random.default_rng(2))
+    weights = state["weights"]
+    assert weights.sum() == pytest.approx(1)
+    assert ((weights == 0) | (weights >= auto.LEAST_WEIGHT / 2)).all()
+    parts = []
+    for name, member in auto.MEMBERS.items():
+        own = {k.split(".")[1]: v for k, v in state.items() if k.startswith(f"{name}.")}
+        parts.append(member.predict(own, NEW, True))
+    mean, std = auto.predict(state, NEW, True)
+    np.testing.assert_allclose(mean, sum(w * m for w, (m, _) in zip(weights, parts, strict=True)))
+    second = sum(w * (m**2 + s**2) for w, (m, s) in zip(weights, parts, strict=True))
+    np.testing.assert_allclose(std**2 + mean**2, second, rtol=1e-6)
+    error = np.mean((held.mean - Y) ** 2)
+    for member in auto.MEMBERS.values():
+        assert error < 1.1 * np.mean((member.fit(Z, Y, FOLDS, RNG)[1].mean - Y) ** 2)
+
+
+def test_weights_go_to_who_predicts_well() -> None:
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=200)
+    good, bad = y + 0.1 * rng.normal(size=200), rng.normal(size=200)
+    assert auto._weights(np.column_stack([good, bad, bad]), y).tolist() == [1, 0, 0]
+    alike = np.column_stack([y + 0.5 * rng.normal(size=200) for _ in range(3)])
+    np.testing.assert_allclose(auto._weights(alike, y), 1 / 3, atol=0.08)
