@@ -83,6 +83,7 @@ def collect(
             rate = seconds / gained if gained else estimate_s(models, effort) / total
             report(Progress(done, total, seconds, rate * (total - done)))
 
+    tell()
     first = max((window.leg + 1 for window in journal.windows), default=0)
     for leg in range(effort.legs):
         wanted = math.ceil(effort.rounds / 2) if leg == 0 else effort.rounds

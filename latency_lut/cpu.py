@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from latency_lut import worker
 from latency_lut.errors import DeviceError
@@ -90,7 +90,22 @@ class CpuConnection:
                 answer = self.process.receive("loaded")
             except DeviceError as error:
                 raise DeviceError(f"{error} (loading model {model.name!r})") from error
-            yield Loaded(model.name, answer["operators"], answer["run_ms"], answer["memory_bytes"])
+            yield self._loaded(model, answer)
+
+    def _loaded(self, model: Model, answer: dict[str, Any]) -> Loaded:
+        try:
+            memory = answer["memory_bytes"]
+            return Loaded(
+                model.name,
+                {str(name): int(count) for name, count in answer["operators"].items()},
+                float(answer["run_ms"]),
+                None if memory is None else int(memory),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DeviceError(
+                f"{self.process.name}: a loaded model has operators, run_ms and memory_bytes; "
+                f"the measuring process sent {str(answer)[:200]}"
+            ) from error
 
     def time(self, visits: Sequence[str], runs: int) -> Iterator[Sample]:
         """Ask for all visits at once, hand on the samples as they come."""

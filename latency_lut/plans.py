@@ -17,6 +17,7 @@ from latency_lut.populations import images, network_name, sample_at
 from latency_lut.seam import Model
 from latency_lut.spill import BYTES_PER_WEIGHT
 from search_spaces import reach
+from search_spaces.errors import ConfigError
 from search_spaces.plan import Plan
 from search_spaces.space import Space
 from search_spaces.specs import LayerSpec
@@ -85,8 +86,13 @@ def plan_table(
 
     For each resolution ``held_out`` random networks (uniform over choices), which only tell how
     good the table is, and ``whole_networks`` that determine it best. Raises ``SpaceError`` for a
-    resolution that the space does not have.
+    resolution that the space does not have, ``ConfigError`` for fewer than 3 networks to fit.
     """
+    if whole_networks < 3 or held_out < 0:
+        raise ConfigError(
+            "a table is fitted to 3 whole networks or more, with 0 or more held out; got "
+            f"{whole_networks} and {held_out}"
+        )
     sides = images(space, resolutions)
     specs = {side: reach.reachable(space, image) for side, image in sides.items()}
     networks = {

@@ -17,8 +17,9 @@ from search_spaces.specs import LayerSpec
 
 MB = 1e6
 BYTES_PER_WEIGHT = 4
-# Half-octave steps: the price adjusts for what lies between.
-THRESHOLDS_MB = tuple(0.25 * 2 ** (step / 2) for step in range(18))
+# Steps of a third of an octave, from a sixteenth of the largest network: the price adjusts for
+# what lies between.
+STEPS = 13
 
 
 def weights_mb(spec: LayerSpec) -> float:
@@ -34,4 +35,4 @@ def spill(weights: npt.ArrayLike, threshold_mb: float) -> Floats:
 def thresholds(weights: npt.ArrayLike) -> tuple[float, ...]:
     """Those worth trying for networks of these sizes in MB; the last lets nothing spill."""
     largest = float(np.max(weights))
-    return (*(t for t in THRESHOLDS_MB if t < largest), largest)
+    return tuple(largest * 2 ** ((step + 1 - STEPS) / 3) for step in range(STEPS))

@@ -1,0 +1,286 @@
+"""The real device: its worker, and all that can happen to it."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import latency_lut
+from latency_lut import worker
+from latency_lut.cpu import CpuDevice
+from latency_lut.errors import DeviceError
+from latency_lut.references import NAMES, references
+from latency_lut.seam import Model
+from search_spaces.plan import Node, Plan
+from search_spaces.specs import Conv, Tensor
+from tests.latency_lut.synthetic import tiny_space
+
+REFERENCE = references()[0]
+
+
+def fake(script: str) -> tuple[str, ...]:
+    """A worker that says it is ready, and then runs ``script``."""
+    ready = "import sys, time\nsys.stdin.readline()\nprint('{\"ready\": 1}', flush=True)\n"
+    return (sys.executable, "-c", ready + "sys.stdin.readline()\n" + script)
+
+
+def loads_one(device: CpuDevice) -> None:
+    with device.connect() as connection:
+        list(connection.load([REFERENCE]))
+
+
+def test_unknown_devices_and_impossible_threads_are_refused_in_one_line() -> None:
+    with pytest.raises(DeviceError, match=r"^no device 'toaster'; there are cpu$"):
+        latency_lut.device("toaster")
+    with pytest.raises(DeviceError, match=r"threads is from 1 to the \d+ cores.*got 0"):
+        latency_lut.device("cpu", threads=0)
+    assert latency_lut.device("cpu", threads=1).fingerprint().threads == 1
+
+
+def test_the_fingerprint_names_machine_and_runtime() -> None:
+    found = CpuDevice().fingerprint()
+    assert found.runtime == f"onnxruntime {onnxruntime.__version__}"
+    assert found.provider == "CPUExecutionProvider"
+    assert found.cpu and found.cores >= 1 and "Linux" in found.system
+
+
+def test_a_worker_that_dies_is_reported_with_its_last_words() -> None:
+    device = CpuDevice(command=fake("sys.exit('out of luck')"))
+    with pytest.raises(DeviceError, match=r"ended with code 1: out of luck .loading model 'ref"):
+        loads_one(device)
+    killed = CpuDevice(command=fake("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    with pytest.raises(DeviceError, match=r"ended by signal 9, without a word"):
+        loads_one(killed)
+
+
+def test_a_worker_that_is_gone_before_a_request_is_reported() -> None:
+    device = CpuDevice(command=(sys.executable, "-c", "raise SystemExit('never started')"))
+    with pytest.raises(DeviceError, match="never started"):
+        loads_one(device)
+    missing = CpuDevice(command=("/nonexistent/python",))
+    with pytest.raises(DeviceError, match=r"does not start .*/nonexistent/python"):
+        loads_one(missing)
+
+
+def test_a_worker_that_hangs_is_ended() -> None:
+    device = CpuDevice(command=fake("time.sleep(60)"), timeout_s=0.3)
+    with pytest.raises(DeviceError, match=r"said nothing for 0.3 s and was\s+ended"):
+        loads_one(device)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Segmentation fault", '{"other": 1}', "[1]", '{"loaded": "reference dense"}'],
+    ids=["text", "json", "list", "incomplete"],
+)
+def test_a_worker_that_prints_rubbish_is_reported(line: str) -> None:
+    device = CpuDevice(command=fake(f"print({line!r}, flush=True); time.sleep(5)"))
+    with pytest.raises(DeviceError, match=r"it printed|sent .'loaded'"):
+        loads_one(device)
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        {"sample": "reference dense", "ms": [1.0]},
+        {"sample": "reference dense", "ms": [1.0, -1.0]},
+        {"sample": "reference dense", "ms": [1.0, float("nan")]},
+        {"sample": "reference dense", "ms": "fast"},
+        {"sample": "another", "ms": [1.0, 1.0]},
+    ],
+)
+def test_times_that_are_none_are_refused(sample: dict[str, Any]) -> None:
+    loaded = {"loaded": "reference dense", "operators": {}, "run_ms": 1.0, "memory_bytes": None}
+    script = f"print({json.dumps(loaded)!r}, flush=True)\nsys.stdin.readline()\n"
+    device = CpuDevice(command=fake(script + f"print({json.dumps(sample)!r}, flush=True)\n"))
+    with (
+        device.connect() as connection,
+        pytest.raises(DeviceError, match="2 or more times above 0"),
+    ):
+        list(connection.load([REFERENCE]))
+        list(connection.time([NAMES[0]], 2))
+
+
+def test_a_disk_that_is_full_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with CpuDevice().connect() as connection:
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.raises(DeviceError, match="No space left on device.*TMPDIR"):
+            list(connection.load([REFERENCE]))
+
+
+def test_a_provider_that_is_not_installed_is_refused() -> None:
+    device = CpuDevice(provider="MoonExecutionProvider")
+    with pytest.raises(
+        DeviceError, match="no MoonExecutionProvider; it has .*CPUExecutionProvider"
+    ):
+        loads_one(device)
+
+
+# The worker's own parts, in this process.
+
+
+def serve(*requests: dict[str, Any]) -> list[dict[str, Any]]:
+    answers = io.StringIO()
+    settings = {"threads": 1, "provider": "CPUExecutionProvider"}
+    lines = "".join(json.dumps(request) + "\n" for request in (settings, *requests))
+    worker.serve(io.StringIO(lines), answers)
+    return [json.loads(line) for line in answers.getvalue().splitlines()]
+
+
+def load_request(path: Path, **options: Any) -> dict[str, Any]:
+    request = {"load": "m", "path": str(path), "shapes": {}, "warmup_s": 0.0, "describe": True}
+    return {**request, **options}
+
+
+def test_the_worker_loads_times_and_answers(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(REFERENCE.content())
+    ready, loaded, sample = serve(load_request(path), {"time": ["m"], "runs": 3, "visit_s": 0.0})
+    assert ready["ready"] and ready["machine"]["runtime"].startswith("onnxruntime")
+    assert loaded["loaded"] == "m" and loaded["run_ms"] > 0
+    assert loaded["memory_bytes"] >= 0
+    assert sample["sample"] == "m" and len(sample["ms"]) == 3
+    (_, quiet) = serve(load_request(path, describe=False))
+    assert quiet["operators"] == {}
+    (_, error) = serve({"time": ["unknown"], "runs": 1, "visit_s": 0.0})
+    assert "KeyError" in error["error"]
+
+
+def test_operators_are_read_from_the_bytes_as_onnx_reads_them(tmp_path: Path) -> None:
+    path, optimised = tmp_path / "m.onnx", tmp_path / "optimised.onnx"
+    path.write_bytes(REFERENCE.content())
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.optimized_model_filepath = str(optimised)
+    onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    expected: Counter[str] = Counter()
+    for node in onnx.load(optimised).graph.node:
+        act = [a.s.decode() for a in node.attribute if a.name == "activation"]
+        expected["+".join([node.op_type, *act])] += 1
+    found = worker.operators(optimised.read_bytes())
+    assert found == dict(expected)
+    assert found["Conv+HardSwish"] == 3
+    (_, loaded) = serve(load_request(path))
+    assert loaded["operators"] == found
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape"), [("uint8", [1, 8, 8, 3]), ("float16", [2]), ("int64", [1]), ("double", [1])]
+)
+def test_inputs_of_every_type_are_filled(tmp_path: Path, dtype: str, shape: list[int]) -> None:
+    kinds = {"uint8": 2, "float16": 10, "int64": 7, "double": 11}
+    x = onnx.helper.make_tensor_value_info("x", kinds[dtype], [None] * len(shape))
+    y = onnx.helper.make_tensor_value_info("y", 1, None)
+    node = onnx.helper.make_node("Cast", ["x"], ["y"], to=1)
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph([node], "g", [x], [y]),
+        opset_imports=[onnx.helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    (_, loaded) = serve(load_request(path, shapes={"x": shape}))
+    assert loaded["loaded"] == "m"
+    (_, open_shape) = serve(load_request(path))
+    assert open_shape["loaded"] == "m"
+
+
+def test_an_input_of_an_unknown_type_is_refused(tmp_path: Path) -> None:
+    x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.STRING, [1])
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.STRING, [1])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "g", [x], [y])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    path = tmp_path / "m.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    (_, error) = serve(load_request(path))
+    assert "tensor(string)" in error["error"]
+
+
+def test_a_small_table_of_this_machine(tmp_path: Path) -> None:
+    space = tiny_space((16,))
+    table = latency_lut.measure(
+        space,
+        latency_lut.device("cpu"),
+        rng=np.random.default_rng(0),
+        effort=latency_lut.Effort(rounds=3, runs=3, legs=2),
+        whole_networks=6,
+        held_out=3,
+        folder=tmp_path / "campaign",
+        allow_noisy=True,
+    )
+    table.save(tmp_path / "cpu.json")
+    loaded = latency_lut.LatencyTable.load(tmp_path / "cpu.json", space)
+    loaded.require(latency_lut.device("cpu").fingerprint())
+    rows = space.sample(20, np.random.default_rng(0))
+    mean, std = loaded.predict(rows, return_std=True)
+    assert (mean > 0).all() and (std > 0).all()
+    largest, smallest = loaded.predict(np.stack([space.largest, space.smallest]))
+    assert largest > smallest
+    fused = [e for key, e in loaded.entries.items() if key.startswith("FusedMBConv")]
+    assert all(entry.operators.get("Conv+HardSwish") == 1 for entry in fused)
+
+
+def test_whole_networks_of_this_machine() -> None:
+    space = tiny_space((16,))
+    models = [
+        latency_lut.network_model(name, space.lower_row(row))
+        for name, row in (("small", space.smallest), ("large", space.largest))
+    ]
+    effort = latency_lut.Effort(rounds=3, runs=3, legs=2)
+    options: dict[str, Any] = {"rng": np.random.default_rng(0), "effort": effort}
+    device = latency_lut.device("cpu")
+    small, large = latency_lut.measure_networks(models, device, **options)
+    assert (small.name, large.name) == ("small", "large")
+    assert 0 < small.latency_ms < large.latency_ms
+    for one in (small, large):
+        assert one.latency.floor_ms <= one.median_ms <= one.p90_ms <= one.p99_ms
+        assert one.images_per_s > 0
+        assert one.peak_memory_bytes is not None and 0 < one.peak_memory_bytes < 1 << 28
+    with pytest.raises(DeviceError, match="two have the same"):
+        latency_lut.measure_networks([models[0]] * 2, device, **options)
+
+
+def test_another_campaigns_pace_sets_the_scale(tmp_path: Path) -> None:
+    from tests.latency_lut.synthetic import SyntheticDevice
+
+    path = tmp_path / "m.onnx"
+    plan = Plan((Node("c", Conv.resolve((Tensor((3, 8, 8)),), out=8), (-1,), "c"),), (0,))
+    model = latency_lut.network_model("m", plan)
+    path.write_bytes(model.content())
+    device = SyntheticDevice()
+    options: dict[str, Any] = {"rng": np.random.default_rng(0), "memory": False}
+    (own,) = latency_lut.measure_networks([model], device, **options)
+    usual = {name: 2 * device.known[name] for name in NAMES}
+    (scaled,) = latency_lut.measure_networks([model], device, usual_ms=usual, **options)
+    assert scaled.latency_ms == pytest.approx(2 * own.latency_ms)
+    assert own.peak_memory_bytes is None
+    (again,) = latency_lut.measure_networks([latency_lut.file_model(path)], device, **options)
+    assert again.latency_ms == pytest.approx(own.latency_ms)
+
+
+def test_models_are_made_when_they_are_sent() -> None:
+    made: list[str] = []
+
+    def content() -> bytes:
+        made.append("now")
+        return REFERENCE.content()
+
+    model = Model("late", content)
+    assert not made
+    with CpuDevice().connect() as connection:
+        loaded = connection.load([model, model])
+        next(loaded)
+        assert len(made) == 1

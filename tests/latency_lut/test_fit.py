@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from latency_lut.design import d_optimal
+from latency_lut.fit import GRID, Observations, Prior, Scales, fit, posterior, predict
+
+
+def problem(rng: np.random.Generator, networks: int = 12, entries: int = 8) -> tuple:
+    mean = np.concatenate([[0.0, 0.0], rng.uniform(0.01, 0.1, entries)])
+    error = np.concatenate([[0.05, 0.02], np.full(entries, 0.001)])
+    group = np.concatenate([[-1, -1], np.arange(entries) % 3])
+    prior = Prior(mean, error, group)
+    counts = rng.integers(0, 3, (networks, entries + 2)).astype(float)
+    counts[:, 0] = 1
+    counts[:, 1] = rng.uniform(0, 1, networks)
+    return prior, counts
+
+
+def covariance(prior: Prior, scales: Scales) -> np.ndarray:
+    """Written out from the description, entry by entry."""
+    n = len(prior.mean_ms)
+    cov = np.diag(prior.error_ms**2)
+    for i, j in itertools.product(range(n), range(n)):
+        product = prior.mean_ms[i] * prior.mean_ms[j]
+        cov[i, j] += scales.together**2 * product
+        if prior.group[i] == prior.group[j] and prior.group[i] >= 0:
+            cov[i, j] += scales.kind**2 * product
+        if i == j:
+            cov[i, j] += scales.own**2 * product
+    return cov
+
+
+def test_the_posterior_is_the_closed_form_of_bayesian_linear_regression() -> None:
+    rng = np.random.default_rng(0)
+    prior, counts = problem(rng)
+    scales = Scales(0.1, 0.05, 0.1, 0.02)
+    ms = counts @ prior.mean_ms * rng.normal(1, 0.05, len(counts))
+    observed = Observations(counts, ms, 0.004 * ms)
+    fitted = posterior(prior, observed, scales)
+    # Information form, Bishop 2006, equations 3.50 and 3.51 with a general noise covariance.
+    precision = np.diag(1 / ((0.02 * ms) ** 2 + (0.004 * ms) ** 2))
+    inverse = np.linalg.inv(covariance(prior, scales))
+    cov = np.linalg.inv(inverse + counts.T @ precision @ counts)
+    mean = cov @ (inverse @ prior.mean_ms + counts.T @ precision @ ms)
+    np.testing.assert_allclose(fitted.mean_ms, mean, rtol=1e-8)
+    new = rng.integers(0, 3, (5, len(mean))).astype(float)
+    predicted, std = predict(fitted, new)
+    np.testing.assert_allclose(predicted, new @ mean)
+    noise = (0.02**2 + 0.004**2) * predicted**2
+    np.testing.assert_allclose(std**2, np.diag(new @ cov @ new.T) + noise, rtol=1e-6)
+    assert fitted.repeat == pytest.approx(0.004)
+
+
+def test_the_posterior_mean_is_ridge_regression_on_whitened_data() -> None:
+    rng = np.random.default_rng(1)
+    prior, counts = problem(rng)
+    scales = Scales(0.03, 0.03, 0.05, 0.01)
+    ms = counts @ prior.mean_ms * rng.normal(1, 0.05, len(counts))
+    fitted = posterior(prior, Observations(counts, ms, 0 * ms), scales)
+    root = np.linalg.cholesky(covariance(prior, scales))
+    weight = 1 / (0.01 * ms)
+    ridge = Ridge(alpha=1.0, fit_intercept=False, solver="cholesky")
+    ridge.fit(weight[:, None] * counts @ root, weight * (ms - counts @ prior.mean_ms))
+    np.testing.assert_allclose(fitted.mean_ms, prior.mean_ms + root @ ridge.coef_, rtol=1e-6)
+
+
+def test_intervals_cover_and_the_fit_beats_the_prior() -> None:
+    rng = np.random.default_rng(2)
+    covered, errors, before = [], [], []
+    for _ in range(40):
+        prior, counts = problem(rng, networks=60, entries=20)
+        scales = Scales(0.1, 0.07, 0.05, 0.01)
+        truth = rng.multivariate_normal(prior.mean_ms, covariance(prior, scales))
+        ms = counts @ truth * rng.normal(1, 0.01, len(counts))
+        seen, new = slice(0, 25), slice(25, None)
+        observed = Observations(counts[seen], ms[seen], 0 * ms[seen])
+        _, fitted = fit(prior, {1.0: observed})
+        mean, std = predict(fitted, counts[new])
+        covered.append(np.abs(mean - ms[new]) <= 1.645 * std)
+        errors.append(np.abs(mean / ms[new] - 1))
+        before.append(np.abs(counts[new] @ prior.mean_ms / ms[new] - 1))
+    assert 0.85 < np.mean(covered) < 0.96
+    assert np.mean(errors) < 0.02 < np.mean(before)
+
+
+def test_the_threshold_that_explains_the_networks_is_chosen() -> None:
+    rng = np.random.default_rng(3)
+    prior, counts = problem(rng, networks=25)
+    weights = rng.uniform(0, 4, 25)
+    designs = {}
+    for threshold in (1.0, 2.0, 3.0):
+        designs[threshold] = counts.copy()
+        designs[threshold][:, 1] = np.maximum(0, weights - threshold)
+    truth = prior.mean_ms + np.eye(len(prior.mean_ms))[1] * 0.05
+    ms = designs[2.0] @ truth
+    observed = {t: Observations(design, ms, 0.001 * ms) for t, design in designs.items()}
+    threshold, fitted = fit(prior, observed)
+    assert threshold == 2.0
+    assert fitted.mean_ms[1] == pytest.approx(0.05, rel=0.2)
+    assert fitted.scales in GRID
+
+
+def test_d_optimal_finds_nearly_the_best_determinant_and_beats_chance() -> None:
+    rng = np.random.default_rng(4)
+    prior, counts = problem(rng, networks=12, entries=6)
+    scales = Scales()
+    cov = covariance(prior, scales)
+
+    def information(chosen: tuple[int, ...]) -> float:
+        A = counts[list(chosen)]
+        noise = np.diag((scales.network * (A @ prior.mean_ms)) ** 2)
+        return float(np.linalg.slogdet(A @ cov @ A.T + noise)[1] - np.linalg.slogdet(noise)[1])
+
+    every = sorted(information(c) for c in itertools.combinations(range(12), 4))
+    chosen = d_optimal(counts, prior, 4, scales)
+    assert len(set(chosen.tolist())) == 4
+    assert information(tuple(chosen)) >= every[int(0.98 * len(every))]
+    assert len(d_optimal(counts, prior, 99)) == 12

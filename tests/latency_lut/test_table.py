@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latency_lut.accuracy import accuracy
+from latency_lut.build import design_matrix
+from latency_lut.campaign import Effort
+from latency_lut.fingerprint import Fingerprint
+from latency_lut.fit import predict
+from latency_lut.latency import Latency
+from latency_lut.measure import measure
+from latency_lut.populations import resolutions_of
+from latency_lut.table import LatencyTable
+from search_spaces.errors import ArtefactError
+from search_spaces.reach import images, reachable
+from tests.latency_lut.synthetic import SyntheticDevice, every_row, tiny_space
+
+SPACE = tiny_space()
+
+
+@pytest.fixture(scope="module")
+def table() -> LatencyTable:
+    return measure(
+        SPACE,
+        SyntheticDevice(noise=0.01),
+        rng=np.random.default_rng(0),
+        effort=Effort(rounds=6, runs=3),
+        whole_networks=12,
+        held_out=8,
+    )
+
+
+@pytest.fixture
+def path(table: LatencyTable, tmp_path: Path) -> Path:
+    table.save(tmp_path / "table.json")
+    return tmp_path / "table.json"
+
+
+def test_a_saved_table_is_the_same_table(table: LatencyTable, path: Path) -> None:
+    loaded = LatencyTable.load(path, SPACE)
+    rows = SPACE.sample(50, np.random.default_rng(0))
+    for ours, theirs in zip(
+        table.predict(rows, return_std=True), loaded.predict(rows, return_std=True), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    for name in ("fingerprint", "campaign", "entries", "networks", "accuracy", "windows"):
+        assert getattr(loaded, name) == getattr(table, name), name
+    again = path.with_name("again.json")
+    loaded.save(again)
+    assert json.loads(again.read_text()) == json.loads(path.read_text())
+
+
+def test_the_population_path_is_the_dense_one(table: LatencyTable) -> None:
+    rows = every_row(SPACE)
+    sides = resolutions_of(SPACE, SPACE.index(rows))
+    mean, std = table.predict(rows, return_std=True)
+    assert np.array_equal(table.predict(rows), mean)
+    for image in images(SPACE):
+        side = image.shape[-1]
+        fit, here = table.fits[side], rows[sides == side]
+        specs = reachable(SPACE, image)
+        design = design_matrix(SPACE, specs, here, np.array(fit.spilled_mb), fit.threshold_mb)
+        dense_mean, dense_std = predict(fit.posterior, design)
+        np.testing.assert_allclose(mean[sides == side], dense_mean, rtol=1e-9)
+        np.testing.assert_allclose(std[sides == side], dense_std, rtol=1e-6)
+
+
+def test_one_row_is_a_population_too(table: LatencyTable) -> None:
+    assert table.predict(SPACE.smallest).shape == (1,)
+
+
+def test_a_hundred_thousand_architectures_take_a_fraction_of_a_second(table: LatencyTable) -> None:
+    rows = SPACE.sample(100_000, np.random.default_rng(0))
+    table.predict(rows[:10], return_std=True)
+    start = time.process_time()
+    table.predict(rows)
+    assert time.process_time() - start < 0.5, "0.1 s on a quiet machine"
+
+
+def test_the_smallest_latency_is_that_of_the_fastest_network(table: LatencyTable) -> None:
+    rows = every_row(SPACE)
+    row, ms = table.smallest(np.random.default_rng(0))
+    assert ms == pytest.approx(table.predict(rows).min())
+    assert table.predict(row)[0] == pytest.approx(ms)
+    only = replace(table, fits={24: table.fits[24]})
+    at_24 = rows[resolutions_of(SPACE, SPACE.index(rows)) == 24]
+    row, ms = only.smallest(np.random.default_rng(0))
+    assert ms == pytest.approx(only.predict(at_24).min())
+
+
+def test_a_missing_entry_is_named_and_never_counted_as_zero(table: LatencyTable) -> None:
+    fit = table.fits[16]
+    # Forgets the second key: its parameters, and its column of the gain.
+    posterior = fit.posterior
+    rest = np.delete(np.arange(len(posterior.mean_ms)), 3)
+    smaller = replace(
+        posterior,
+        mean_ms=posterior.mean_ms[rest],
+        own_ms=posterior.own_ms[rest],
+        shared_ms=posterior.shared_ms[rest],
+        gain_ms=posterior.gain_ms[:, rest],
+    )
+    keys = (fit.keys[0], *fit.keys[2:])
+    spilled = (fit.spilled_mb[0], *fit.spilled_mb[2:])
+    lacking = replace(
+        table, fits={16: replace(fit, keys=keys, posterior=smaller, spilled_mb=spilled)}
+    )
+    rows = every_row(SPACE)
+    rows = rows[resolutions_of(SPACE, SPACE.index(rows)) == 16]
+    with pytest.raises(ArtefactError) as caught:
+        lacking.predict(rows)
+    assert fit.keys[1] in str(caught.value) and "lacks 1 entries" in str(caught.value)
+    with pytest.raises(ArtefactError, match="lacks"):
+        lacking.predict(rows, return_std=True)
+
+
+def test_a_table_of_another_space_is_refused(path: Path) -> None:
+    with pytest.raises(ArtefactError, match="the table is of space 'tiny' .* not of this 'tiny'"):
+        LatencyTable.load(path, tiny_space((16, 32)))
+
+
+def test_a_table_of_another_device_is_refused(table: LatencyTable) -> None:
+    table.require(table.fingerprint)
+    other = replace(table.fingerprint, threads=2, runtime="onnxruntime 9")
+    with pytest.raises(ArtefactError, match=r"threads 2 here, 1 there; runtime 'onnxrunt"):
+        table.require(other)
+    assert Fingerprint.from_dict(asdict(other)) == other
+
+
+def test_files_that_are_no_tables_are_refused(path: Path) -> None:
+    text = path.read_text()
+    with pytest.raises(ArtefactError, match="no latency table can be read there"):
+        LatencyTable.load(path.with_name("nowhere.json"), SPACE)
+    path.write_text(text[: len(text) // 2])
+    with pytest.raises(ArtefactError, match="truncated perhaps"):
+        LatencyTable.load(path, SPACE)
+    path.write_text("[1, 2]")
+    with pytest.raises(ArtefactError, match="is no latency table"):
+        LatencyTable.load(path, SPACE)
+    document = json.loads(text)
+    path.write_text(json.dumps({**document, "version": 99}))
+    with pytest.raises(ArtefactError, match=r"version 99, this program\s+reads 1"):
+        LatencyTable.load(path, SPACE)
+    for damaged in ("fits", "samples", "entries", "fingerprint", "networks"):
+        path.write_text(json.dumps({**document, damaged: {"16": {"keys": [1]}}}))
+        with pytest.raises(ArtefactError, match="damaged"):
+            LatencyTable.load(path, SPACE)
+    fits = {**document["fits"], "16": {**document["fits"]["16"], "mean_ms": [1.0]}}
+    path.write_text(json.dumps({**document, "fits": fits}))
+    with pytest.raises(ArtefactError, match="arrays of other sizes"):
+        LatencyTable.load(path, SPACE)
+
+
+def test_accuracy_figures_are_what_their_names_say() -> None:
+    def measured(ms: float) -> Latency:
+        return Latency(ms, 0.0, (ms, 1.1 * ms), ms, 4)
+
+    figures = accuracy(
+        np.array([1.02, 2.08, 3.0, 4.6]),
+        np.array([0.02, 0.04, 0.1, 0.1]),
+        [measured(ms) for ms in (1.0, 2.0, 3.0, 4.0)],
+    )
+    assert figures.mape == pytest.approx((0.02 + 0.04 + 0 + 0.15) / 4)
+    assert figures.bias == figures.mape
+    assert (figures.within_2_5, figures.within_5, figures.within_10) == (0.5, 0.75, 0.75)
+    assert figures.coverage_90 == 0.5
+    assert figures.spearman == 1 and figures.kendall == 1
+    assert figures.repeat_noise == pytest.approx(0.1 / 1.05)
+    pair = accuracy(np.ones(2), None, [measured(1.0)] * 2)
+    assert (pair.kendall, pair.spearman, pair.coverage_90) == (None, None, None)
+
+
+def test_loading_and_predicting_need_no_runtime(path: Path) -> None:
+    code = f"""
+import sys
+import latency_lut
+heavy = {{"torch", "onnx", "onnxruntime", "scipy", "sklearn"}} & set(sys.modules)
+assert not heavy, heavy
+from search_spaces import get
+space = get("small-images")
+try:
+    latency_lut.LatencyTable.load({str(path)!r}, space)
+except latency_lut.table.ArtefactError:
+    pass
+heavy = {{"torch", "onnx", "onnxruntime", "scipy", "sklearn"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
