@@ -45,11 +45,15 @@ class Nsga2:
         self._algorithm.n_offsprings = n
         children = self._algorithm.ask()
         if children is None:
+            # pymoo would end here; whether to go on is the study's to say.
+            self._algorithm.termination.force_termination = False
             return Population(np.empty((0, len(self._space.choices)), dtype=np.int64))
         return Population(children.get("X").astype(np.int64))
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """Survivors are chosen among the population and what was told before."""
+        if not len(population):
+            return
         from pymoo.core.population import Population as Individuals
 
         if self._algorithm is None:

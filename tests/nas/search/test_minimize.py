@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import time
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
+
+import nas.search
+import predictors
+import search_spaces
+from nas.search import Population, SearchError
+from search_spaces import Net, Space, choice, one_of
+from search_spaces.errors import InfeasibleError
+from search_spaces.specs import Classifier, Conv
+
+SPACE = search_spaces.get("small-images")
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+
+def error(rows: Rows) -> Floats:
+    return 10 + 5 * np.exp(-SPACE.parameters(rows) / 3e5)
+
+
+def latency(rows: Rows) -> Floats:
+    return SPACE.macs(rows) / 1e7
+
+
+class Counted:
+    """A function that remembers what it was asked."""
+
+    def __init__(self, function: nas.search.Function) -> None:
+        self.function = function
+        self.rows: list[tuple[int, ...]] = []
+
+    def __call__(self, rows: Rows) -> npt.ArrayLike:
+        self.rows += map(tuple, rows.tolist())
+        return self.function(rows)
+
+
+def tiny() -> Space:
+    net = Net(image=(3, choice("resolution", 8, 12)))
+    depth = choice("depth", 1, 2)
+    net("a", Conv, out=one_of(8, 16, 24))
+    net("b", Conv, out=one_of(8, 16), kernel=one_of(1, 3), when=depth > 1)
+    net("classifier", Classifier, classes=2)
+    return Space(net, "tiny")
+
+
+def test_the_front_of_a_small_space_is_the_true_one() -> None:
+    space = tiny()
+    sizes = [range(len(choice.values)) for choice in space.choices]
+    everything = np.unique(space.canonical(list(itertools.product(*sizes))), axis=0)
+    taste = np.random.default_rng(0).normal(size=everything.shape[1])
+    functions = {"bad": lambda rows: rows @ taste, "macs": space.macs}
+    limit = float(np.median(space.macs(everything)))
+    study = nas.search.minimize(space, functions, {"macs": limit}, budget=1000)
+    assert len(study) == space.size == len(everything)
+    feasible = everything[space.macs(everything) <= limit]
+    points = np.column_stack([function(feasible) for function in functions.values()])
+    best = NonDominatedSorting().do(points, only_non_dominated_front=True)
+    front = study.front()
+    assert {evaluation.row for evaluation in front} == set(map(tuple, feasible[best].tolist()))
+    first = [evaluation.objectives["bad"] for evaluation in front]
+    assert first == sorted(first)
+
+
+def test_an_evaluation_says_what_and_how_good_and_whence() -> None:
+    study = nas.search.minimize(
+        SPACE, {"error": error, "latency_ms": latency}, {"latency_ms": 0.5}, budget=60, batch=20
+    )
+    assert len(study) == 60
+    for evaluation in study.evaluations():
+        row = np.array(evaluation.row)
+        assert evaluation.architecture == SPACE.decode(row)
+        assert list(evaluation.objectives) == ["error", "latency_ms"]
+        assert evaluation.objectives["error"] == error(row[None])[0]
+        assert evaluation.constraints == {"latency_ms": evaluation.objectives["latency_ms"]}
+        assert evaluation.feasible is (evaluation.objectives["latency_ms"] <= 0.5)
+        assert evaluation.origin == "nsga2"
+    generations = [evaluation.generation for evaluation in study.evaluations()]
+    assert generations == [0] * 20 + [1] * 20 + [2] * 20
+    assert all(evaluation.feasible for evaluation in study.front())
+
+
+@pytest.mark.parametrize("searcher", ["nsga2", "random"])
+def test_nothing_is_evaluated_twice_and_the_budget_is_kept(searcher: str) -> None:
+    counted = {"error": Counted(error), "latency_ms": Counted(latency)}
+    study = nas.search.minimize(
+        SPACE, counted, {"latency_ms": 0.3}, searcher=searcher, budget=333, seed=4
+    )
+    assert len(study) == 333
+    for function in counted.values():
+        assert len(function.rows) == len(set(function.rows))
+    assert set(counted["error"].rows) == {e.row for e in study.evaluations()}
+
+
+def test_equal_seeds_are_equal_searches() -> None:
+    fronts = [
+        nas.search.minimize(
+            SPACE, {"error": error, "latency_ms": latency}, {"latency_ms": 1}, budget=300, seed=seed
+        ).front()
+        for seed in (7, 7, 8)
+    ]
+    assert fronts[0] == fronts[1] != fronts[2]
+
+
+def test_objectives_keep_their_order_and_constraints_may_be_on_more() -> None:
+    study = nas.search.minimize(
+        SPACE,
+        {"latency_ms": latency, "error": error},
+        {"parameters": 2e5, "error": 14.9},
+        budget=200,
+        functions={"parameters": SPACE.parameters},
+    )
+    assert study.problem.names == ("latency_ms", "error", "parameters")
+    front = study.front()
+    assert front
+    for evaluation in front:
+        assert list(evaluation.objectives) == ["latency_ms", "error"]
+        assert list(evaluation.constraints) == ["parameters", "error"]
+        assert evaluation.constraints["parameters"] <= 2e5
+        assert evaluation.constraints["error"] <= 14.9
+
+
+def test_nsga2_finds_more_than_chance() -> None:
+    volumes = {}
+    for searcher in ("nsga2", "random"):
+        study = nas.search.minimize(
+            SPACE, {"error": error, "latency_ms": latency}, searcher=searcher, budget=1500
+        )
+        points = study.problem.objective_values(study.records.values)
+        volumes[searcher] = nas.search.hypervolume(points, [15, 2.0])
+    assert volumes["nsga2"] > 1.02 * volumes["random"]
+
+
+def test_an_infeasible_budget_is_answered_at_once() -> None:
+    counted = Counted(error)
+    start = time.monotonic()
+    with pytest.raises(InfeasibleError, match=r"no network of small-images runs within 0.001 ms"):
+        nas.search.minimize(SPACE, {"error": counted, "latency_ms": latency}, {"latency_ms": 0.001})
+    assert time.monotonic() - start < 5
+    assert not counted.rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"objectives": {}}, "needs an objective"),
+        ({"constraints": {"energy": 1.0}}, "'energy' would never be evaluated"),
+        ({"constraints": {"latency_ms": np.nan}}, "finite number; got nan"),
+        ({"functions": {"error": error}}, "'error' is an objective and a function"),
+        ({"functions": {"macs": SPACE.macs}}, "neither an objective nor limited"),
+        ({"objectives": {"error": error, "Error": error}}, "cannot be told from another"),
+        ({"objectives": {"row": error}}, "reserved are"),
+        ({"searcher": "nsga3"}, "did you mean 'nsga2'"),
+        ({"budget": 0}, "1 or more; got 0"),
+        ({"batch": -1}, "1 or more"),
+    ],
+)
+def test_searches_that_make_no_sense_do_not_start(arguments: dict[str, object], says: str) -> None:
+    counted = Counted(error)
+    given = {"objectives": {"error": counted, "latency_ms": latency}} | arguments
+    with pytest.raises(SearchError, match=says):
+        nas.search.minimize(SPACE, **given)  # type: ignore[arg-type]
+    assert not counted.rows
+
+
+def test_functions_may_not_change_the_rows_and_must_answer_for_each() -> None:
+    def spoils(rows: Rows) -> Floats:
+        values = error(rows)
+        rows[:] = 0
+        return values
+
+    plain = nas.search.minimize(SPACE, {"error": error}, budget=50)
+    spoiled = nas.search.minimize(SPACE, {"error": spoils}, budget=50)
+    np.testing.assert_array_equal(plain.records.rows, spoiled.records.rows)
+    with pytest.raises(SearchError, match=r"one number a row, shape \(\d+,\); got shape"):
+        nas.search.minimize(SPACE, {"error": lambda rows: error(rows)[:, None]}, budget=50)
+
+
+def test_a_searcher_of_ones_own_that_repeats_itself_ends_the_search() -> None:
+    class Stuck:
+        def __init__(self, space: Space, rng: np.random.Generator) -> None:
+            self.rows = space.sample(5, rng)
+
+        def ask(self, n: int) -> Population:
+            return Population(self.rows)
+
+        def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
+            assert objectives.shape == (5, 1)
+            assert violations.shape == (5, 0)
+
+    counted = Counted(error)
+    steps: list[tuple[int, int]] = []
+    study = nas.search.minimize(
+        SPACE,
+        {"error": counted},
+        searcher=Stuck,
+        budget=100,
+        progress=lambda done, total: steps.append((done, total)),
+    )
+    assert len(study) == len(counted.rows) == 5
+    assert steps[0] == steps[-1] == (5, 100)
+    assert {evaluation.origin for evaluation in study.evaluations()} == {"Stuck"}
+
+
+def test_no_feasible_network_met_is_an_empty_front() -> None:
+    # Feasible is the largest alone, which chance does not meet.
+    most = float(SPACE.macs(SPACE.largest)[0])
+    study = nas.search.minimize(
+        SPACE,
+        {"error": error},
+        {"small": -most},
+        functions={"small": lambda rows: -SPACE.macs(rows)},
+        searcher="random",
+        budget=20,
+    )
+    assert study.front() == []
+    assert not study.feasible.any()
+
+
+def test_twenty_thousand_evaluations_take_seconds() -> None:
+    start = time.process_time()
+    study = nas.search.minimize(
+        SPACE, {"error": error, "latency_ms": latency}, {"latency_ms": 1.0}, budget=20_000
+    )
+    assert len(study) == 20_000
+    assert time.process_time() - start < 15
+
+
+def test_searching_imports_neither_torch_nor_anything_slow() -> None:
+    code = (
+        "import sys, time; start = time.perf_counter(); import nas.search, predictors; "
+        "print(time.perf_counter() - start, 'torch' in sys.modules, 'pymoo' in sys.modules, "
+        "'sklearn' in sys.modules); import search_spaces; "
+        "space = search_spaces.get('small-images'); "
+        "nas.search.minimize(space, {'macs': space.macs}, budget=40); "
+        "predictors.get('ridge', space).fit(space.sample(9, __import__('numpy').random"
+        ".default_rng(0)), range(9)); print('torch' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, second = out.stdout.splitlines()
+    assert first.split()[1:] == ["False"] * 3
+    assert second == "False"
+
+
+def test_predictors_serve_as_objectives() -> None:
+    rows = SPACE.sample(100, np.random.default_rng(0))
+    predictor = predictors.get("auto", SPACE).fit(rows, error(rows))
+    study = nas.search.minimize(
+        SPACE, {"error": predictor.predict, "latency_ms": latency}, {"latency_ms": 1.0}, budget=400
+    )
+    front = np.array([evaluation.row for evaluation in study.front()])
+    found = [evaluation.objectives["error"] for evaluation in study.front()]
+    np.testing.assert_allclose(found, error(front), atol=0.2)

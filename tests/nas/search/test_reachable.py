@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import search_spaces
+from nas.search import reachable, require_reachable, smallest
+from search_spaces import Net, Space, choice, one_of
+from search_spaces.errors import InfeasibleError
+from search_spaces.specs import Classifier, Conv
+
+SPACE = search_spaces.get("small-images")
+Rows = npt.NDArray[np.int64]
+
+
+def tiny() -> Space:
+    net = Net(image=(3, choice("resolution", 8, 12)))
+    depth = choice("depth", 1, 2)
+    net("a", Conv, out=one_of(8, 16, 24))
+    net("b", Conv, out=one_of(8, 16), kernel=one_of(1, 3), when=depth > 1)
+    net("classifier", Classifier, classes=2)
+    return Space(net, "tiny")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_minimum_of_a_small_space_is_found(seed: int) -> None:
+    space = tiny()
+    sizes = [range(len(choice.values)) for choice in space.choices]
+    everything = np.array(list(itertools.product(*sizes)))
+    # Any metric of the specs, so that the smallest row is not the fastest.
+    metric = np.random.default_rng(seed).random(len(space.specs))
+    metric[0] = 0
+    row, value, finished = smallest(
+        space, lambda rows: space.total(metric, rows), np.random.default_rng(0)
+    )
+    assert finished
+    assert value == space.total(metric, everything).min() == space.total(metric, row)[0]
+
+
+def test_costs_that_fall_when_options_grow_are_followed() -> None:
+    row, value, _ = smallest(SPACE, lambda rows: -SPACE.macs(rows), np.random.default_rng(0))
+    assert -value == SPACE.macs(SPACE.largest)[0]
+    np.testing.assert_array_equal(row, SPACE.largest)
+
+
+def test_looking_stops_where_it_is_enough() -> None:
+    asked = []
+
+    def macs(rows: Rows) -> npt.NDArray[np.float64]:
+        asked.append(len(rows))
+        return SPACE.macs(rows)
+
+    require_reachable(SPACE, "macs", macs, 1e9, np.random.default_rng(0))
+    assert asked == [1]
+
+
+def test_what_nobody_reaches_is_said_with_what_can_be_reached() -> None:
+    floor = SPACE.macs(SPACE.smallest)[0] / 1e6
+    rng = np.random.default_rng(0)
+
+    def latency(rows: Rows) -> npt.NDArray[np.float64]:
+        return SPACE.macs(rows) / 1e6
+
+    with pytest.raises(
+        InfeasibleError,
+        match=rf"no network of small-images runs within 0.01 ms on this table; "
+        rf"the smallest reaches {floor:.4g} ms",
+    ):
+        require_reachable(SPACE, "latency_ms", latency, 0.01, rng)
+    with pytest.raises(InfeasibleError, match="keeps size within 0.01; the smallest reaches"):
+        require_reachable(SPACE, "size", latency, 0.01, rng)
+    require_reachable(SPACE, "latency_ms", latency, floor, rng)
+
+
+def test_a_slow_function_is_not_asked_for_long() -> None:
+    asked = []
+
+    def slow(rows: Rows) -> npt.NDArray[np.float64]:
+        asked.append(len(rows))
+        time.sleep(0.02 * len(rows))
+        return np.ones(len(rows))
+
+    require_reachable(SPACE, "error", slow, 0.5, np.random.default_rng(0), seconds=0.2)
+    assert asked == [1]
+    _, value, finished = reachable.smallest(SPACE, slow, np.random.default_rng(0), seconds=0.2)
+    assert (value, finished) == (1.0, False)

@@ -1,0 +1,320 @@
+"""Studies on disk: what was evaluated stays, and a killed search ends as one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import nas.search
+import search_spaces
+from nas.search import SearchError
+from search_spaces.errors import ArtefactError, NasLoopError
+
+SPACE = search_spaces.get("small-images")
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+
+def error(rows: Rows) -> Floats:
+    return 10 + 5 * np.exp(-SPACE.parameters(rows) / 3e5)
+
+
+def latency(rows: Rows) -> Floats:
+    return SPACE.macs(rows) / 1e7
+
+
+OBJECTIVES = {"error": error, "latency_ms": latency}
+LIMITS = {"latency_ms": 0.8}
+
+# A search that writes down whom it evaluates, slowly enough to be killed in the middle.
+SLOW = """
+import sys, time
+import numpy as np
+import nas.search, search_spaces
+space = search_spaces.get("small-images")
+def error(rows):
+    time.sleep(0.02)
+    with open(sys.argv[2], "a") as log:
+        log.writelines(" ".join(map(str, row)) + "\\n" for row in rows.tolist())
+    return 10 + 5 * np.exp(-space.parameters(rows) / 3e5)
+nas.search.minimize(
+    space, {"error": error, "latency_ms": lambda rows: space.macs(rows) / 1e7},
+    {"latency_ms": 0.8}, budget=600, batch=20, seed=3, path=sys.argv[1])
+"""
+
+
+def count(path: Path) -> int:
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    except sqlite3.OperationalError:
+        return 0
+    try:
+        return int(connection.execute("SELECT count(*) FROM evaluations").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+def test_killed_and_resumed_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    path, log = tmp_path / "study.sqlite", tmp_path / "log"
+    command = [sys.executable, "-c", SLOW, str(path), str(log)]
+    kept = []
+    for wanted in (60, 240):
+        process = subprocess.Popen(command)
+        deadline = time.monotonic() + 60
+        while count(path) < wanted and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kept.append(count(path))
+    assert 60 <= kept[0] < kept[1] < 600
+    before = nas.search.load(path, SPACE)
+    subprocess.run(command, check=True)
+    resumed = nas.search.load(path, SPACE)
+    whole = nas.search.minimize(SPACE, OBJECTIVES, LIMITS, budget=600, batch=20, seed=3)
+    assert resumed.front() == whole.front()
+    np.testing.assert_array_equal(resumed.records.rows, whole.records.rows)
+    np.testing.assert_array_equal(resumed.records.values, whole.records.values)
+    # Nothing lost, and nothing evaluated twice but the batch that was cut off each time.
+    np.testing.assert_array_equal(before.records.rows, resumed.records.rows[: len(before)])
+    lines = log.read_text().splitlines()
+    assert len(set(lines)) == 600
+    assert len(lines) <= 600 + 2 * 21
+    assert not list(tmp_path.glob("*-wal"))
+
+
+def test_each_batch_is_in_the_file_before_the_next_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    seen = []
+    nas.search.minimize(
+        SPACE,
+        OBJECTIVES,
+        budget=50,
+        batch=10,
+        path=path,
+        progress=lambda done, total: seen.append((done, count(path))),
+    )
+    assert seen == [(n, n) for n in range(10, 60, 10)]
+
+
+def test_the_file_is_readable_with_plain_sql(tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "study.sqlite"
+    study = nas.search.minimize(SPACE, OBJECTIVES, LIMITS, budget=30, path=path)
+    connection = sqlite3.connect(path)
+    lines = connection.execute(
+        "SELECT row, error, latency_ms, violation, generation, origin FROM evaluations"
+    ).fetchall()
+    connection.close()
+    assert len(lines) == 30
+    for line, evaluation in zip(lines, study.evaluations(), strict=True):
+        assert tuple(map(int, line[0].split(","))) == evaluation.row
+        assert line[1:3] == tuple(evaluation.objectives.values())
+        assert line[3] == pytest.approx(max(0, line[2] / 0.8 - 1))
+        assert line[4:] == (evaluation.generation, "nsga2")
+
+
+def test_more_budget_later_goes_on_where_it_ended(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    short = nas.search.minimize(SPACE, OBJECTIVES, LIMITS, budget=90, batch=20, path=path)
+    asked = []
+
+    def counted(rows: Rows) -> Floats:
+        asked.append(len(rows))
+        return error(rows)
+
+    objectives = {"error": counted, "latency_ms": latency}
+    longer = nas.search.minimize(SPACE, objectives, LIMITS, budget=200, batch=20, path=path)
+    whole = nas.search.minimize(SPACE, OBJECTIVES, LIMITS, budget=200, batch=20)
+    assert (len(short), len(longer), sum(asked)) == (90, 200, 110)
+    assert [e.row for e in longer.front()] == [e.row for e in whole.front()]
+    again = nas.search.minimize(SPACE, objectives, LIMITS, budget=200, batch=20, path=path)
+    assert sum(asked) == 110
+    assert again.front() == longer.front()
+
+
+def test_another_seed_or_searcher_uses_what_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    nas.search.minimize(SPACE, OBJECTIVES, budget=50, path=path, seed=1)
+    study = nas.search.minimize(SPACE, OBJECTIVES, budget=50, path=path, seed=1, searcher="random")
+    origins = {evaluation.origin for evaluation in study.evaluations()}
+    assert origins == {"nsga2", "random"}
+    assert len(study) > 50
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"space": search_spaces.get("small-images", num_classes=5)}, "space"),
+        ({"objectives": {"latency_ms": latency, "error": error}}, "objectives"),
+        ({"objectives": {"error": error}, "functions": {"latency_ms": latency}}, "objectives"),
+        ({"constraints": {"latency_ms": 0.9}}, r"constraints \[\['latency_ms', 0.8\]\] there"),
+        ({"constraints": {}}, "constraints"),
+        ({"belongs": {"table": "other"}}, r"belongs \[\['table', 'this'\]\] there"),
+    ],
+)
+def test_a_file_of_another_search_is_refused_and_kept(
+    tmp_path: Path, change: dict[str, object], says: str
+) -> None:
+    path = tmp_path / "study.sqlite"
+    given = {
+        "space": SPACE,
+        "objectives": OBJECTIVES,
+        "constraints": LIMITS,
+        "belongs": {"table": "this"},
+        "budget": 20,
+        "path": path,
+    }
+    nas.search.minimize(**given)  # type: ignore[arg-type]
+    with pytest.raises(ArtefactError, match=f"study of another search.*{says}"):
+        nas.search.minimize(**{**given, **change})  # type: ignore[arg-type]
+    assert count(path) == 20
+    with pytest.raises(ArtefactError, match="study of another search"):
+        nas.search.load(path, search_spaces.get("small-images", num_classes=5))
+
+
+def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    with pytest.raises(ArtefactError, match="no such study"):
+        nas.search.load(path, SPACE)
+    path.write_bytes(b"hello " * 1000)
+    for use in (
+        lambda: nas.search.load(path, SPACE),
+        lambda: nas.search.minimize(SPACE, OBJECTIVES, budget=5, path=path),
+    ):
+        with pytest.raises(ArtefactError, match="not a study"):
+            use()
+    assert path.read_bytes() == b"hello " * 1000
+    path.unlink()
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE other (x)")
+    connection.close()
+    with pytest.raises(ArtefactError, match="not a study"):
+        nas.search.minimize(SPACE, OBJECTIVES, budget=5, path=path)
+    path.unlink()
+    nas.search.minimize(SPACE, OBJECTIVES, budget=5, path=path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE study SET value = '[9]' WHERE key = 'format'")
+    connection.close()
+    with pytest.raises(ArtefactError, match=r"format \[9\] is not \[1\]"):
+        nas.search.load(path, SPACE)
+    with pytest.raises(NasLoopError, match="cannot be"):
+        nas.search.minimize(SPACE, OBJECTIVES, budget=5, path=tmp_path)
+
+
+def test_a_truncated_study_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    nas.search.minimize(SPACE, OBJECTIVES, budget=300, path=path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ArtefactError, match="not a study, or damaged"):
+        nas.search.load(path, SPACE)
+
+
+def test_a_removed_study_leaves_nothing_that_a_new_one_trips_over(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    process = subprocess.Popen([sys.executable, "-c", SLOW, str(path), str(tmp_path / "log")])
+    while count(path) < 40:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    # Only the file itself is removed; the log that SQLite keeps beside it stays.
+    path.unlink()
+    study = nas.search.minimize(SPACE, OBJECTIVES, LIMITS, budget=30, path=path, seed=9)
+    assert len(study) == len(nas.search.load(path, SPACE)) == 30
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, to be out of space")
+def test_a_full_disk_is_named_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "study.sqlite"
+    from nas.search import store
+
+    connect = store._connect
+
+    def small(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        # SQLite's own way to be out of space.
+        connection.execute("PRAGMA max_page_count=12")
+        return connection
+
+    monkeypatch.setattr(store, "_connect", small)
+    with pytest.raises(NasLoopError, match=r"study.sqlite: the study cannot be written.*full"):
+        nas.search.minimize(SPACE, OBJECTIVES, budget=5000, batch=50, path=path)
+    monkeypatch.undo()
+    kept = len(nas.search.load(path, SPACE))
+    assert kept > 50
+    assert kept % 50 == 0
+    study = nas.search.minimize(SPACE, OBJECTIVES, budget=kept + 100, batch=50, path=path)
+    assert len(study) == kept + 100
+
+
+@pytest.mark.parametrize("wrong", ["nan", "inf", "raise"])
+def test_a_network_that_has_no_value_is_named_and_nothing_is_lost(
+    tmp_path: Path, wrong: str
+) -> None:
+    path = tmp_path / "study.sqlite"
+    asked: list[tuple[int, ...]] = []
+    bad: set[tuple[int, ...]] = set()
+
+    def picky(rows: Rows) -> Floats:
+        values = error(rows)
+        for i, row in enumerate(map(tuple, rows.tolist())):
+            asked.append(row)
+            if row in bad or (not bad and len(set(asked)) == 35):
+                bad.add(row)
+                if wrong == "raise":
+                    raise ValueError("out of luck")
+                values[i] = float(wrong)
+        return values
+
+    with pytest.raises(SearchError) as raised:
+        nas.search.minimize(
+            SPACE, {"error": picky, "latency_ms": latency}, budget=100, batch=20, path=path
+        )
+    row = next(iter(bad))
+    said = {"nan": "is nan for", "inf": "is inf for", "raise": "ValueError: out of luck"}[wrong]
+    assert "'error'" in str(raised.value)
+    assert str(list(row)) in str(raised.value)
+    assert said in str(raised.value)
+    known = {e.row for e in nas.search.load(path, SPACE).evaluations()}
+    # All but the bad one; after one that raised, what stands behind it was not asked alone.
+    assert len(known) == {"nan": 39, "inf": 39, "raise": 34}[wrong]
+    assert row not in known
+    study = nas.search.minimize(SPACE, OBJECTIVES, budget=100, batch=20, path=path)
+    whole = nas.search.minimize(SPACE, OBJECTIVES, budget=100, batch=20)
+    assert study.front() == whole.front()
+
+
+def test_rows_that_fail_only_together_are_said_to(tmp_path: Path) -> None:
+    def alone(rows: Rows) -> Floats:
+        if len(rows) > 1:
+            raise MemoryError("too many")
+        return error(rows)
+
+    with pytest.raises(SearchError, match="10 rows together and for none alone: MemoryError"):
+        nas.search.minimize(SPACE, {"error": alone}, budget=10)
+
+
+def test_an_interruption_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+
+    def interrupted(done: int, total: int) -> None:
+        if done == 40:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        nas.search.minimize(
+            SPACE, OBJECTIVES, budget=100, batch=20, path=path, progress=interrupted
+        )
+    assert len(nas.search.load(path, SPACE)) == 40
