@@ -1,0 +1,177 @@
+"""What a report shows: plain data, gathered before anything is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = [
+    "Block",
+    "Epoch",
+    "Front",
+    "Network",
+    "Point",
+    "Provenance",
+    "ReportData",
+    "Table",
+    "TableNetwork",
+    "Test",
+]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A measured network. None is what was not measured; accuracies and errors in percent.
+
+    ``latency_low`` and ``latency_high`` bound the measured latency; ``throughput`` is in images
+    a second, memory and model size in megabytes.
+    """
+
+    latency_ms: float
+    val_accuracy: float
+    macs: float
+    parameters: float
+    val_images: int = 0
+    latency_low: float | None = None
+    latency_high: float | None = None
+    median_ms: float | None = None
+    p90_ms: float | None = None
+    p99_ms: float | None = None
+    throughput: float | None = None
+    peak_memory_mb: float | None = None
+    model_mb: float | None = None
+    predicted_latency_ms: float | None = None
+    predicted_latency_std: float | None = None
+    predicted_error: float | None = None
+    predicted_error_std: float | None = None
+
+
+@dataclass(frozen=True)
+class Front:
+    """What a search left: ``points`` in the order of latency, the chosen one among them.
+
+    ``cloud`` are pairs (predicted latency in ms, predicted error in percent), ``history`` pairs
+    (evaluations, hypervolume), ``seconds`` the time of each step.
+    """
+
+    budget_ms: float
+    chosen: int
+    points: tuple[Point, ...]
+    dominated: tuple[Point, ...] = ()
+    cloud: tuple[tuple[float, float], ...] = ()
+    history: tuple[tuple[float, float], ...] = ()
+    searcher: str = ""
+    predictor: str = ""
+    seed: int | None = None
+    evaluations: int = 0
+    seconds: Mapping[str, float] | None = None
+    device: Mapping[str, object] | None = None
+
+    @property
+    def best(self) -> Point:
+        """The point that was chosen."""
+        return self.points[self.chosen]
+
+
+@dataclass(frozen=True)
+class Test:
+    """Top-1 accuracy in percent on ``images`` test images, one for every point of the front."""
+
+    images: int
+    accuracy: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One slot of the chosen network.
+
+    ``details`` is what makes it (kernel, middle channels), ``output`` the shape that comes out.
+    A slot that is skipped has no kind. ``latency_ms`` is the table's share, if there is one.
+    """
+
+    stage: str
+    slot: str
+    kind: str = ""
+    details: tuple[str, ...] = ()
+    output: tuple[int, ...] = ()
+    macs: int = 0
+    parameters: int = 0
+    latency_ms: float | None = None
+
+    @property
+    def present(self) -> bool:
+        """Whether the network has a layer there."""
+        return bool(self.kind)
+
+
+@dataclass(frozen=True)
+class Network:
+    """The chosen network, slot by slot; ``image`` is the shape that goes in."""
+
+    image: tuple[int, ...]
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of the training's log; accuracies in percent."""
+
+    number: int
+    phase: str
+    loss: float
+    val_largest: float
+    val_smallest: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TableNetwork:
+    """A whole network that a table was corrected by (``fitted``) or tested on."""
+
+    predicted_ms: float
+    measured_ms: float
+    macs: float
+    parameters: float
+    fitted: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """A latency table: its error on networks that it was not fitted on, by resolution.
+
+    ``accuracy`` has what the table's file states, shares from 0 to 1.
+    """
+
+    name: str
+    device: Mapping[str, object]
+    accuracy: Mapping[str, Mapping[str, float | None]]
+    campaign: Mapping[str, object]
+    networks: tuple[TableNetwork, ...] = ()
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where everything comes from, as label and text, and the commands that made it."""
+
+    facts: Mapping[str, str]
+    commands: tuple[str, ...]
+    config: str
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything a report shows. None and empty parts are said to be missing.
+
+    ``folder`` is the run, as commands name it; ``trained`` says whether there are weights;
+    ``warnings`` are sentences about parts that could not be used.
+    """
+
+    folder: str
+    provenance: Provenance
+    trained: bool = False
+    warnings: tuple[str, ...] = ()
+    log: tuple[Epoch, ...] = ()
+    tables: tuple[Table, ...] = ()
+    front: Front | None = None
+    test: Test | None = None
+    network: Network | None = None

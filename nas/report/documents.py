@@ -1,0 +1,95 @@
+"""The JSON files of a run, as data; a file that is damaged is named, never half believed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nas.report.data import Front, Point, Test
+from search_spaces.errors import ArtefactError
+
+__all__ = ["read_document", "read_front", "read_point", "read_test"]
+
+FORMAT = 1
+T = TypeVar("T")
+
+
+def read_document(path: Path, make: Callable[[dict[str, Any]], T]) -> T | None:
+    """What ``make`` makes of a JSON object; None if there is no file.
+
+    Raises:
+        ArtefactError: damaged, or not what ``make`` expects.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict):
+            raise TypeError("an object is expected")
+        return make(document)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ArtefactError(f"{path.name} cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ArtefactError(
+            f"{path.name} is damaged or of another version ({type(error).__name__}: {error})"
+        ) from error
+
+
+def read_front(document: Mapping[str, Any]) -> Front:
+    """``front.json``, its points put in the order of latency."""
+    _require_format(document)
+    points = [read_point(point) for point in document["points"]]
+    order = sorted(range(len(points)), key=lambda i: points[i].latency_ms)
+    return Front(
+        budget_ms=float(document["budget_ms"]),
+        chosen=order.index(int(document["best"])),
+        points=tuple(points[i] for i in order),
+        dominated=tuple(read_point(point) for point in document.get("dominated", ())),
+        cloud=_pairs(document.get("cloud")),
+        history=_pairs(document.get("history")),
+        searcher=str(document.get("searcher", "")),
+        predictor=str(document.get("predictor", "")),
+        seed=document.get("seed"),
+        evaluations=int(document.get("evaluations", 0)),
+        seconds=document.get("seconds"),
+        device=document.get("device"),
+    )
+
+
+def read_point(document: Mapping[str, Any]) -> Point:
+    """A measured network; what it lacks is None, but never latency, accuracy or costs."""
+    required = {field.name for field in fields(Point) if field.default is MISSING}
+    known = {field.name for field in fields(Point)}
+    values = {name: _finite(value) for name, value in document.items() if name in known}
+    lacking = sorted(required - {name for name, value in values.items() if value is not None})
+    if lacking:
+        raise KeyError(", ".join(lacking))
+    return Point(**{**values, "val_images": int(values.get("val_images") or 0)})  # type: ignore[arg-type]
+
+
+def read_test(document: Mapping[str, Any], front: Mapping[str, Any]) -> Test:
+    """``test.json``, put in the order of latency of the front that it belongs to."""
+    _require_format(document)
+    points, tested = front["points"], document["points"]
+    if document["weights"] != front.get("weights") or len(tested) != len(points):
+        raise ValueError("it belongs to other weights or to another front")
+    order = sorted(range(len(points)), key=lambda i: float(points[i]["latency_ms"]))
+    accuracy = tuple(float(tested[i]["test_accuracy"]) for i in order)
+    return Test(int(document["images"]), accuracy)
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _pairs(rows: Any) -> tuple[tuple[float, float], ...]:
+    return tuple((float(x), float(y)) for x, y in rows or () if math.isfinite(x + y))
+
+
+def _require_format(document: Mapping[str, Any]) -> None:
+    if document["format"] != FORMAT:
+        raise ValueError(f"format {document['format']!r}, this version reads {FORMAT}")

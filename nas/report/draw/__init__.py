@@ -1,0 +1,1 @@
+"""HTML elements, numbers as text, and charts as SVG."""

@@ -1,0 +1,157 @@
+"""From a run folder to a report's data, without PyTorch."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nas.header import Header, peek, space_of
+from nas.report.data import Epoch, Front, Network, ReportData, Table, Test
+from nas.report.documents import read_document, read_front, read_test
+from nas.report.network import network_of
+from nas.report.provenance import provenance
+from nas.report.tables import layer_latency, read_table
+from nas.run import Run
+from search_spaces import Architecture, Space
+from search_spaces.errors import ArtefactError, NasLoopError
+from search_spaces.files import sha256_of
+
+__all__ = ["gather"]
+
+T = TypeVar("T")
+NUMBERS = ("loss", "val_largest", "val_smallest", "seconds")
+
+
+def gather(run: Run, now: datetime | None = None) -> ReportData:
+    """Read what there is. What is missing stays empty; what is damaged or of something else is
+    left out with a warning. ``now`` is the date of the report.
+
+    Raises:
+        ConfigError: the run's configuration cannot be read.
+    """
+    return _Reader(run, now or datetime.now(UTC)).report()
+
+
+class _Reader:
+    """Collects warnings while it reads."""
+
+    def __init__(self, run: Run, now: datetime) -> None:
+        self.run = run
+        self.now = now
+        self.warnings: list[str] = []
+
+    def report(self) -> ReportData:
+        run, config = self.run, self.run.config()
+        header = self.tried(lambda: peek(run.supernet)) if run.supernet.is_file() else None
+        space = self.space(header)
+        document = self.tried(lambda: read_document(run.front, lambda front: front))
+        front = self.front(document, header, space)
+        paths = sorted(run.latency("x").parent.glob("*.json"))
+        read = {path: self.tried(lambda path=path: read_table(path, space)) for path in paths}  # type: ignore[misc]
+        tables = {path: table for path, table in read.items() if table is not None}
+        return ReportData(
+            folder=str(run.folder),
+            provenance=provenance(
+                run, config, self.now, header, document if front else None, tuple(tables.values())
+            ),
+            trained=header is not None,
+            log=self.tried(lambda: read_log(run.log)) or (),
+            tables=tuple(tables.values()),
+            front=front,
+            test=self.test(document) if front else None,
+            network=self.network(space, front, tables) if front and space else None,
+            warnings=tuple(self.warnings),
+        )
+
+    def tried(self, read: Callable[[], T | None]) -> T | None:
+        """What ``read`` gives, or None and a warning."""
+        try:
+            return read()
+        except NasLoopError as error:
+            self.warnings.append(str(error))
+            return None
+
+    def space(self, header: Header | None) -> Space | None:
+        if header is None:
+            return None
+        space = self.tried(lambda: space_of(self.run.config(), len(header.classes)))
+        if space is not None and space.identity != header.identity:
+            self.warnings.append(
+                f"{self.run.supernet.name} is of another space than {self.run.config_file.name} "
+                "makes; restore the configuration that trained it"
+            )
+            return None
+        return space
+
+    def front(
+        self, document: dict[str, Any] | None, header: Header | None, space: Space | None
+    ) -> Front | None:
+        if document is None:
+            return None
+        name = self.run.front.name
+        if space is not None and document.get("identity") != space.identity:
+            self.warnings.append(f"{name} is of another space than the weights; search again")
+            return None
+        if header and document.get("weights") != sha256_of(self.run.supernet):
+            self.warnings.append(f"{name} was found with other weights; search again")
+        return self.tried(lambda: read_document(self.run.front, read_front))
+
+    def test(self, front: Mapping[str, Any] | None) -> Test | None:
+        path = self.run.folder / "test.json"
+        return self.tried(
+            lambda: read_document(path, lambda document: read_test(document, front or {}))
+        )
+
+    def network(self, space: Space, front: Front, tables: Mapping[Path, Table]) -> Network | None:
+        """The network of ``best.json``, its layers timed by the table of the front's device."""
+
+        def read() -> Network:
+            architecture = Architecture.from_json(self.text(self.run.best))
+            side = space.lower(architecture).image.shape[-1]
+            for path, table in tables.items():
+                if table.device == front.device:
+                    return network_of(space, architecture, layer_latency(path, side))
+            return network_of(space, architecture)
+
+        return self.tried(read)
+
+    def text(self, path: Path) -> str:
+        try:
+            return path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ArtefactError(f"{path.name} cannot be read ({error.strerror})") from error
+
+
+def read_log(path: Path) -> tuple[Epoch, ...]:
+    """``log.csv``, nothing if there is none.
+
+    Raises:
+        ArtefactError: a line that is not of a training's log.
+    """
+    if not path.is_file():
+        return ()
+    with path.open(newline="", encoding="utf-8") as stream:
+        try:
+            return tuple(
+                Epoch(
+                    int(row["epoch"]),
+                    row["phase"],
+                    *(_finite(row[name]) for name in NUMBERS),
+                )
+                for row in csv.DictReader(stream)
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            raise ArtefactError(
+                f"{path.name} is damaged ({type(error).__name__}: {error})"
+            ) from error
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a number")
+    return value

@@ -1,0 +1,59 @@
+"""What all parts of a report are made of."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+
+from nas.report.data import ReportData
+from nas.report.draw.markup import Child, Html, el
+
+__all__ = ["command", "missing", "section", "table"]
+
+
+def section(name: str, title: str, *children: Child) -> Html:
+    """A part of the page, to be linked as ``#name``."""
+    return el("section", el("h2", title, id=name), *children, aria_labelledby=name)
+
+
+def missing(what: str, how: str) -> Html:
+    """Says that a part is missing, and the command that makes it."""
+    return el("p", what, " ", el("code", how), " makes it.", class_="missing")
+
+
+def command(data: ReportData, name: str, *arguments: str) -> str:
+    """A command of this run, as it is typed."""
+    return " ".join(["nas", name, shlex.quote(data.folder), *arguments])
+
+
+def table(
+    caption: str,
+    header: Sequence[Child],
+    rows: Iterable[Sequence[Child]],
+    marked: int | None = None,
+    *,
+    broad: bool = False,
+) -> Html:
+    """A table that can be copied: one number a cell, units in the header.
+
+    The first column names the row; row ``marked`` stands out. A ``broad`` one may
+    leave the column of text.
+    """
+    body = [
+        el(
+            "tr",
+            el("th", first, scope="row"),
+            [el("td", cell) for cell in cells],
+            class_="marked" if number == marked else None,
+        )
+        for number, (first, *cells) in enumerate(rows)
+    ]
+    head = el("tr", [el("th", title, scope="col") for title in header])
+    return el(
+        "div",
+        el("table", el("caption", el("span", caption)), el("thead", head), el("tbody", body)),
+        class_="scroll broad" if broad else "scroll",
+        tabindex=0,
+        role="region",
+        aria_label=caption,
+    )

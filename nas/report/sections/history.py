@@ -1,0 +1,68 @@
+"""How the search went."""
+
+from __future__ import annotations
+
+from nas.report.data import Front, ReportData
+from nas.report.draw import chart as draw
+from nas.report.draw.markup import Html, el
+from nas.report.draw.scale import padded, spread
+from nas.report.sections.common import command, missing, section, table
+
+__all__ = ["history"]
+
+STEPS = {
+    "samples": "measuring subnets and fitting the accuracy predictor",
+    "search": "searching",
+    "measure": "measuring the candidates",
+}
+
+
+def history(data: ReportData) -> Html:
+    """Hypervolume over evaluations, and where the time went."""
+    front = data.front
+    if front is None or len(front.history) < 2:
+        return section(
+            "search",
+            "The search",
+            missing(
+                "No search has left its history.", command(data, "search", "--latency-ms BUDGET")
+            ),
+        )
+    final = front.history[-1][1]
+    settled = next(n for n, value in front.history if value >= 0.99 * final)
+    caption = (
+        f"Hypervolume of the predicted front as a share of the last, by {front.searcher} with the "
+        f"{front.predictor} predictor and seed {front.seed}: {front.evaluations:,} evaluations, "
+        f"99% of the final value after {settled:,.0f}."
+    )
+    return section(
+        "search",
+        "The search",
+        draw.figure(lambda width: _draw(front, width), el("span", caption)),
+        table(
+            "Where the time of the search went",
+            ("step", "seconds"),
+            [(STEPS.get(name, name), f"{value:.1f}") for name, value in front.seconds.items()],
+        )
+        if front.seconds
+        else None,
+    )
+
+
+def _draw(front: Front, width: int) -> Html:
+    final = front.history[-1][1] or 1.0
+    points = [(n, value / final) for n, value in front.history]
+    numbers = [n for n, _ in points]
+    area = draw.plot(
+        width,
+        240,
+        (numbers[0], numbers[-1]),
+        padded([*(share for _, share in points), 1.0]),
+        ("evaluations", "share of the last hypervolume"),
+        log=(spread(numbers, 20), False),
+    )
+    alt = (
+        f"Line: the hypervolume grows from {100 * points[0][1]:.0f}% after {numbers[0]:.0f} "
+        f"evaluations to its last value after {numbers[-1]:.0f}"
+    )
+    return draw.chart(area, [draw.line(area, points, "line-a")], alt)

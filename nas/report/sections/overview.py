@@ -1,0 +1,72 @@
+"""The result in one sentence, and in six figures."""
+
+from __future__ import annotations
+
+from nas.report.data import ReportData
+from nas.report.draw.markup import Html, el
+from nas.report.draw.numbers import fixed, significant
+from nas.report.sections.common import command, missing
+
+__all__ = ["overview", "sentence"]
+
+
+def sentence(data: ReportData) -> str:
+    """What the whole run comes to."""
+    front = data.front
+    if front is None:
+        state = "trained, not searched yet" if data.trained else "not trained yet"
+        return f"No network is chosen: {state}"
+    best, device = front.best, front.device or {}
+    where = f" on {device['cpu']}" if device.get("cpu") else ""
+    if isinstance(threads := device.get("threads"), int):
+        where += f", {threads} thread{'s' * (threads != 1)}"
+    accuracy = f"{fixed(best.val_accuracy, 1)}% validation"
+    if data.test is not None:
+        accuracy += f", {fixed(data.test.accuracy[front.chosen], 1)}% test"
+    return (
+        f"Chosen: {significant(best.latency_ms)} ms measured (budget "
+        f"{significant(front.budget_ms)} ms){where}; {accuracy}"
+    )
+
+
+def overview(data: ReportData) -> Html:
+    """The head of the page."""
+    return el(
+        "header",
+        el("p", "nas-loop report · ", data.folder, class_="eyebrow"),
+        el("h1", sentence(data).replace(" ms", "\u00a0ms")),
+        _next_step(data),
+        [el("p", text, class_="warning", role="note") for text in data.warnings],
+        _figures(data),
+    )
+
+
+def _next_step(data: ReportData) -> Html | None:
+    if data.front is not None:
+        return None
+    if not data.trained:
+        return missing("There are no trained weights.", data.provenance.commands[0])
+    return missing("There is no front.", command(data, "search", "--latency-ms BUDGET"))
+
+
+def _figures(data: ReportData) -> Html | None:
+    if data.front is None:
+        return None
+    best = data.front.best
+    tested = data.test.accuracy[data.front.chosen] if data.test else None
+    figures = (
+        ("Latency", significant(best.latency_ms), "ms"),
+        ("Validation", fixed(best.val_accuracy, 2), "%"),
+        ("Test", fixed(tested, 2), "%"),
+        ("Throughput", significant(best.throughput), "images/s"),
+        ("Model", significant(best.model_mb), "MB"),
+        ("Peak memory", significant(best.peak_memory_mb), "MB"),
+    )
+    return el(
+        "dl",
+        [
+            el("div", el("dt", name), el("dd", value, el("span", " ", unit)))
+            for name, value, unit in figures
+        ],
+        class_="figures",
+    )
