@@ -1,0 +1,150 @@
+"""``nas profile``: what an ONNX image model costs on a device, latency first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from latency_lut import Effort, Fingerprint, Model, NetworkLatency, measure_networks
+from latency_lut import device as device_of
+from latency_lut.networks import STANDARD
+from nas.profiling import Counts, Timeline, count, read, timeline
+
+__all__ = ["Profile", "profile", "render"]
+
+FEW = 12
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One model on one device. Times in milliseconds, sizes in bytes, costs of one image."""
+
+    file: str
+    file_bytes: int
+    opset: int
+    input: str
+    layout: str
+    dtype: str
+    shape: tuple[int, ...]
+    latency: NetworkLatency
+    counts: Counts
+    timeline: Timeline
+    fingerprint: Fingerprint
+    metadata: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, ``latency_ms`` first."""
+        measured = self.latency
+        return {
+            "latency_ms": measured.latency_ms,
+            "latency_error_ms": measured.latency.error_ms,
+            "median_ms": measured.median_ms,
+            "p90_ms": measured.p90_ms,
+            "p99_ms": measured.p99_ms,
+            "images_per_s": measured.images_per_s,
+            "peak_memory_bytes": measured.peak_memory_bytes,
+            "file": self.file,
+            "file_bytes": self.file_bytes,
+            "macs": self.counts.macs,
+            "parameters": self.counts.parameters,
+            "uncounted": dict(self.counts.uncounted),
+            "input": {
+                "name": self.input,
+                "layout": self.layout,
+                "dtype": self.dtype,
+                "shape": list(self.shape),
+            },
+            "opset": self.opset,
+            "operators": [asdict(share) for share in self.timeline.operators],
+            "blocks": [asdict(share) for share in self.timeline.blocks],
+            "fingerprint": self.fingerprint.to_dict(),
+            "metadata": dict(self.metadata),
+        }
+
+
+def profile(
+    path: str | Path,
+    device: str = "cpu",
+    threads: int = 1,
+    *,
+    size: int | None = None,
+    effort: Effort = STANDARD,
+    seed: int = 0,
+) -> Profile:
+    """Measure the model in the file ``path``.
+
+    Open dimensions become batch 1 and images of side ``size`` (224 if not given).
+
+    Raises:
+        ArtefactError: there is no such file, it is no ONNX model, or it takes no images.
+        DeviceError: the device is unknown, or cannot run the model.
+    """
+    model = read(path, size)
+    rng = np.random.default_rng(seed)
+    runs_on = device_of(device, threads=threads)
+    fingerprint = runs_on.fingerprint()
+    asked = Model(str(path), model.content, model.shapes, model.file_bytes)
+    (measured,) = measure_networks([asked], runs_on, rng=rng, batch=model.batch, effort=effort)
+    return Profile(
+        file=str(path),
+        file_bytes=model.file_bytes,
+        opset=model.opset,
+        input=model.image,
+        layout=model.layout,
+        dtype=model.dtype,
+        shape=model.shapes[model.image],
+        latency=measured,
+        counts=count(model),
+        timeline=timeline(model, threads, fingerprint.provider, rng),
+        fingerprint=fingerprint,
+        metadata={entry.key: entry.value for entry in model.proto.metadata_props},
+    )
+
+
+def render(result: Profile) -> RenderableType:
+    """For a person: costs, then where the time goes by operator and by block."""
+    measured, counts = result.latency, result.counts
+    memory = measured.peak_memory_bytes
+    rows = {
+        "latency": f"{measured.latency_ms:.3f} ms ± {measured.latency.error_ms:.3f}",
+        "median, p90, p99": f"{measured.median_ms:.3f}, {measured.p90_ms:.3f}, "
+        f"{measured.p99_ms:.3f} ms",
+        "throughput": f"{measured.images_per_s:,.0f} images/s",
+        "peak memory": "not known here" if memory is None else f"{memory / 1e6:.1f} MB",
+        "file": f"{result.file_bytes / 1e6:.2f} MB",
+        "MACs": f"{counts.macs / 1e6:,.2f} million",
+        "parameters": f"{counts.parameters / 1e6:,.3f} million",
+        "input": f"{result.input} {list(result.shape)} {result.dtype} {result.layout}",
+        "device": f"{result.fingerprint.cpu}, {result.fingerprint.threads} thread(s), "
+        f"{result.fingerprint.runtime}",
+    }
+    if counts.uncounted:
+        said = ", ".join(f"{name} ({n})" for name, n in counts.uncounted.items())
+        rows["not counted"] = f"{said}: MACs are a lower bound"
+    costs = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in rows.items():
+        costs.add_row(name, value)
+    parts: list[RenderableType] = [costs, _shares("operator", result.timeline.operators)]
+    if result.timeline.blocks:
+        parts.append(_shares("block", result.timeline.blocks))
+    return Group(*parts)
+
+
+def _shares(title: str, shares: tuple[Any, ...]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(f"time by {title}")
+    table.add_column("share", justify="right")
+    table.add_column("nodes", justify="right")
+    for share in shares[:FEW]:
+        table.add_row(share.name, f"{share.share:.1%}", str(share.nodes))
+    rest = shares[FEW:]
+    if rest:
+        left = sum(share.share for share in rest)
+        table.add_row(f"{len(rest)} more", f"{left:.1%}", str(sum(share.nodes for share in rest)))
+    return table
