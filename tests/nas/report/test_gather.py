@@ -1,0 +1,176 @@
+"""From a run folder to data: what is missing stays empty, what is damaged is named."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.report import gather, render
+from nas.run import Run
+from search_spaces.errors import ConfigError
+
+
+def edit(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_a_whole_run(run: Run) -> None:
+    data = gather(run)
+    front = json.loads(run.front.read_text())
+    assert data.trained and data.warnings == ()
+    assert data.front is not None and data.test is not None and data.network is not None
+    assert data.front.best.latency_ms == front["points"][front["best"]]["latency_ms"]
+    assert [p.latency_ms for p in data.front.points] == sorted(
+        p["latency_ms"] for p in front["points"]
+    )
+    assert len(data.log) == 48 and data.log[0].phase == "largest"
+    (table,) = data.tables
+    assert table.name == "cpu" and len(table.networks) == 40
+    assert sum(not network.fitted for network in table.networks) == 15
+    layers = [block for block in data.network.blocks if block.present]
+    assert sum(block.macs for block in layers) == data.front.best.macs
+    assert sum(block.parameters for block in layers) == data.front.best.parameters
+    # What the table gives the layers is nearly what it predicts for the network.
+    time = sum(block.latency_ms or 0.0 for block in layers)
+    assert time == pytest.approx(data.front.best.predicted_latency_ms, rel=0.2)
+
+
+def test_points_and_test_accuracies_are_put_in_order_together(run: Run) -> None:
+    front = json.loads(run.front.read_text())
+    test = json.loads((run.folder / "test.json").read_text())
+    expected = gather(run)
+    front["points"].reverse()
+    test["points"].reverse()
+    front["best"] = len(front["points"]) - 1 - front["best"]
+    run.front.write_text(json.dumps(front))
+    (run.folder / "test.json").write_text(json.dumps(test))
+    found = gather(run)
+    assert (found.front, found.test) == (expected.front, expected.test)
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute"),
+    [
+        ("front.json", "front"),
+        ("test.json", "test"),
+        ("log.csv", "log"),
+        ("latency/cpu.json", "tables"),
+    ],
+)
+def test_a_missing_file_is_an_empty_part(run: Run, name: str, attribute: str) -> None:
+    (run.folder / name).unlink()
+    data = gather(run)
+    assert not getattr(data, attribute) and data.warnings == ()
+    render(data)
+
+
+def test_only_a_configuration(run: Run) -> None:
+    for path in run.folder.rglob("*"):
+        if path.is_file() and path != run.config_file:
+            path.unlink()
+    data = gather(run)
+    assert (data.trained, data.front, data.network, data.tables) == (False, None, None, ())
+    assert data.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["front.json", "test.json", "best.json", "latency/cpu.json"])
+@pytest.mark.parametrize("kept", [0.0, 0.6])
+def test_a_truncated_file_is_named(run: Run, name: str, kept: float) -> None:
+    path = run.folder / name
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    data = gather(run)
+    assert any(path.name in text or "architecture" in text for text in data.warnings)
+    assert not any("\n" in text for text in data.warnings)
+    render(data)
+
+
+@pytest.mark.parametrize("content", ["[]", "7", '{"format": 9}', '{"format": 1, "points": 3}'])
+def test_a_front_of_something_else_is_named(run: Run, content: str) -> None:
+    run.front.write_text(content)
+    data = gather(run)
+    assert data.front is None and "front.json" in data.warnings[0]
+    render(data)
+
+
+def test_a_point_without_what_every_point_has(run: Run) -> None:
+    front = json.loads(run.front.read_text())
+    front["points"][0]["latency_ms"] = float("nan")
+    run.front.write_text(json.dumps(front))
+    data = gather(run)
+    assert data.front is None and "latency_ms" in data.warnings[0]
+
+
+def test_missing_and_endless_measurements_are_left_out(run: Run) -> None:
+    front = json.loads(run.front.read_text())
+    front["points"][0]["peak_memory_mb"] = None
+    front["points"][1]["throughput"] = float("inf")
+    front["cloud"].append([float("nan"), 3.0])
+    run.front.write_text(json.dumps(front))
+    data = gather(run)
+    assert data.front is not None
+    assert data.front.points[0].peak_memory_mb is data.front.points[1].throughput is None
+    assert len(data.front.cloud) == len(front["cloud"]) - 1
+    render(data)
+
+
+def test_results_of_other_weights_are_not_mixed(run: Run) -> None:
+    edit(run.front, weights="0" * 64)
+    data = gather(run)
+    assert data.front is not None and data.test is None
+    assert any("other weights; search again" in text for text in data.warnings)
+    assert any("test.json" in text for text in data.warnings)
+
+
+def test_a_front_of_another_space_is_left_out(run: Run) -> None:
+    edit(run.front, identity="0" * 64)
+    data = gather(run)
+    assert data.front is data.network is None
+    assert any("another space than the weights" in text for text in data.warnings)
+
+
+def test_a_configuration_of_another_space_is_named(run: Run) -> None:
+    text = run.config_file.read_text()
+    assert "resolutions: [8]" in text
+    run.config_file.write_text(text.replace("resolutions: [8]", "resolutions: [8, 16]"))
+    data = gather(run)
+    assert data.network is None and any("restore the conf" in w for w in data.warnings)
+    render(data)
+
+
+def test_damaged_weights_are_named(run: Run) -> None:
+    run.supernet.write_bytes(b"not a safetensors file")
+    data = gather(run)
+    assert not data.trained and "not a whole safetensors file" in data.warnings[0]
+    render(data)
+
+
+@pytest.mark.parametrize("line", ["48,width,0.1,nan,90,80,700,60", "x,y", "48,width"])
+def test_a_damaged_log_is_named(run: Run, line: str) -> None:
+    with run.log.open("a") as stream:
+        stream.write(line + "\n")
+    data = gather(run)
+    assert data.log == () and "log.csv is damaged" in data.warnings[0]
+
+
+def test_a_configuration_that_cannot_be_read_is_an_error(run: Run) -> None:
+    run.config_file.write_text("nonsense: 1")
+    with pytest.raises(ConfigError, match="nonsense"):
+        gather(run)
+
+
+def test_it_needs_no_pytorch(whole: Run) -> None:
+    code = (
+        "import sys; from pathlib import Path; from nas.report import gather, render; "
+        "from nas.run import Run; render(gather(Run(Path(sys.argv[1])))); "
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(whole.folder)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,326 @@
+"""The page: whole, self-contained, escaped, and honest about what is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from nas.report import ReportData, gather, render, write_report
+from nas.run import Run
+from search_spaces.errors import NasLoopError
+from tests.nas.report.made_up import CLASSES, DEVICE
+from tests.nas.report.page_parser import Element, parse
+
+NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+PARTS = [
+    "frontier",
+    "prediction",
+    "network",
+    "training",
+    "costs",
+    "latency",
+    "search",
+    "provenance",
+]
+
+
+@pytest.fixture(scope="session")
+def data(whole: Run) -> ReportData:
+    return gather(whole, NOW)
+
+
+@pytest.fixture(scope="session")
+def page(data: ReportData) -> Element:
+    return parse(render(data))
+
+
+def test_parts_stand_in_order_and_are_linked(page: Element) -> None:
+    parts = [section.attributes["aria-labelledby"] for section in page.all("section")]
+    assert parts == PARTS
+    assert [link.attributes["href"] for link in page.all("a")] == [f"#{part}" for part in PARTS]
+    ids = [e.attributes["id"] for e in page.all() if "id" in e.attributes]
+    assert sorted(ids) == sorted(PARTS)
+
+
+def test_a_whole_run_has_nothing_missing_and_no_warnings(page: Element, data: ReportData) -> None:
+    assert data.warnings == ()
+    assert page.all(class_="missing") == page.all(class_="warning") == []
+
+
+def test_the_title_is_the_result(page: Element, data: ReportData) -> None:
+    assert data.front is not None and data.test is not None
+    best = data.front.best
+    (title, *_), (heading,) = page.all("title"), page.all("h1")
+    assert title.text == heading.text.replace("\u00a0", " ")
+    assert title.text == (
+        f"Chosen: {best.latency_ms:.3f} ms measured (budget {data.front.budget_ms:.3f} ms) on "
+        f"AMD EPYC 9B14 & Co, 1 thread; {best.val_accuracy:.1f}% validation, "
+        f"{data.test.accuracy[data.front.chosen]:.1f}% test"
+    )
+
+
+def test_nothing_is_loaded(page: Element, data: ReportData) -> None:
+    forbidden = {"script", "link", "img", "iframe", "object", "embed", "video", "audio", "use"}
+    assert forbidden.isdisjoint(element.tag for element in page.all())
+    for element in page.all():
+        assert not {"src", "srcset", "data", "xlink:href", "action"} & set(element.attributes)
+        assert not [name for name in element.attributes if name.startswith("on")]
+        for value in element.attributes.values():
+            assert "://" not in (value or "") and "url(" not in (value or "")
+    (style,) = page.all("style")
+    assert not re.search(r"url\(|@import|https?:", style.text)
+    assert not re.search(r"https?://", render(data))
+
+
+def test_pictures_have_words_and_two_widths(page: Element) -> None:
+    figures = page.all("figure")
+    assert len(figures) == 8
+    for figure in figures:
+        wide, narrow = figure.all("svg")
+        for svg in (wide, narrow):
+            assert svg.attributes["role"] == "img"
+            assert svg.children and svg.all("title")[0] is svg.children[0]
+            assert len(svg.all("title")[0].text) > 15
+        assert float(narrow.attributes["width"] or 0) <= 350
+        assert len(figure.all("figcaption")[0].text) > 20
+
+
+def test_no_coordinate_is_broken(page: Element) -> None:
+    for svg in page.all("svg"):
+        width, height = float(svg.attributes["width"] or 0), float(svg.attributes["height"] or 0)
+        for element in svg.all():
+            for name, value in element.attributes.items():
+                assert "nan" not in (value or "") and "inf" not in (value or "")
+                if name in ("x", "cx", "x1", "x2"):
+                    assert -1 <= float(value or 0) <= width + 10
+                if name in ("y", "cy", "y1", "y2"):
+                    assert -1 <= float(value or 0) <= height + 1
+
+
+def test_the_frontier_shows_every_point(page: Element, data: ReportData) -> None:
+    assert data.front is not None
+    n = len(data.front.points)
+    for svg in page.part("frontier").all("svg"):
+        assert len(svg.all("circle", "val")) == n
+        assert len(svg.all("polygon", "test")) == n
+        assert len(svg.all("circle", "beaten")) == len(data.front.dominated)
+        assert len(svg.all("circle", "ring")) == 1
+        assert len(svg.all("line", "budget")) == 1
+        assert len(svg.all("line", "error")) == 3 * n
+        assert svg.all("path", "dots-cloud")[0].attributes["d"]
+
+
+def test_the_ring_is_around_the_chosen_point(page: Element, data: ReportData) -> None:
+    assert data.front is not None
+    for svg in page.part("frontier").all("svg"):
+        (ring,) = svg.all("circle", "ring")
+        chosen = svg.all("circle", "val")[data.front.chosen]
+        assert all(ring.attributes[at] == chosen.attributes[at] for at in ("cx", "cy"))
+
+
+def test_the_table_of_costs_has_every_number(page: Element, data: ReportData) -> None:
+    front, test = data.front, data.test
+    assert front is not None and test is not None
+    table = page.part("costs").all("table")[0]
+    titles = [cell.text for cell in table.all("thead")[0].all("th")]
+    rows = [[cell.text for cell in row.children] for row in table.all("tbody")[0].all("tr")]  # type: ignore[union-attr]
+    assert len(rows) == len(front.points)
+    for number, (row, point) in enumerate(zip(rows, front.points, strict=True)):
+        shown = dict(zip(titles, row, strict=True))
+        assert shown["network"].split()[0] == f"#{number + 1}"
+        assert shown["parameters"] == str(int(point.parameters))
+        for title, value in {
+            "latency, ms": point.latency_ms,
+            "low, ms": point.latency_low,
+            "high, ms": point.latency_high,
+            "predicted, ms": point.predicted_latency_ms,
+            "median, ms": point.median_ms,
+            "p90, ms": point.p90_ms,
+            "p99, ms": point.p99_ms,
+            "images/s": point.throughput,
+            "MMACs": point.macs / 1e6,
+            "model, MB": point.model_mb,
+            "memory, MB": point.peak_memory_mb,
+            "validation, %": point.val_accuracy,
+            "test, %": test.accuracy[number],
+        }.items():
+            assert float(shown[title]) == pytest.approx(value, rel=6e-3), title
+    (marked,) = table.all("tr", "marked")
+    assert marked.text.startswith(f"#{front.chosen + 1} chosen")
+    over = [row[0] for row in rows if "over budget" in row[0]]
+    assert len(over) == sum(p.latency_ms > front.budget_ms for p in front.points)
+
+
+def test_one_cost_alone_is_shown_to_mislead(page: Element) -> None:
+    text = page.part("costs").text
+    assert text.count("Kendall's tau") == 2
+    assert "fewer parameters than" in text or "No two points" in text
+
+
+def test_every_block_has_its_box(page: Element, data: ReportData) -> None:
+    assert data.network is not None
+    part = page.part("network")
+    boxes = part.all("li", "block")
+    assert len(boxes) == len(data.network.blocks)
+    for box, block in zip(boxes, data.network.blocks, strict=True):
+        assert block.slot in box.text
+        if not block.present:
+            assert "skipped" in box.text and "skipped" in (box.attributes["class"] or "")
+            continue
+        assert block.kind in box.text
+        assert "×".join(map(str, block.output)) in box.text
+        assert all(detail in box.text for detail in block.details)
+        assert "% MACs" in box.text and "% time" in box.text
+    stages = [stage.all("b")[0].text for stage in part.all("ol", "stages")[0].children]  # type: ignore[union-attr]
+    assert stages == ["stem", "s1", "s2", "s3", "s4", "head", "classifier"]
+    for kind in ("bar-macs", "bar-time"):
+        shares = [float(share.text.split("%")[0]) for share in part.all("span", kind)]
+        assert sum(shares) == pytest.approx(100, abs=0.6)
+
+
+def test_training_curves_shade_the_phases(page: Element) -> None:
+    accuracy, loss = page.part("training").all("figure")
+    for svg in accuracy.all("svg"):
+        points = [line.attributes["points"] or "" for line in svg.all("polyline")]
+        assert [len(p.split()) for p in points] == [48, 48]
+        assert len(svg.all("polygon")) == 4
+    names = [note.text for note in loss.all("svg")[0].all("text", "note")]
+    assert names == ["largest", "kernel", "depth", "width"]
+
+
+def test_the_tables_own_error(page: Element, data: ReportData) -> None:
+    (table,) = data.tables
+    (figures,) = table.accuracy.values()
+    row = page.part("latency").all("tbody")[0].all("tr")[0].children
+    cells = [cell.text for cell in row]  # type: ignore[union-attr]
+    assert cells[:3] == ["8", "15", f"{100 * (figures['mape'] or 0):.1f}"]
+    assert cells[8] == f"{figures['kendall']:.3f}"
+
+
+def test_the_search_says_when_it_settled(page: Element) -> None:
+    text = page.part("search").text
+    assert "5,000 evaluations" in text and "99% of the final value after" in text
+    assert "measuring the candidates41.9" in text
+
+
+def test_provenance(page: Element, whole: Run) -> None:
+    facts = page.part("provenance").all("dl")[0]
+    shown = {div.all("dt")[0].text: div.all("dd")[0].text for div in facts.all("div")}
+    front = json.loads(whole.front.read_text())
+    assert shown["Report"] == "2026-11-21 12:30 UTC"
+    assert shown["Space identity"] == front["identity"]
+    assert front["weights"] in shown["Weights"]
+    assert shown["Data fingerprint"] == "d" * 128
+    assert DEVICE.cpu in shown["Measured on"] and "threads 1" in shown["Measured on"]
+    assert "search 7" in shown["Seeds"]
+    assert "Python 3." in shown["Versions"] and "torch 2" in shown["Versions"]
+    commands, config = (code.text for code in page.part("provenance").all("code"))
+    assert f"nas search '{whole.folder}' --latency-ms {front['budget_ms']:g}" in commands
+    assert "val_fraction: 0.1" in config
+
+
+def test_names_are_escaped(page: Element, data: ReportData) -> None:
+    assert all(name in page.part("provenance").text for name in CLASSES)
+    assert "<b>bird</b>" not in render(data)
+    evil = replace(data, folder='</title><script>alert("x")</script>', warnings=("<i>&</i>",))
+    evil = replace(evil, front=None)
+    parsed = parse(render(evil))
+    assert not parsed.all("script") and not parsed.all("i")
+    assert "<script>" in parsed.all("p", "eyebrow")[0].text
+    assert parsed.all("p", "warning")[0].text == "<i>&</i>"
+
+
+def commands(page: Element, part: str) -> str:
+    return " ".join(p.text for p in page.part(part).all("p", "missing"))
+
+
+@pytest.mark.parametrize(
+    ("remove", "parts", "command"),
+    [
+        ({"test": None}, ["frontier", "costs"], "nas report"),
+        (
+            {"front": None, "test": None, "network": None},
+            ["frontier", "network", "costs", "search"],
+            "nas search",
+        ),
+        ({"tables": ()}, ["latency"], "nas measure"),
+        ({"log": ()}, ["training"], "nas train"),
+        ({"front": None, "tables": ()}, ["prediction"], "nas measure"),
+        ({"trained": False}, ["training"], "--resume"),
+    ],
+)
+def test_what_is_missing_is_said_with_the_command_that_makes_it(
+    data: ReportData, remove: dict[str, object], parts: list[str], command: str
+) -> None:
+    page = parse(render(replace(data, **remove)))  # type: ignore[arg-type]
+    assert [s.attributes["aria-labelledby"] for s in page.all("section")] == PARTS
+    for part in parts:
+        assert command in commands(page, part), part
+
+
+def test_an_empty_run_is_a_page_too(data: ReportData) -> None:
+    empty = ReportData(folder="runs/new", provenance=data.provenance)
+    page = parse(render(empty))
+    assert page.all("h1")[0].text == "No network is chosen: not trained yet"
+    for part in PARTS[:-1]:
+        assert commands(page, part), part
+    trained = parse(render(replace(empty, trained=True)))
+    assert "trained, not searched yet" in trained.all("h1")[0].text
+    assert "nas search runs/new --latency-ms BUDGET" in trained.all("header")[0].text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: replace(p, latency_low=None, latency_high=None, val_images=0),
+        lambda p: replace(p, predicted_latency_ms=None, predicted_error=None),
+        lambda p: replace(p, median_ms=None, p90_ms=None, throughput=None, peak_memory_mb=None),
+    ],
+)
+def test_points_that_lack_measurements(data: ReportData, change: Callable) -> None:
+    assert data.front is not None
+    points = tuple(change(point) for point in data.front.points)
+    page = parse(render(replace(data, front=replace(data.front, points=points))))
+    assert len(page.part("frontier").all("circle", "val")) == 2 * len(points)
+
+
+def test_a_front_of_one_point(data: ReportData) -> None:
+    assert data.front is not None
+    front = replace(data.front, points=(data.front.best,), chosen=0, dominated=(), cloud=())
+    page = parse(render(replace(data, front=front, test=None, tables=())))
+    assert "Chosen: " in page.all("h1")[0].text
+
+
+def test_a_noisy_table_says_so(data: ReportData) -> None:
+    noisy = replace(data.tables[0], campaign={**data.tables[0].campaign, "noisy": True})
+    assert "too noisy" in parse(render(replace(data, tables=(noisy,)))).part("latency").text
+    unknown = replace(data.tables[0], accuracy={})
+    assert "error is not known" in render(replace(data, tables=(unknown,)))
+
+
+def test_it_is_written_as_one_file(data: ReportData, tmp_path: Path) -> None:
+    write_report(data, tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == render(data)
+    assert list(tmp_path.iterdir()) == [tmp_path / "report.html"]
+    assert (tmp_path / "report.html").stat().st_size < 1e6
+
+
+def test_a_full_disk_keeps_the_old_report(
+    data: ReportData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(NasLoopError, match="No space left on device"):
+        write_report(data, path)
+    assert path.read_text() == "old"
