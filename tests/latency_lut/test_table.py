@@ -77,12 +77,12 @@ def test_one_row_is_a_population_too(table: LatencyTable) -> None:
     assert table.predict(SPACE.smallest).shape == (1,)
 
 
-def test_a_hundred_thousand_architectures_take_a_fraction_of_a_second(table: LatencyTable) -> None:
+def test_a_hundred_thousand_architectures_are_looked_up_together(table: LatencyTable) -> None:
     rows = SPACE.sample(100_000, np.random.default_rng(0))
     table.predict(rows[:10], return_std=True)
     start = time.process_time()
     table.predict(rows)
-    assert time.process_time() - start < 0.5, "0.1 s on a quiet machine"
+    assert time.process_time() - start < 5, "0.1 s on a quiet machine, minutes row by row"
 
 
 def test_the_smallest_latency_is_that_of_the_fastest_network(table: LatencyTable) -> None:
