@@ -18,7 +18,7 @@ def section(name: str, title: str, *children: Child) -> Html:
 
 def missing(what: str, how: str) -> Html:
     """Says that a part is missing, and the command that makes it."""
-    return el("p", what, " ", el("code", how), " makes it.", class_="missing")
+    return el("p", what, " Run ", el("code", how), ".", class_="missing")
 
 
 def command(data: ReportData, name: str, *arguments: str) -> str:

@@ -71,7 +71,9 @@ def prediction(data: ReportData) -> Html:
                 [("key-val", "front, ±1 deviation")],
             )
             if accuracy
-            else missing("No accuracy was predicted.", command(data, "search")),
+            else missing(
+                "No accuracy was predicted.", command(data, "search", "--latency-ms BUDGET")
+            ),
             class_="pair",
         ),
     )
@@ -158,16 +160,18 @@ def _latency_caption(pairs: Sequence[Pair], held: Sequence[tuple[float, float]])
     said = []
     if pairs:
         error = mape([(p.predicted, p.measured) for p in pairs])
-        said.append(f"MAPE {fixed(error, 1)}% on the {len(pairs)} networks of the front")
+        said.append(f"{fixed(error, 1)}% on the {len(pairs)} networks of the front")
     if held:
         said.append(f"{fixed(mape(held), 1)}% on {len(held)} networks that no fit has seen")
-    return el("span", "Latency. ", "; ".join(said), ". The band is ±5%.")
+    return el(
+        "span", "Latency, mean absolute error (MAPE): ", "; ".join(said), ". The band is ±5%."
+    )
 
 
 def _accuracy_caption(pairs: Sequence[Pair]) -> Html:
     error = sum(abs(p.predicted - p.measured) for p in pairs) / len(pairs)
     return el(
         "span",
-        f"Accuracy. Mean absolute error {fixed(error)} points on {len(pairs)} networks. The "
+        f"Accuracy, mean absolute error: {fixed(error)} points on {len(pairs)} networks. The "
         "search prefers what is predicted too well, so points tend to lie above the line.",
     )
