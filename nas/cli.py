@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -180,9 +179,10 @@ def export(
             f"{folder.best}: there is no best network yet; run `nas search {run}` or name one "
             "with --architecture FILE"
         )
-    chosen = read_architecture(architecture or folder.best)
+    trained = TrainedRun(folder)
+    chosen = read_architecture(architecture or folder.best, trained.space)
     options = ExportOptions(raw, dtype, layout, batch or None)
-    data = export_run(TrainedRun(folder), chosen, out or folder.onnx, options)
+    data = export_run(trained, chosen, out or folder.onnx, options)
     agreement = data["agreement"]
     screen.result(
         data,
@@ -260,11 +260,9 @@ def main() -> None:
         _fail(str(error), 2)
     except Interrupted:
         _fail("interrupted; what was finished is kept, --resume goes on from there", 130)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
+    except OSError as error:  # A disk, a folder or a permission, never a matter of the code.
         where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror}; what was written before is kept", 2)
+        _fail(f"{where}{error.strerror or error}; what was written before is kept", 2)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -272,7 +270,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _fail(text: str, code: int) -> None:
-    sys.stderr.write(f"nas: {' '.join(text.split())}\n")
+    # One line; blanks within are left alone, since paths may have them.
+    line = " ".join(part.strip() for part in text.splitlines())
+    sys.stderr.write(f"nas: {line}\n")
     sys.exit(code)
 
 

@@ -26,6 +26,7 @@ __all__ = ["Agreement", "ExportOptions", "agreement", "arrays", "model", "save_c
 
 TOLERANCE = 1e-3
 TIE = 1e-4
+BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -153,14 +154,17 @@ def agreement(
     session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
     size = subnet.plan.image.shape[-1]
     ours, theirs = [], []
-    step = options.batch or 100
-    for start in range(0, len(images) - len(images) % step, step):
+    step = options.batch or BATCH
+    for start in range(0, len(images), step):
         part = images[start : start + step]
         x = normalise(part, normalisation, size)
         with torch.inference_mode():
             ours.append(subnet(x).numpy())
-        feed = _feed(part, x, normalisation, options)
-        theirs.append(session.run([OUTPUT], {INPUT: feed})[0])
+        feed = _feed(part, x, options)
+        if options.batch:  # The last images may be fewer than a fixed batch.
+            lacking = [(0, options.batch - len(part)), *[(0, 0)] * (feed.ndim - 1)]
+            feed = np.pad(feed, lacking, mode="edge")
+        theirs.append(session.run([OUTPUT], {INPUT: feed})[0][: len(part)])
     a, b = np.concatenate(ours), np.concatenate(theirs)
     best = np.sort(a, axis=1)
     close = best[:, -1] - best[:, -2] < TIE
@@ -170,9 +174,7 @@ def agreement(
     )
 
 
-def _feed(
-    pixels: Tensor, x: Tensor, normalisation: Normalisation, options: ExportOptions
-) -> npt.NDArray[np.generic]:
+def _feed(pixels: Tensor, x: Tensor, options: ExportOptions) -> npt.NDArray[np.generic]:
     if not options.raw:
         return np.ascontiguousarray(x.numpy())
     size = x.shape[-1]

@@ -58,15 +58,21 @@ def peek(path: Path) -> Header:
         raise ArtefactError(
             f"{path}: format {metadata.get('format')!r}; this version reads {FORMAT!r}"
         )
-    mean, std = json.loads(metadata["normalisation"])
-    return Header(
-        metadata["space"],
-        metadata["identity"],
-        metadata["data"],
-        tuple(json.loads(metadata["classes"])),
-        tuple(mean),
-        tuple(std),
-    )
+    try:
+        mean, std = json.loads(metadata["normalisation"])
+        return Header(
+            metadata["space"],
+            metadata["identity"],
+            metadata["data"],
+            tuple(json.loads(metadata["classes"])),
+            tuple(mean),
+            tuple(std),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise ArtefactError(
+            f"{path}: its header is damaged ({type(error).__name__}: {error}); restore a copy, "
+            "or train again"
+        ) from error
 
 
 def space_of(config: Config, num_classes: int) -> Space:

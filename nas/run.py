@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from nas.config import Config
@@ -34,8 +34,13 @@ class Run:
         return run
 
     @classmethod
-    def create(cls, folder: str | Path, config: Config, resume: bool) -> Run:
-        """A run of ``config``: a new folder, or with ``resume`` the one that holds it already."""
+    def check(cls, folder: str | Path, config: Config, resume: bool) -> Run:
+        """The run that ``create`` would make; writes nothing.
+
+        Raises:
+            ConfigError: the folder holds a run already, one of another configuration, or
+                something else.
+        """
         run = cls(Path(folder))
         if run.config_file.exists():
             if not resume:
@@ -43,13 +48,23 @@ class Run:
                     f"{folder} holds a run already; add --resume to go on with it, or choose "
                     "another --out"
                 )
-            if run.config().train != config.train or run.config().space != config.space:
+            if differing := _differing(run.config(), config):
                 raise ConfigError(
-                    f"{folder} holds a run of another configuration (space or train differ); "
+                    f"{folder} holds a run of another configuration ({', '.join(differing)}); "
                     f"resume with {run.config_file}, or choose another --out"
                 )
-        elif folder and run.folder.is_dir() and any(run.folder.iterdir()):
+        elif run.folder.is_dir() and any(not _litter(entry) for entry in run.folder.iterdir()):
             raise ConfigError(f"{folder} is not empty and not a run; choose another --out")
+        return run
+
+    @classmethod
+    def create(cls, folder: str | Path, config: Config, resume: bool) -> Run:
+        """A run of ``config``: a new folder, or with ``resume`` the one that holds it already.
+
+        Raises:
+            ConfigError: see ``check``; or the folder cannot be made.
+        """
+        run = cls.check(folder, config, resume)
         try:
             run.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -112,6 +127,24 @@ class Run:
         writer.writeheader()
         writer.writerows(rows)
         write_atomic(self.log, text.getvalue())
+
+
+def _differing(one: Config, other: Config) -> list[str]:
+    """Keys that decide what is trained and that differ; images may lie elsewhere by now."""
+    sections = ("data", "space", "train")
+    return [
+        f"{section}.{entry.name}"
+        for section in sections
+        for entry in fields(getattr(one, section))
+        if f"{section}.{entry.name}" != "data.path"
+        and getattr(getattr(one, section), entry.name)
+        != getattr(getattr(other, section), entry.name)
+    ]
+
+
+def _litter(entry: Path) -> bool:
+    # Left by a process that was killed while it wrote a file.
+    return entry.name.startswith(".") and ".tmp" in entry.suffixes
 
 
 def digest(text: str) -> str:

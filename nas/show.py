@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from search_spaces import catalogue
 from search_spaces.architecture import Architecture
 from search_spaces.errors import SpaceError
 from search_spaces.space import Space
@@ -27,7 +28,7 @@ PLAIN = ("inputs", "out", "act")
 class Predicts(Protocol):
     """A latency table, as far as showing goes."""
 
-    def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.floating[Any]]:
         """Latency in ms [n] of rows [n, choices]."""
         ...
 
@@ -98,6 +99,42 @@ def render(
     for slot in space.slots:
         _line(layers, slot, entries, partial(_layer, slot))
     return Group(costs, choices, layers)
+
+
+def spaces_table() -> tuple[dict[str, Any], RenderableType]:
+    """All spaces with their default options, for ``--json`` and as a picture.
+
+    Size is the number of different rows; costs are those of the smallest and largest network.
+    """
+    table = Table(header_style="bold")
+    for title in ("space", "networks", "choices", "MMACs", "parameters"):
+        table.add_column(title, no_wrap=True)
+    spaces = []
+    for name in catalogue.names():
+        space = catalogue.get(name)
+        ends = np.stack([space.smallest, space.largest])
+        macs, parameters = space.macs(ends), space.parameters(ends)
+        sides = [list(choice.values) for choice in space.choices if choice.name == "resolution"]
+        spaces.append(
+            {
+                "name": name,
+                "size": space.size,
+                "choices": len(space.choices),
+                "resolutions": sides[0] if sides else [],
+                **{
+                    end: {"macs": int(macs[i]), "parameters": int(parameters[i])}
+                    for i, end in enumerate(("smallest", "largest"))
+                },
+            }
+        )
+        table.add_row(
+            name,
+            f"{space.size:,}",
+            str(len(space.choices)),
+            f"{macs[0] / 1e6:.2f} to {macs[1] / 1e6:.2f}",
+            f"{parameters[0]:,.0f} to {parameters[1]:,.0f}",
+        )
+    return {"spaces": spaces}, table
 
 
 def describe(spec: LayerSpec) -> str:

@@ -34,11 +34,12 @@ class Screen:
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
         self.err = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.out = Console(highlight=False, soft_wrap=True)
+        # No markup: a path may have [brackets].
+        self.out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
     def say(self, text: str) -> None:
         """A remark."""
-        self.err.print(text, markup=False)
+        self.err.print(text, markup=False, emoji=False)
 
     def result(self, data: Mapping[str, Any], text: Any = None) -> None:
         """The outcome: one JSON object with ``--json``, else ``text`` (anything rich prints)."""

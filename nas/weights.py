@@ -62,7 +62,14 @@ def load_supernet(path: Path, space: Space) -> Trained:
     except (SafetensorError, OSError) as error:
         raise ArtefactError(f"{path}: not a whole safetensors file ({error})") from error
     supernet = space.supernet()
-    supernet.load_state_dict(tensors)
+    try:
+        supernet.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ArtefactError(
+            f"{path}: its weights are not those of a whole supernet ({reason}); restore a copy, "
+            "or train again"
+        ) from error
     supernet.eval()
     normalisation = Normalisation(header.mean, header.std)
     return Trained(supernet, normalisation, header.classes, header.data, sha256_of(path))

@@ -21,6 +21,8 @@ from search_spaces.errors import ConfigError
 
 __all__ = ["measure_command", "measure_table"]
 
+SAMPLES = ".samples"
+
 
 def measure_table(
     space: Space,
@@ -36,7 +38,7 @@ def measure_table(
 
     Samples are kept beside ``out`` as they come; a campaign that was interrupted goes on.
     """
-    folder = out.with_suffix(".samples")
+    folder = out.with_suffix(SAMPLES)
     # The campaign counts visits; a thousand steps are fine enough for a bar.
     with screen.progress("measure latencies", 1000) as advance:
         told = False
@@ -93,6 +95,11 @@ def measure_command(
     else:
         space = search_spaces.get(str(space_name))
         target = out or Path(f"{name or device_name}.json")
+    if target.is_dir() or target.suffix == SAMPLES:
+        raise ConfigError(
+            f"{target}: a table is a file (and its samples lie in a folder *{SAMPLES} beside it "
+            "until it is done); choose another -o, for example cpu.json"
+        )
     threads = threads or (config.latency.threads if config else 1)
     device = device_of(device_name, threads=threads)
     table = measure_table(

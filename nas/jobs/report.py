@@ -14,7 +14,7 @@ from nas.report import gather, write_report
 from nas.run import Run
 from nas.terminal import Screen
 from search_spaces import Architecture
-from search_spaces.errors import ArtefactError
+from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.files import write_atomic
 
 __all__ = ["report_command", "test_front"]
@@ -56,18 +56,31 @@ def report_command(folder: Path, screen: Screen) -> dict[str, Any]:
     result: dict[str, Any] = {"report": str(run.report)}
     if run.front.is_file() and run.supernet.is_file():
         trained = TrainedRun(run)
-        try:
-            front = json.loads(run.front.read_text())
-        except ValueError as error:
-            raise ArtefactError(f"{run.front}: not whole ({error}); search again") from error
-        if front["weights"] != trained.belongs()["weights"]:
-            raise ArtefactError(
-                f"{run.front}: the front of other weights than {run.supernet}; search again"
-            )
+        front = _front(trained)
         tested = test_front(trained, front, screen)
         result["test_accuracy"] = tested[front["best"]]["test_accuracy"]
     write_report(gather(run), run.report)
     return result
+
+
+def _front(trained: TrainedRun) -> dict[str, Any]:
+    """``front.json``, if it is whole and of these weights."""
+    path = trained.run.front
+    try:
+        front = json.loads(path.read_text(encoding="utf-8"))
+        weights = front["weights"]
+        front["points"][front["best"]]
+        for point in front["points"]:
+            trained.space.encode(Architecture.from_json(json.dumps(point["architecture"])))
+    except (ValueError, KeyError, TypeError, IndexError, SpaceError) as error:
+        raise ArtefactError(
+            f"{path}: damaged, or not of this run ({type(error).__name__}: {error}); search again"
+        ) from error
+    if weights != trained.belongs()["weights"]:
+        raise ArtefactError(
+            f"{path}: the front of other weights than {trained.run.supernet}; search again"
+        )
+    return front
 
 
 def _file(run: Run) -> Path:

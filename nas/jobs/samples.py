@@ -56,7 +56,13 @@ class Samples:
 
     def known(self) -> dict[tuple[int, ...], float]:
         """All that was measured."""
-        rows = self._file.execute("SELECT row, accuracy FROM samples")
+        try:
+            rows = self._file.execute("SELECT row, accuracy FROM samples").fetchall()
+        except sqlite3.Error as error:
+            raise ArtefactError(
+                f"{self.path}: its accuracies cannot be read ({error}); remove the file to measure "
+                "anew"
+            ) from error
         return {tuple(json.loads(row)): accuracy for row, accuracy in rows}
 
     def measure(

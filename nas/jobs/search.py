@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+import predictors
 from latency_lut import Device, LatencyTable
 from latency_lut import device as device_of
 from nas import search as searching
@@ -17,10 +19,12 @@ from nas.jobs import select
 from nas.jobs.predictor import fitted_predictor
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
+from nas.search import searchers
 from nas.search.pareto import hypervolume
 from nas.terminal import Screen
 from search_spaces.errors import ArtefactError, ConfigError, InfeasibleError
 from search_spaces.files import sha256_of, write_atomic
+from search_spaces.space import Population
 
 __all__ = ["SearchOptions", "search_command", "search_run"]
 
@@ -49,27 +53,41 @@ def search_run(
     out: Path,
     device: Device,
     screen: Screen,
+    resume: bool = True,
 ) -> dict[str, Any]:
     """Search, measure, and write ``front.json`` and ``best.json`` into ``out``.
 
+    Without ``resume`` a study that is in ``out`` is removed; with it, it is gone on with.
+
     Raises:
+        NasLoopError: an unknown searcher or predictor, or artefacts that do not fit.
         InfeasibleError: no network is predicted, or none measured, within the budget.
     """
     space = trained.space
+    # What can be refused is refused before hours of measuring, and before anything is removed.
+    searchers.get(options.searcher)
+    predictors.get(options.predictor, space)
+
+    def latency(rows: Population) -> npt.NDArray[np.float64]:
+        return np.asarray(table.predict(rows), dtype=np.float64)
+
     searching.require_reachable(
-        space, "latency_ms", table.predict, options.latency_ms, np.random.default_rng(0)
+        space, "latency_ms", latency, options.latency_ms, np.random.default_rng(0)
     )
+    study_file = out / Run(out).study.name
+    if not resume:
+        _remove_study(study_file)
     marks = [time.monotonic()]
     predictor = fitted_predictor(trained, options.predictor, screen)
     marks.append(time.monotonic())
     study = searching.minimize(
         space,
-        {"error": predictor.predict, "latency_ms": table.predict},
+        {"error": predictor.predict, "latency_ms": latency},
         {"latency_ms": options.latency_ms},
         searcher=options.searcher,
         budget=options.evaluations,
         seed=options.seed,
-        path=out / Run(out).study.name,
+        path=study_file,
         belongs={
             "predictor": f"{options.predictor} {predictor.samples}",
             "table": _identity(table),
@@ -86,7 +104,7 @@ def search_run(
     from nas.jobs.candidates import measure_candidates
 
     rows = np.array([evaluation.row for evaluation in front])
-    predicted = table.predict(rows)
+    predicted = latency(rows)
     error = predictor.predict(rows)
     limit, points = options.latency_ms, []
     chosen: int | None = None
@@ -159,6 +177,12 @@ def _write(
     return document
 
 
+def _remove_study(path: Path) -> None:
+    # With what a killed process leaves beside it, which SQLite would take for the new file's.
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
 def _identity(table: LatencyTable) -> str:
     """What predictions depend on: the fitted means of every resolution."""
     means = [fit.posterior.mean_ms.tobytes() for _, fit in sorted(table.fits.items())]
@@ -194,12 +218,16 @@ def search_command(
         raise ConfigError("a search needs a budget: add --latency-ms, or search.latency_ms")
     if not latency_ms > 0:
         raise ConfigError(f"--latency-ms is above 0 milliseconds; got {latency_ms:g}")
+    device_of(device_name)
     path = table_file or run.latency(device_name)
     if not path.is_file():
         raise ArtefactError(f"{path}: there is no latency table; run `nas measure {folder}`")
     table = LatencyTable.load(path, trained.space)
     device = device_of(device_name, threads=table.fingerprint.threads)
-    table.require(device.fingerprint())
+    try:
+        table.require(device.fingerprint())
+    except ArtefactError as error:
+        raise ArtefactError(f"{path}: {error}") from error
     options = SearchOptions(
         latency_ms,
         searcher,
@@ -209,10 +237,9 @@ def search_command(
         config.search.candidates,
     )
     target = out or folder
-    target.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        Run(target).study.unlink(missing_ok=True)
-    document = search_run(trained, table, options, target, device, screen)
+    if target.exists() and not target.is_dir():
+        raise ConfigError(f"{target}: a search writes several files; -o is a folder")
+    document = search_run(trained, table, options, target, device, screen, resume)
     best = document["points"][document["best"]]
     text = (
         f"best: {best['latency_ms']:.4g} ms measured (budget {latency_ms:g} ms), "

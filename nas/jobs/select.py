@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = ["best", "candidates", "on_front"]
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 def candidates(latency_ms: Floats, error: Floats, n: int) -> npt.NDArray[np.int64]:

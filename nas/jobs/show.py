@@ -23,7 +23,6 @@ def show_command(files: list[Path], run: Path | None) -> tuple[dict[str, Any], A
     Raises:
         ConfigError: the architectures are of a space with options, and no run was named.
     """
-    architectures = [read_architecture(file) for file in files]
     table = None
     if run is not None:
         trained = TrainedRun(Run.open(run))
@@ -31,10 +30,10 @@ def show_command(files: list[Path], run: Path | None) -> tuple[dict[str, Any], A
         if trained.run.latency("cpu").is_file():
             table = LatencyTable.load(trained.run.latency("cpu"), space)
     else:
-        space = _default_space(architectures[0], files[0])
-    for architecture in architectures:
-        space.encode(architecture)
-    return to_dict(architectures, space, table), render(architectures, space, table)
+        space = _default_space(read_architecture(files[0]), files[0])
+    architectures = [read_architecture(file, space) for file in files]
+    names = [str(file) for file in files]
+    return to_dict(architectures, space, table, names), render(architectures, space, table, names)
 
 
 def _default_space(architecture: Architecture, file: Path) -> Space:

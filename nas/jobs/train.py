@@ -14,9 +14,10 @@ from nas.header import space_of
 from nas.jobs.estimate import estimate_training
 from nas.run import Run, digest
 from nas.terminal import Screen, duration
+from nas.training.checkpoint import load_checkpoint
 from nas.training.loop import Progress, train
 from nas.weights import save_supernet
-from search_spaces.errors import NasLoopError
+from search_spaces.errors import ConfigError, NasLoopError
 
 __all__ = ["train_command", "train_run", "train_with_progress"]
 
@@ -24,23 +25,27 @@ __all__ = ["train_command", "train_run", "train_with_progress"]
 def train_run(run: Run, config: Config, dataset: Dataset, tell: Callable[[Progress], None]) -> None:
     """Train, or go on from the run's checkpoint, and leave ``supernet.safetensors``."""
     space = space_of(config, len(dataset.classes))
-    belongs = {
-        "space": space.identity,
-        "data": dataset.fingerprint,
-        "training configuration": digest(repr(config.train)),
-    }
     supernet = train(
         space,
         dataset.images,
         config.train,
         run.checkpoint,
-        belongs,
+        _belongs(config, dataset),
         tell=tell,
         record=run.write_log,
     )
     save_supernet(
         run.supernet, supernet, dataset.images.normalisation, dataset.classes, dataset.fingerprint
     )
+
+
+def _belongs(config: Config, dataset: Dataset) -> dict[str, str]:
+    """What a checkpoint belongs to."""
+    return {
+        "space": space_of(config, len(dataset.classes)).identity,
+        "data": dataset.fingerprint,
+        "training configuration": digest(repr(config.train)),
+    }
 
 
 def train_with_progress(run: Run, config: Config, dataset: Dataset, screen: Screen) -> None:
@@ -61,9 +66,17 @@ def train_with_progress(run: Run, config: Config, dataset: Dataset, screen: Scre
 def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) -> dict[str, Any]:
     """Check, say how long it will take and how much disk it needs, train."""
     config = Config.load(config_file)
+    run = Run.check(out, config, resume)
+    if run.supernet.exists() and not run.checkpoint.exists():
+        raise ConfigError(
+            f"{run.supernet} is trained and there is no checkpoint to go on from; choose another "
+            "--out"
+        )
     dataset = open_dataset(config)
-    space_of(config, len(dataset.classes))
-    run = Run.create(out, config, resume)
+    belongs = _belongs(config, dataset)
+    if run.checkpoint.exists():  # Before anything is written, or timed.
+        load_checkpoint(run.checkpoint, belongs)
+    Run.create(out, config, resume)
     estimate = estimate_training(config, dataset)
     screen.say(
         f"{len(dataset.splits.train):,} training images, {len(dataset.splits.val):,} held out; "
