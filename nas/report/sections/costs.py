@@ -63,7 +63,8 @@ def costs(data: ReportData) -> Html:
             "p",
             "Latency is the median over rounds of each round's minimum, corrected by reference "
             "networks, with its interval; median, p90 and p99 are of single runs. MMACs are "
-            "million multiply-accumulates of one image, memory is the process's peak.",
+            "million multiply-accumulates of one image; memory is by how much loading and running "
+            "the model raised the process's peak.",
             class_="small",
         ),
         el("h3", "One cost alone misleads"),

@@ -60,7 +60,7 @@ def _figures(data: ReportData) -> Html | None:
         ("Test", fixed(tested, 2), "%"),
         ("Throughput", significant(best.throughput), "images/s"),
         ("Model", significant(best.model_mb), "MB"),
-        ("Peak memory", significant(best.peak_memory_mb), "MB"),
+        ("Memory", significant(best.peak_memory_mb), "MB"),
     )
     return el(
         "dl",
