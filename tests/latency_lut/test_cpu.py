@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -157,6 +158,14 @@ def test_the_worker_loads_times_and_answers(tmp_path: Path) -> None:
     assert quiet["operators"] == {}
     (_, error) = serve({"time": ["unknown"], "runs": 1, "visit_s": 0.0})
     assert "KeyError" in error["error"]
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
+def test_two_threads_share_one_pool() -> None:
+    with latency_lut.device("cpu", threads=2).connect() as connection:
+        loaded = list(connection.load(references()))
+        samples = list(connection.time(NAMES, 2))
+    assert [one.model for one in loaded] == [sample.model for sample in samples] == list(NAMES)
 
 
 def test_operators_are_read_from_the_bytes_as_onnx_reads_them(tmp_path: Path) -> None:
