@@ -57,7 +57,9 @@ def small_images(
     net("stem", Conv, out=divisible(16 * width), kernel=3, act=act)
     for stage in STAGES:
         depth = choice(f"{stage.name}.depth", *stage.depths)
-        out = choice(f"{stage.name}.width", *(divisible(w * width) for w in stage.widths))
+        out = choice(
+            f"{stage.name}.width", *dict.fromkeys(divisible(w * width) for w in stage.widths)
+        )
         for i in range(stage.depths[-1]):
             net(
                 f"{stage.name}.{i}",
