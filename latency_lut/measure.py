@@ -77,7 +77,8 @@ def measure(
         plans = _resumed(space, header, question, folder)
         journal.resume()
     collect(device, plans.models, effort, rng, journal, report)
-    if _differ(plans, latencies(journal.windows, effort.rounds, rng)) > HALVES:
+    differ = _differ(plans, latencies(journal.windows, effort.rounds, rng))
+    if differ > HALVES and not allow_noisy:
         # Once more as many rounds, before the effort is declared lost.
         effort = replace(effort, rounds=2 * effort.rounds)
         collect(device, plans.models, effort, rng, journal, report)
