@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -15,7 +15,8 @@ from search_spaces.errors import ArtefactError
 
 __all__ = ["FORMAT", "Header", "peek", "space_of"]
 
-FORMAT = "1"
+FORMAT = 1
+KEY = "nas-loop"
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,8 @@ class Header:
     std: tuple[float, float, float]
 
     def metadata(self) -> dict[str, str]:
-        """As it stands in the file."""
-        return {
-            "format": FORMAT,
-            "space": self.space,
-            "identity": self.identity,
-            "data": self.data,
-            "classes": json.dumps(self.classes),
-            "normalisation": json.dumps([self.mean, self.std]),
-        }
+        """As it stands in the file: under one key, since safetensors orders keys at random."""
+        return {KEY: json.dumps({"format": FORMAT, **asdict(self)})}
 
 
 def peek(path: Path) -> Header:
@@ -54,20 +48,12 @@ def peek(path: Path) -> Header:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise ArtefactError(f"{path}: not a whole safetensors file ({error})") from error
-    if metadata.get("format") != FORMAT:
-        raise ArtefactError(
-            f"{path}: format {metadata.get('format')!r}; this version reads {FORMAT!r}"
-        )
     try:
-        mean, std = json.loads(metadata["normalisation"])
-        return Header(
-            metadata["space"],
-            metadata["identity"],
-            metadata["data"],
-            tuple(json.loads(metadata["classes"])),
-            tuple(mean),
-            tuple(std),
-        )
+        document = json.loads(metadata[KEY])
+        if document.pop("format") != FORMAT:
+            raise ArtefactError(f"{path}: another format; this version reads format {FORMAT}")
+        lists = {name: tuple(document[name]) for name in ("classes", "mean", "std")}
+        return Header(**{**document, **lists})
     except (KeyError, ValueError, TypeError) as error:
         raise ArtefactError(
             f"{path}: its header is damaged ({type(error).__name__}: {error}); restore a copy, "
