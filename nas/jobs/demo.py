@@ -73,7 +73,8 @@ def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
         seed=search.seed,
         candidates=search.candidates,
     )
-    front = search_run(trained, table, options, out, device, screen)
+    # What takes long are samples, which are kept; a study may be of a search with another budget.
+    front = search_run(trained, table, options, out, device, screen, resume=False)
     best = front["points"][front["best"]]
     exported = export_run(trained, read_architecture(run.best), run.onnx, ExportOptions())
     profiled = profile(run.onnx, device="cpu", threads=CONFIG.latency.threads)

@@ -17,6 +17,7 @@ from latency_lut import device as device_of
 from nas import search as searching
 from nas.jobs import select
 from nas.jobs.predictor import fitted_predictor
+from nas.jobs.samples import Samples
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.search import searchers
@@ -32,6 +33,7 @@ FORMAT = 1
 CLOUD = 2000
 HISTORY = 40
 MOST_ROUNDS = 3
+COVERED = 256
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ def search_run(
     searching.require_reachable(
         space, "latency_ms", latency, options.latency_ms, np.random.default_rng(0)
     )
-    study_file = out / Run(out).study.name
+    table.predict(space.sample(COVERED, np.random.default_rng(0)))
+    Samples(trained.run.samples, space, trained.belongs()).known()
+    study_file = Run(out).study
     if not resume:
         _remove_study(study_file)
     marks = [time.monotonic()]
@@ -217,7 +221,7 @@ def search_command(
     if latency_ms is None:
         raise ConfigError("a search needs a budget: add --latency-ms, or search.latency_ms")
     if not latency_ms > 0:
-        raise ConfigError(f"--latency-ms is above 0 milliseconds; got {latency_ms:g}")
+        raise ConfigError(f"--latency-ms is a number above 0, in milliseconds; got {latency_ms:g}")
     device_of(device_name)
     path = table_file or run.latency(device_name)
     if not path.is_file():

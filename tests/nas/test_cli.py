@@ -1,0 +1,259 @@
+"""Every command by its entry point: exit code 0, one JSON object, what it wrote."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+import search_spaces
+from nas.config import Config
+from tests.nas.conftest import BUDGET_MS, Job
+from tests.nas.tiny import CLASSES, IMAGES, files, nas, registered, rows, start
+
+COMMANDS = (
+    *("init", "spaces", "train", "measure", "search"),
+    *("export", "profile", "show", "report", "demo"),
+)
+
+
+@pytest.mark.parametrize("command", ["train", "measure", "search", "export", "report"])
+def test_results_are_one_json_object_on_standard_output(job: Job, command: str) -> None:
+    said = job.said[command]
+    assert said.json
+    assert said.out.count("\n") == 1 and said.out.endswith("\n")
+    assert "{" not in said.err and "nas: " not in said.err
+
+
+def test_train(job: Job) -> None:
+    data = job.said["train"].json
+    assert data["run"] == str(job.run) and data["epochs"] == 5
+    assert Path(data["supernet"]).is_file()
+    # 200 images: 160 to train on, of which a quarter is held out.
+    assert "120 training images, 40 held out; about " in job.said["train"].err
+    assert IMAGES == 200
+    lines = (job.run / "log.csv").read_text().splitlines()
+    phases = [line.split(",")[1] for line in lines[1:]]
+    assert phases == ["largest", "largest", "kernel", "depth", "width"]
+
+
+def test_measure(job: Job) -> None:
+    data = job.said["measure"].json
+    assert data["table"] == str(job.run / "latency" / "cpu.json")
+    assert data["space"] == "tiny" and data["entries"] == 70
+    assert set(data["held_out_mape"]) == {"8", "10"}
+    assert data["fingerprint"]["threads"] == 1
+    assert list((job.run / "latency").iterdir()) == [job.run / "latency" / "cpu.json"]
+
+
+def test_search(job: Job) -> None:
+    front = job.said["search"].json
+    assert front == json.loads((job.run / "front.json").read_text())
+    latency = [point["latency_ms"] for point in front["points"]]
+    accuracy = [point["val_accuracy"] for point in front["points"]]
+    assert latency == sorted(latency) and accuracy == sorted(accuracy)
+    measured = [*front["points"], *front["dominated"]]
+    assert len(measured) == 3
+    chosen = front["points"][front["best"]]
+    assert chosen["latency_ms"] <= BUDGET_MS
+    assert chosen["val_accuracy"] == max(
+        point["val_accuracy"] for point in measured if point["latency_ms"] <= BUDGET_MS
+    )
+    best = json.loads((job.run / "best.json").read_text())
+    assert best.pop("measured") == chosen and best == chosen["architecture"]
+    assert front["evaluations"] == 60 == len(rows(job.run / "study.sqlite", "evaluations"))
+
+
+def test_a_search_measures_its_samples_and_candidates_once_each(job: Job) -> None:
+    known = {row for row, _ in rows(job.run / "samples.sqlite", "samples")}
+    assert len(known) == len(rows(job.run / "samples.sqlite", "samples"))
+    assert 12 <= len(known) <= 12 + 3
+
+
+def test_another_folder_seed_searcher_and_predictor(job: Job, run: Path, tmp_path: Path) -> None:
+    before = files(run)
+    table, out = run / "latency" / "cpu.json", tmp_path / "elsewhere"
+    how = ("--searcher", "random", "--predictor", "ridge", "--budget", 15, "--seed", 7)
+    where = ("--table", table, "-o", out)
+    said = nas("search", run, "--latency-ms", 1, *how, *where, "--json")
+    assert said.code == 0, said.err
+    front = said.json
+    asked = {"searcher": "random", "predictor": "ridge", "evaluations": 15, "seed": 7}
+    assert {name: front[name] for name in asked} == asked
+    assert {"front.json", "best.json", "study.sqlite"} <= set(files(out))
+    after = files(run)
+    assert {name for name in after if after[name] != before.get(name)} <= {"samples.sqlite"}
+
+
+def test_the_budget_of_the_configuration(run: Path) -> None:
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("latency_ms: null", "latency_ms: 2.5"))
+    said = nas("search", run, "--budget", 5, "--json")
+    assert said.code == 0 and said.json["budget_ms"] == 2.5, said.err
+
+
+def test_export(job: Job, run: Path, tmp_path: Path) -> None:
+    data = job.said["export"].json
+    assert data["file"] == str(job.run / "best.onnx")
+    assert data["bytes"] == (job.run / "best.onnx").stat().st_size
+    assert data["agreement"]["images"] == 40 and data["agreement"]["different"] == 0
+    out = tmp_path / "other.onnx"
+    said = nas("export", run, "--architecture", job.run / "best.json", "-o", out)
+    assert said.code == 0 and f"wrote {out}" in said.out
+    assert out.read_bytes() == (job.run / "best.onnx").read_bytes()
+
+
+def test_profile(job: Job) -> None:
+    said = nas("profile", job.run / "best.onnx", "--json")
+    assert said.code == 0, said.err
+    assert next(iter(said.json)) == "latency_ms" and 0 < said.json["latency_ms"] < 1000
+    assert said.json["metadata"] == job.said["export"].json["metadata"]
+
+
+def test_show_with_a_run_tells_latency(job: Job) -> None:
+    best = job.run / "best.json"
+    said = nas("show", best, best, "--run", job.run, "--json")
+    assert said.code == 0, said.err
+    first, second = said.json["architectures"]
+    assert first == second and first["name"] == str(best) and first["latency_ms"] > 0
+    assert nas("show", best, "--run", job.run).out.count("predicted") == 1
+
+
+def test_show_without_a_run_takes_the_space_as_it_is_by_default(tmp_path: Path) -> None:
+    space = search_spaces.get("small-images")
+    largest = tmp_path / "largest.json"
+    largest.write_text(space.decode(space.largest).to_json())
+    said = nas("show", largest, "--json")
+    assert said.code == 0, said.err
+    (shown,) = said.json["architectures"]
+    assert shown["macs"] == space.macs(space.largest)[0] and "latency_ms" not in shown
+
+
+def test_report(job: Job) -> None:
+    data = job.said["report"].json
+    assert data["report"] == str(job.run / "report.html")
+    assert (job.run / "report.html").read_text().startswith("<!doctype html>")
+    assert 0 <= data["test_accuracy"] <= 100
+    document = json.loads((job.run / "test.json").read_text())
+    front = job.said["search"].json
+    assert document["images"] == 40 and len(document["points"]) == len(front["points"])
+    assert document["points"][front["best"]]["test_accuracy"] == data["test_accuracy"]
+
+
+def test_a_second_report_reads_no_test_images(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nas.dataset import Dataset
+
+    before = (run / "test.json").read_bytes()
+
+    def unexpected(_: object) -> None:
+        raise AssertionError("the images were read")
+
+    monkeypatch.setattr(Dataset, "__post_init__", unexpected, raising=False)
+    assert nas("report", run).code == 0
+    assert (run / "test.json").read_bytes() == before
+
+
+def test_a_report_before_the_search(run: Path) -> None:
+    (run / "front.json").unlink()
+    said = nas("report", run, "--json")
+    assert said.code == 0 and "test_accuracy" not in said.json, said.err
+
+
+def test_init_writes_what_train_reads(tmp_path: Path) -> None:
+    for name, colour in (("cats", (200, 30, 30)), ("dogs", (30, 30, 200))):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(5):
+            image = Image.new("RGB", (12, 9 + i), colour)
+            image.save(tmp_path / "photos" / name / f"{i}.png")
+    out = tmp_path / "nas.yaml"
+    said = nas("init", tmp_path / "photos", "-o", out, "--json")
+    assert said.code == 0, said.err
+    assert said.json == {
+        "config": str(out),
+        "classes": ["cats", "dogs"],
+        "counts": {"train": [5, 5]},
+    }
+    document = yaml.safe_load(out.read_text())
+    document["train"]["phases"] = [{"name": "largest", "epochs": 1}]
+    out.write_text(yaml.safe_dump(document))
+    said = nas("train", out, "--out", tmp_path / "run")
+    assert said.code == 0, said.err
+    assert said.out == (
+        f"trained: {tmp_path}/run/supernet.safetensors; next: nas measure {tmp_path}/run\n"
+    )
+
+
+def test_spaces_tells_size_choices_and_costs() -> None:
+    said = nas("spaces", "--json")
+    with registered():
+        expected = {name: search_spaces.get(name) for name in search_spaces.names()}
+    assert [one["name"] for one in said.json["spaces"]] == list(expected) != []
+    for one in said.json["spaces"]:
+        space = expected[one["name"]]
+        assert (one["size"], one["choices"]) == (space.size, len(space.choices))
+        for end, row in (("smallest", space.smallest), ("largest", space.largest)):
+            plan = space.lower_row(row)
+            assert one[end] == {
+                "macs": sum(node.spec.macs for node in plan.nodes),
+                "parameters": sum(node.spec.params for node in plan.nodes),
+            }
+    text = nas("spaces").out
+    assert re.search(r"small-images\W+1,144,290,888 ", text) and "tiny" in text
+
+
+def test_measure_a_space_without_a_run(tmp_path: Path) -> None:
+    out = tmp_path / "pi4.json"
+    arguments = ("--space", "tiny", "--resolution", 8, "-o", out, "--allow-noisy", "--json")
+    said = nas("measure", *arguments)
+    assert said.code == 0, said.err
+    assert said.json["table"] == str(out) and set(said.json["held_out_mape"]) == {"8"}
+    assert list(tmp_path.iterdir()) == [out]
+    assert re.match(r"[\d,]+ visits to blocks and networks on cpu, about \d+ s; ", said.err)
+
+
+def test_a_demo_is_the_whole_job_and_goes_on_where_it_stopped(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.jobs.demo.CONFIG", Config.load(run / "config.yaml"))
+    (run / "best.onnx").unlink()
+    trained = (run / "supernet.safetensors").stat().st_mtime_ns
+    said = nas("demo", "--out", run, "--json")
+    assert said.code == 0, said.err
+    data = said.json
+    assert data["latency_ms"] <= data["budget_ms"]
+    assert 0 <= data["test_accuracy"] <= 100 and math.isfinite(data["seconds"])
+    assert (run / "best.onnx").is_file() and data["onnx"] == str(run / "best.onnx")
+    assert (run / "supernet.safetensors").stat().st_mtime_ns == trained
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_json(command: str) -> None:
+    said = nas(command, "--help")
+    assert said.code == 0 and "--json" in said.out and said.err == ""
+
+
+def test_usage_errors_end_with_2() -> None:
+    for arguments in ([], ["unknown"], ["train"], ["search", "run", "--latency-ms", "fast"]):
+        assert nas(*arguments).code == 2
+
+
+def test_the_installed_program(job: Job) -> None:
+    program = Path(sys.executable).with_name("nas")
+    done = subprocess.run(
+        [program, "spaces", "--json"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout)["spaces"] and done.stderr == ""
+
+
+def test_in_a_process_of_its_own(job: Job) -> None:
+    with start("show", job.run / "best.json", "--run", job.run, "--json") as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and err == ""
+    assert json.loads(out)["space"] == "tiny" and CLASSES == 4

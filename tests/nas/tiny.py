@@ -1,0 +1,180 @@
+"""A job that takes seconds: a small space, a few of the digits, and the commands on them.
+
+``python -m tests.nas.tiny ARGUMENTS`` is ``nas ARGUMENTS`` with the space ``tiny`` added.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from search_spaces import Net, Space, catalogue, choice, one_of
+from search_spaces.specs import Classifier, Conv, FusedMBConv, MBConv
+
+ROOT = Path(__file__).resolve().parents[2]
+CLASSES = 4
+IMAGES = 200
+
+CONFIG = """\
+data: {{path: {images}, size: 10, val_fraction: 0.25, shift: 1, horizontal_flip: false}}
+space: {{name: tiny, resolutions: [8, 10]}}
+train:
+  batch_size: 32
+  threads: 1
+  phases:
+  - {{name: largest, epochs: 2}}
+  - {{name: kernel, epochs: 1}}
+  - {{name: depth, epochs: 1}}
+  - {{name: width, epochs: 1}}
+search: {{samples: 12, population: 10, generations: 6, candidates: 3}}
+latency: {{rounds: 3, runs: 1, references: 3}}
+"""
+
+
+def tiny(resolutions: tuple[int, ...] = (8, 10), num_classes: int = CLASSES) -> Space:
+    """480 networks at each resolution, made of 35 different layers."""
+    net = Net(image=(3, choice("resolution", *resolutions)))
+    net("stem", Conv, out=8, kernel=3, act="h_swish")
+    for name, block, widths, kernels in (
+        ("a", FusedMBConv, (8, 16), (3,)),
+        ("b", MBConv, (16, 24), (3, 5)),
+    ):
+        depth, out = choice(f"{name}.depth", 1, 2), choice(f"{name}.width", *widths)
+        for i in range(2):
+            net(
+                f"{name}.{i}",
+                block,
+                out=out,
+                kernel=one_of(*kernels) if len(kernels) > 1 else kernels[0],
+                expand=one_of(1, 2),
+                stride=1 if i else 2,
+                act="h_swish",
+                residual=i > 0,
+                when=depth > i,
+            )
+    net("classifier", Classifier, classes=num_classes)
+    return Space(net, "tiny", rows_are_exact=True)
+
+
+@contextlib.contextmanager
+def registered() -> Iterator[None]:
+    """``tiny`` is among the spaces as long as the block lasts."""
+    with mock.patch.dict(catalogue.SPACES, {"tiny": tiny}):
+        yield
+
+
+def write_images(path: Path, images: int = IMAGES, first: int = 0) -> Path:
+    """Some of the digits below ``CLASSES``, 8x8 grey, as ``.npz``."""
+    digits = load_digits()
+    kept = np.flatnonzero(digits.target < CLASSES)[first : first + images]
+    pixels = (digits.images[kept] * 15).astype(np.uint8)
+    np.savez(path, images=pixels, labels=digits.target[kept])
+    return path
+
+
+def write_config(path: Path, images: Path) -> Path:
+    """A configuration that trains in a second."""
+    path.write_text(CONFIG.format(images=images))
+    return path
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, which must be one JSON object and nothing else."""
+        document = json.loads(self.out)
+        assert isinstance(document, dict)
+        return document
+
+
+def nas(*arguments: object, interrupt_after_s: float = 0) -> Said:
+    """Run a command in this process, by the entry point that is installed.
+
+    ``interrupt_after_s``: press Ctrl-C then, if it still runs; 0 for never.
+    """
+    from nas.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    with (
+        registered(),
+        mock.patch.object(sys, "argv", ["nas", *map(str, arguments)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        signal.setitimer(signal.ITIMER_REAL, interrupt_after_s)
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """Start a command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.nas.tiny", *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        **options,
+    )
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All that lies in a folder, by relative path."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def rows(database: Path, table: str) -> list[tuple[Any, ...]]:
+    """The rows of a table of an SQLite file; none where there is no such table yet."""
+    if not database.is_file():
+        return []
+    connection = sqlite3.connect(database, timeout=60)
+    try:
+        return connection.execute(f"SELECT * FROM {table}").fetchall()
+    except sqlite3.OperationalError:
+        return []
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    from nas import terminal
+    from nas.cli import main
+
+    # Every step is told, so that a test knows when to strike.
+    terminal.QUIET_INTERVAL_S = -1.0
+    with registered():
+        main()
