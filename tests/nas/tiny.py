@@ -20,7 +20,6 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from search_spaces import Net, Space, catalogue, choice, one_of
 from search_spaces.specs import Classifier, Conv, FusedMBConv, MBConv
@@ -40,7 +39,7 @@ train:
   - {{name: kernel, epochs: 1}}
   - {{name: depth, epochs: 1}}
   - {{name: width, epochs: 1}}
-search: {{samples: 12, population: 10, generations: 6, candidates: 3}}
+search: {{samples: 12, population: 10, generations: 6, candidates: 2}}
 latency: {{rounds: 3, runs: 1, references: 3}}
 """
 
@@ -79,6 +78,8 @@ def registered() -> Iterator[None]:
 
 def write_images(path: Path, images: int = IMAGES, first: int = 0) -> Path:
     """Some of the digits below ``CLASSES``, 8x8 grey, as ``.npz``."""
+    from sklearn.datasets import load_digits  # A second that a process of its own has no use for.
+
     digits = load_digits()
     kept = np.flatnonzero(digits.target < CLASSES)[first : first + images]
     pixels = (digits.images[kept] * 15).astype(np.uint8)

@@ -1,0 +1,235 @@
+"""Ctrl-C and kill -9 in every stage, then the same command again: nothing is lost or done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.nas.conftest import BUDGET_MS, Job
+from tests.nas.tiny import files, nas, rows, start
+
+INTERRUPTED = "nas: interrupted; what was finished is kept, --resume goes on from there"
+LIMIT_S = 120
+
+
+def strike(number: signal.Signals, moment: Callable[[str], bool], *arguments: object) -> str:
+    """Start a command, send it a signal at the first line of its progress that ``moment`` takes.
+
+    Returns what it said on standard error.
+    """
+    said = []
+    with start(*arguments) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            said.append(line)
+            if moment(line):
+                process.send_signal(number)
+                break
+        said.append(process.stderr.read())
+    ended = 130 if number == signal.SIGINT else -number
+    assert process.returncode == ended, (process.returncode, said)
+    return "".join(said)
+
+
+def at(title: str, step: int) -> Callable[[str], bool]:
+    """The moment when so many steps of a stage are told; lines are ``title: done/total, ...``."""
+    told = []
+
+    def moment(line: str) -> bool:
+        if line.startswith(f"{title}: "):
+            told.append(line)
+        return len(told) >= step
+
+    return moment
+
+
+def polled(reached: Callable[[], bool], number: signal.Signals, *arguments: object) -> None:
+    """Start a command, send it a signal as soon as ``reached`` says so."""
+    with start(*arguments) as process:
+        end = time.monotonic() + LIMIT_S
+        while process.poll() is None and not reached() and time.monotonic() < end:
+            time.sleep(0.002)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=LIMIT_S)
+    ended = 130 if number == signal.SIGINT else -number
+    assert process.returncode == ended, (out, err)
+
+
+def without_litter(folder: Path) -> None:
+    """Ctrl-C leaves no half-written file behind."""
+    assert [name for name in files(folder) if ".tmp" in name] == []
+
+
+def test_training(job: Job, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    # 5 epochs of 3 steps; the first that is told comes after one step.
+    strike(signal.SIGKILL, at("train", 7), "train", job.config, "--out", run)
+    assert not (run / "supernet.safetensors").exists()
+    arguments = ("train", job.config, "--out", run, "--resume")
+    said = strike(signal.SIGINT, at("train", 2), *arguments)
+    assert said.splitlines()[-1] == INTERRUPTED and "Traceback" not in said
+    assert nas(*arguments).code == 0
+    for name in ("supernet.safetensors", "config.yaml"):
+        assert (run / name).read_bytes() == (job.run / name).read_bytes(), name
+
+
+def test_training_interrupted_at_any_moment(job: Job, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    run = tmp_path / "run"
+    arguments = ("train", job.config, "--out", run, "--resume")
+    codes = [
+        nas(*arguments, interrupt_after_s=float(after)).code for after in rng.uniform(0.01, 0.4, 6)
+    ]
+    assert set(codes) <= {0, 130}
+    without_litter(run)
+    assert nas(*arguments).code == 0
+    name = "supernet.safetensors"
+    assert (run / name).read_bytes() == (job.run / name).read_bytes()
+
+
+def test_measuring(job: Job, run: Path) -> None:
+    table = run / "latency" / "cpu.json"
+    before = table.read_bytes()
+    samples = run / "latency" / "cpu.samples" / "samples.jsonl"
+    arguments = ("measure", run, "--resolution", 8, "--allow-noisy")
+    strike(signal.SIGKILL, at("measure latencies", 1), *arguments)
+    first = samples.read_text()
+    polled(lambda: len(samples.read_text()) > len(first) + 2000, signal.SIGINT, *arguments)
+    second = samples.read_text()
+    # A line that the kill cut off is dropped, all others stay.
+    assert second.startswith(first[: first.rfind("\n") + 1]) and len(second) > len(first)
+    assert table.read_bytes() == before
+    said = nas(*arguments)
+    assert said.code == 0, said.err
+    assert not samples.parent.exists()
+    windows = [json.loads(line)["window"] for line in second.splitlines() if '"window"' in line]
+    document = json.loads(table.read_text())
+    kept = document["samples"]["windows"][: len(windows)]
+    assert [one["before"] for one in kept] == [one["before"] for one in windows] != []
+
+
+def test_searching(run: Path, tmp_path: Path) -> None:
+    for name in ("samples.sqlite", "front.json", "best.json"):
+        (run / name).unlink()
+    arguments = ("search", run, "--latency-ms", BUDGET_MS, "--budget", 900)
+    strike(signal.SIGKILL, at("measure accuracies", 5), *arguments)
+    sampled = rows(run / "samples.sqlite", "samples")
+    assert 4 <= len(sampled) < 12
+    study = run / "study.sqlite"
+    polled(lambda: bool(rows(study, "evaluations")), signal.SIGINT, *arguments, "--resume")
+    searched = rows(study, "evaluations")
+    assert searched
+    said = nas(*arguments, "--resume", "--json")
+    assert said.code == 0, said.err
+    assert rows(run / "samples.sqlite", "samples")[: len(sampled)] == sampled
+    found = rows(study, "evaluations")
+    assert found[: len(searched)] == searched
+    assert len({row for _, row, *_ in found}) == len(found) == said.json["evaluations"]
+    # As if nobody had interrupted it.
+    whole = Path(shutil.copytree(run, tmp_path / "whole"))
+    for name in ("samples.sqlite", "study.sqlite", "front.json", "best.json"):
+        (whole / name).unlink()
+    assert nas("search", whole, *arguments[2:]).code == 0
+    assert rows(whole / "study.sqlite", "evaluations") == found
+    drawn = (rows(one / "samples.sqlite", "samples")[:12] for one in (whole, run))
+    assert next(drawn) == next(drawn)
+
+
+def test_a_killed_study_does_not_come_back_in_a_new_search(run: Path) -> None:
+    study = run / "study.sqlite"
+    arguments = ("search", run, "--latency-ms", BUDGET_MS, "--budget", 900)
+    study.unlink()
+    polled(lambda: bool(rows(study, "evaluations")), signal.SIGKILL, *arguments)
+    said = nas("search", run, "--latency-ms", 2 * BUDGET_MS, "--budget", 20, "--json")
+    assert said.code == 0, said.err
+    assert len(rows(study, "evaluations")) == 20 == said.json["evaluations"]
+
+
+def test_searching_interrupted_at_any_moment(job: Job, run: Path) -> None:
+    rng = np.random.default_rng(1)
+    arguments = ("search", run, "--latency-ms", BUDGET_MS, "--resume")
+    (run / "samples.sqlite").unlink()
+    (run / "study.sqlite").unlink()
+    for after in rng.uniform(0.02, 0.6, 5):
+        said = nas(*arguments, interrupt_after_s=float(after))
+        assert said.code in (0, 130), said
+        if said.code == 130:
+            assert said.out == "" and said.err.splitlines()[-1] == INTERRUPTED
+    assert nas(*arguments).code == 0
+    without_litter(run)
+    expected = rows(job.run / "study.sqlite", "evaluations")
+    assert rows(run / "study.sqlite", "evaluations") == expected
+    assert (
+        rows(run / "samples.sqlite", "samples")[:12]
+        == (rows(job.run / "samples.sqlite", "samples")[:12])
+    )
+
+
+@pytest.mark.parametrize(("command", "name"), [("export", "best.onnx"), ("report", "test.json")])
+def test_exporting_and_reporting_interrupted_at_any_moment(
+    job: Job, run: Path, command: str, name: str
+) -> None:
+    rng = np.random.default_rng(2)
+    whole = (run / name).read_bytes()
+    for after in rng.uniform(0.001, 0.15, 8):
+        (run / name).unlink()
+        said = nas(command, run, interrupt_after_s=float(after))
+        assert said.code in (0, 130), said
+        assert not (run / name).exists() or (run / name).read_bytes() == whole
+        without_litter(run)
+        assert nas(command, run).code == 0
+        assert (run / name).read_bytes() == whole
+
+
+@pytest.mark.parametrize("command", ["export", "report"])
+def test_exporting_and_reporting_killed(job: Job, run: Path, command: str) -> None:
+    outputs = {"export": ["best.onnx"], "report": ["test.json", "report.html"]}[command]
+    for name in outputs:
+        (run / name).unlink()
+    # The first that it leaves is a temporary file, or the file itself if this looks too late.
+    known = set(os.listdir(run))
+    polled_or_done(lambda: set(os.listdir(run)) > known, command, run)
+    for name in outputs:
+        whole = (job.run / name).read_bytes()
+        if (run / name).exists() and name != "report.html":
+            assert (run / name).read_bytes() == whole
+    assert nas(command, run).code == 0
+    for name in outputs:
+        if name != "report.html":
+            assert (run / name).read_bytes() == (job.run / name).read_bytes()
+
+
+def polled_or_done(reached: Callable[[], bool], *arguments: object) -> None:
+    """Kill a command at a moment that it may outrun."""
+    with start(*arguments) as process:
+        while process.poll() is None and not reached():
+            pass
+        process.kill()
+        process.communicate(timeout=LIMIT_S)
+    assert process.returncode in (0, -signal.SIGKILL)
+
+
+def test_a_run_that_was_killed_while_its_folder_was_made(job: Job, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / ".config.yaml.abcd.tmp.yaml").write_text("data:")
+    assert nas("train", job.config, "--out", run).code == 0
+
+
+def test_a_polite_kill_is_answered_like_an_interruption(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("nas.jobs.train.train", killed)
+    said = nas("train", job.config, "--out", tmp_path / "run")
+    assert said.code == 130 and said.err.splitlines()[-1] == INTERRUPTED
