@@ -16,6 +16,7 @@ from latency_lut import Device, LatencyTable
 from latency_lut import device as device_of
 from nas import search as searching
 from nas.jobs import select
+from nas.jobs.front import figures, measured_front
 from nas.jobs.predictor import fitted_predictor
 from nas.jobs.samples import Samples
 from nas.jobs.trained import TrainedRun
@@ -32,7 +33,6 @@ __all__ = ["SearchOptions", "search_command", "search_run"]
 FORMAT = 1
 CLOUD = 2000
 HISTORY = 40
-MOST_ROUNDS = 3
 COVERED = 256
 
 
@@ -80,7 +80,7 @@ def search_run(
     Samples(trained.run.samples, space, trained.belongs()).known()
     study_file = Run(out).study
     if not resume:
-        _remove_study(study_file)
+        study_file.unlink(missing_ok=True)
     marks = [time.monotonic()]
     predictor = fitted_predictor(trained, options.predictor, screen)
     marks.append(time.monotonic())
@@ -105,26 +105,17 @@ def search_run(
             f"the search met no network within {options.latency_ms:g} ms in "
             f"{options.evaluations} evaluations; raise --budget, or the latency"
         )
-    from nas.jobs.candidates import measure_candidates
-
-    rows = np.array([evaluation.row for evaluation in front])
-    predicted = latency(rows)
-    error = predictor.predict(rows)
-    limit, points = options.latency_ms, []
-    chosen: int | None = None
-    for _ in range(MOST_ROUNDS):
-        within = np.flatnonzero(predicted <= limit)
-        picked = within[select.candidates(predicted[within], error[within], options.candidates)]
-        points = measure_candidates(trained, table, predictor, rows[picked], device, screen)
-        chosen = select.best(
-            [point["latency_ms"] for point in points],
-            [point["val_accuracy"] for point in points],
-            options.latency_ms,
-        )
-        if chosen is not None:
-            break
-        # All were measured above the budget: aim below it by as much as they were above it.
-        limit *= min(point["predicted_latency_ms"] / point["latency_ms"] for point in points)
+    points = measured_front(
+        trained,
+        table,
+        predictor,
+        np.array([evaluation.row for evaluation in front]),
+        options.latency_ms,
+        options.candidates,
+        device,
+        screen,
+    )
+    chosen = select.best(*figures(points), options.latency_ms)
     if chosen is None:
         fastest = min(point["latency_ms"] for point in points)
         raise InfeasibleError(
@@ -146,9 +137,10 @@ def _write(
     marks: list[float],
 ) -> dict[str, Any]:
     best = points[chosen]
-    kept = select.on_front(
-        [point["latency_ms"] for point in points], [point["val_accuracy"] for point in points]
-    )
+    kept = [
+        undominated and point["latency_ms"] <= options.latency_ms
+        for undominated, point in zip(select.on_front(*figures(points)), points, strict=True)
+    ]
     front = [point for point, keep in zip(points, kept, strict=True) if keep]
     front.sort(key=lambda point: float(point["latency_ms"]))
     values = study.records.values
@@ -179,12 +171,6 @@ def _write(
         files.best, json.dumps({**best["architecture"], "measured": best}, indent=2) + "\n"
     )
     return document
-
-
-def _remove_study(path: Path) -> None:
-    # With what a killed process leaves beside it, which SQLite would take for the new file's.
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _identity(table: LatencyTable) -> str:
