@@ -143,16 +143,6 @@ def test_searching(run: Path, tmp_path: Path) -> None:
     assert next(drawn) == next(drawn)
 
 
-def test_a_killed_study_does_not_come_back_in_a_new_search(run: Path) -> None:
-    study = run / "study.sqlite"
-    arguments = ("search", run, "--latency-ms", BUDGET_MS, "--budget", 900)
-    study.unlink()
-    polled(lambda: bool(rows(study, "evaluations")), signal.SIGKILL, *arguments)
-    said = nas("search", run, "--latency-ms", 2 * BUDGET_MS, "--budget", 20, "--json")
-    assert said.code == 0, said.err
-    assert len(rows(study, "evaluations")) == 20 == said.json["evaluations"]
-
-
 def test_searching_interrupted_at_any_moment(job: Job, run: Path) -> None:
     rng = np.random.default_rng(1)
     arguments = ("search", run, "--latency-ms", BUDGET_MS, "--resume")
