@@ -1,0 +1,239 @@
+"""The names that others script against, every one of them used: a change here breaks somebody."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import typer
+from torch import nn
+
+import latency_lut
+import nas.search
+import predictors
+import search_spaces
+from latency_lut.entries import key
+from latency_lut.fit import LEADING, Posterior, Scales
+from latency_lut.references import NAMES
+from latency_lut.table import Campaign, Fit
+from nas.cli import app
+from nas.run import Run
+from search_spaces import Architecture, Choice, LayerSpec, Plan, Space, reach
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+MACS_PER_MS, START_MS = 1e8, 0.02
+
+COMMANDS = """
+nas demo
+nas demo --out RUN
+nas init IMAGES
+nas init IMAGES -o CONFIG
+nas spaces
+nas train CONFIG
+nas train CONFIG --out RUN --resume
+nas measure RUN
+nas measure RUN --device cpu --threads 1 --resolution 24 --resolution 32 --name pi4 -o TABLE
+nas measure --space small-images
+nas search RUN --latency-ms 5
+nas search RUN --latency-ms 5 --device cpu --searcher nsga2 --budget 100 --seed 1
+nas export RUN -o best.onnx
+nas export RUN --architecture FILE -o best.onnx
+nas profile best.onnx
+nas profile best.onnx --device cpu --threads 1
+nas show ARCHITECTURE
+nas show ARCHITECTURE ARCHITECTURE
+nas report RUN
+"""
+
+
+@pytest.fixture(scope="module")
+def space() -> Space:
+    return search_spaces.get("small-images", width=1.0, resolutions=(24, 28, 32), num_classes=10)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def made_up_table(space: Space) -> latency_lut.LatencyTable:
+    """A table in which a layer takes its MACs and a network a start: no device is asked."""
+    fits = {}
+    for image in reach.images(space):
+        specs = reach.reachable(space, image)
+        ms = np.array([START_MS, 0.0, *(spec.macs / MACS_PER_MS for spec in specs)])
+        none = np.zeros((LEADING + len(specs), 1))
+        posterior = Posterior(ms, 0.01 * ms, none, none.T, Scales(), 0.0)
+        keys = tuple(map(key, specs))
+        fits[image.shape[-1]] = Fit(keys, posterior, 1e9, (0.0,) * len(specs))
+    campaign = Campaign("", 1, 1, 0.0, 1.0, 0.0, False, dict.fromkeys(NAMES, 1.0))
+    here = latency_lut.device("cpu").fingerprint()
+    return latency_lut.LatencyTable(space, here, campaign, {}, (), fits, {}, ())
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a script has before it starts: a saved table, and subnets with their errors."""
+
+    folder: Path
+    rows: np.ndarray
+    errors: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def job(space: Space, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    folder = tmp_path_factory.mktemp("script")
+    made_up_table(space).save(folder / "run" / "latency" / "cpu.json")
+    rows = space.sample(30, np.random.default_rng(1))
+    return Job(folder, rows, 40.0 - 3 * np.log(space.macs(rows) / 1e6))
+
+
+def test_spaces_and_populations(space: Space, rng: np.random.Generator) -> None:
+    assert all(isinstance(choice, Choice) for choice in space.choices)
+    assert {choice.name: choice.values for choice in space.choices}["resolution"] == (24, 28, 32)
+    X = space.sample(50, rng)
+    assert X.shape == (50, len(space.choices)) and np.issubdtype(X.dtype, np.integer)
+    assert np.array_equal(space.canonical(X), X)
+    assert all(isinstance(spec, LayerSpec) for spec in space.specs)
+    index = space.index(X)
+    assert len(index) == 50 and 0 <= index.min() <= index.max() < len(space.specs)
+    for costs in (space.macs(X), space.parameters(X)):
+        assert costs.shape == (50,) and costs.dtype == np.float64 and (costs > 0).all()
+
+
+def test_architectures(space: Space, rng: np.random.Generator) -> None:
+    row = space.sample(1, rng)[0]
+    architecture = space.decode(row)
+    assert isinstance(architecture, Architecture)
+    assert np.array_equal(space.encode(architecture), row)
+    assert Architecture.from_json(architecture.to_json()) == architecture
+    assert isinstance(space.digest(architecture), str)
+    plan = space.lower(architecture)
+    assert isinstance(plan, Plan)
+    assert sum(node.spec.macs for node in plan.nodes) == space.macs(row)[0]
+
+
+def test_networks(space: Space) -> None:
+    architecture = space.decode(space.smallest)
+    module = space.build(architecture)
+    assert isinstance(module, nn.Module)
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    assert parameters == space.parameters(space.smallest)[0]
+    supernet = space.supernet().eval()
+    x = torch.randn(2, 3, 24, 24)
+    with torch.no_grad():
+        assert torch.equal(supernet(x, architecture), supernet.extract(architecture)(x))
+
+
+def test_tables_and_devices(space: Space, rng: np.random.Generator, job: Job) -> None:
+    path = job.folder / "run" / "latency" / "cpu.json"
+    table = latency_lut.LatencyTable.load(path, space)
+    X = space.sample(20, rng)
+    ms, std = table.predict(X, return_std=True)
+    assert np.array_equal(table.predict(X), ms) and std.shape == (20,)
+    assert ms == pytest.approx(START_MS + space.macs(X) / MACS_PER_MS)
+    table.save(job.folder / "again.json")
+    again = latency_lut.LatencyTable.load(job.folder / "again.json", space)
+    assert np.array_equal(again.predict(X), ms)
+    assert latency_lut.device("cpu", threads=1).name == "cpu"
+
+
+@pytest.mark.parametrize("name", ["auto", "ridge", "gp", "mlp"])
+def test_predictors(space: Space, rng: np.random.Generator, job: Job, name: str) -> None:
+    X = space.sample(10, rng)
+    predictor = predictors.get(name, space).fit(job.rows, job.errors)
+    mean, std = predictor.predict(X, return_std=True)
+    assert mean.shape == std.shape == (10,)
+    assert np.array_equal(predictor.predict(X), mean)
+
+
+@pytest.mark.parametrize("searcher", ["nsga2", "random"])
+def test_searches(space: Space, searcher: str) -> None:
+    study = nas.search.minimize(
+        space,
+        {"error": lambda X: -space.parameters(X), "latency_ms": lambda X: space.macs(X) / 1e7},
+        {"latency_ms": 1.0},
+        searcher=searcher,
+        budget=100,
+        seed=0,
+    )
+    assert isinstance(study, nas.search.Study) and len(study) == 100
+    front = study.front()
+    assert front and all(one.objectives["latency_ms"] <= 1 for one in front)
+    assert list(front[0].objectives) == ["error", "latency_ms"]
+    assert all(isinstance(one.architecture, Architecture) for one in front)
+
+
+def test_the_readme_in_python(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    # Fewer evaluations, to be done soon; everything else as it stands there.
+    assert "budget=5000" in code
+    code = code.replace("budget=5000", "budget=200")
+    monkeypatch.chdir(job.folder)
+    names: dict[str, Any] = {"rows": job.rows, "errors": job.errors}
+    exec(compile(code, str(README), "exec"), names)
+    front = names["study"].front()
+    assert front and all(one.objectives["latency_ms"] <= 0.5 for one in front)
+    assert np.array_equal(names["space"].encode(names["architecture"]), names["X"][0])
+    assert isinstance(names["network"], nn.Module) and isinstance(names["subnet"], nn.Module)
+    assert isinstance(names["plan"], Plan)
+
+
+def taken(arguments: Sequence[str]) -> None:
+    """Parse a command's arguments without running it."""
+    group: Any = typer.main.get_command(app)
+    command = group.commands[arguments[0]]
+    with redirect_stderr(io.StringIO()):
+        command.make_context(arguments[0], list(arguments[1:]))
+
+
+@pytest.mark.parametrize("line", COMMANDS.strip().splitlines())
+def test_commands_take_their_options(line: str) -> None:
+    taken([*shlex.split(line)[1:], "--json"])
+
+
+def test_commands_of_the_readme() -> None:
+    text = README.read_text()
+    lines = re.findall(r"^(nas .*?)(?: +#.*)?$", text, re.MULTILINE)
+    assert len(lines) >= 7
+    for line in lines:
+        taken(shlex.split(line)[1:])
+    told = set(re.findall(r"^\| `nas (\w+)", text, re.MULTILINE))
+    group: Any = typer.main.get_command(app)
+    assert told == set(group.commands)
+    for command, options in re.findall(r"^\| `nas (\w+) (.*?)` \|", text, re.MULTILINE):
+        known = {name for option in group.commands[command].params for name in option.opts}
+        assert set(re.findall(r"(?<=[\[( ])--?[a-z][a-z-]*", options)) <= known, command
+
+
+def test_files_of_a_run() -> None:
+    run = Run(Path("run"))
+    names = {
+        "config_file": "config.yaml",
+        "supernet": "supernet.safetensors",
+        "log": "log.csv",
+        "study": "study.sqlite",
+        "front": "front.json",
+        "best": "best.json",
+        "onnx": "best.onnx",
+        "report": "report.html",
+    }
+    for attribute, name in names.items():
+        assert getattr(run, attribute) == Path("run") / name
+    assert run.latency("pi4") == Path("run/latency/pi4.json")
+
+
+def test_files_carry_a_version(space: Space, job: Job) -> None:
+    table = json.loads((job.folder / "run" / "latency" / "cpu.json").read_text())
+    assert table["version"] == 1
+    assert json.loads(space.decode(space.smallest).to_json())["format"] == 1
