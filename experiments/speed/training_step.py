@@ -2,7 +2,7 @@
 
     python experiments/speed/training_step.py [--threads 2] [--rounds 40] [--out FILE]
 
-Claims (medians of interleaved pairs, batch 128, forward, backward and SGD update):
+Claims (medians of interleaved pairs, batch 128, forward, backward and update):
 
 1. A step of the supernet on a subnet costs at most 1.10 times the step of the same network
    built plain, for the smallest, the largest and five random subnets.
@@ -25,6 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import search_spaces
+from nas.config import TrainConfig
+from nas.training.loop import make_optimizer
 from search_spaces import Architecture, Space
 from search_spaces.supernet import Supernet
 
@@ -39,10 +41,10 @@ class WrittenOut(nn.Module):
 
 
 def step(
-    network: Network, parameters: list[nn.Parameter], x: Tensor, labels: Tensor
+    network: Network, holder: nn.Module, x: Tensor, labels: Tensor
 ) -> Callable[[], None]:
-    """A function that does one update."""
-    optimizer = torch.optim.SGD(parameters, 1e-4, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    """A function that does one update of ``holder``'s weights with the training's optimiser."""
+    optimizer = make_optimizer(holder, TrainConfig(learning_rate=1e-4))
 
     def once() -> None:
         functional.cross_entropy(network(x), labels, label_smoothing=0.1).backward()
@@ -72,8 +74,8 @@ def supernet_against_plain(
     architecture = space.decode(row)
     x, labels = images(architecture, batch)
     network = plain(space, supernet, architecture)
-    shared = step(lambda x: supernet(x, architecture), list(supernet.parameters()), x, labels)
-    alone = step(network, list(network.parameters()), x, labels)
+    shared = step(lambda x: supernet(x, architecture), supernet, x, labels)
+    alone = step(network, network, x, labels)
     return interleaved(shared, alone, rounds)
 
 
@@ -87,8 +89,8 @@ def formats(space: Space, supernet: Supernet, row: np.ndarray, batch: int, round
             if isinstance(child, nn.Hardswish):
                 setattr(module, name, WrittenOut())
     nchw = x.contiguous(memory_format=torch.contiguous_format)
-    written_out = step(slow, list(slow.parameters()), nchw, labels)
-    fused = step(fast, list(fast.parameters()), x, labels)
+    written_out = step(slow, slow, nchw, labels)
+    fused = step(fast, fast, x, labels)
     return interleaved(written_out, fused, rounds)
 
 

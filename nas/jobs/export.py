@@ -72,7 +72,7 @@ def export_run(
     trained.space.encode(architecture)
     subnet = trained.evaluator.network(architecture)
     file = onnx_model(trained, subnet, architecture, options)
-    images = trained.dataset.images.val[:CHECKED]
+    images, _ = trained.dataset.images.held_out(CHECKED)
     result = save_checked(out, file, subnet, trained.trained.normalisation, options, images)
     return {
         "file": str(out),

@@ -25,7 +25,7 @@ from search_spaces import Architecture, Space
 from search_spaces.errors import NasLoopError
 from search_spaces.supernet import Supernet
 
-__all__ = ["Images", "Progress", "Row", "Trainer", "train"]
+__all__ = ["Images", "Progress", "Row", "Trainer", "make_optimizer", "train"]
 
 Row = dict[str, float | int | str]
 VALIDATED = 2000
@@ -45,9 +45,21 @@ class Images:
 
     @property
     def calibration(self) -> Tensor:
-        """The training images that batch norms are recalibrated on (the set is shuffled once)."""
-        order = np.random.default_rng(0).permutation(len(self.train))[:CALIBRATION]
-        return self.train[torch.from_numpy(np.sort(order))]
+        """The training images that batch norms are recalibrated on, in shuffled order.
+
+        Data sets often come sorted by class; a batch of one class has statistics of its own.
+        """
+        return self.train[mixed(len(self.train), CALIBRATION)]
+
+    def held_out(self, n: int) -> tuple[Tensor, Tensor]:
+        """``n`` held-out images with labels, of all classes, always the same."""
+        chosen = mixed(len(self.val), n)
+        return self.val[chosen], self.val_labels[chosen]
+
+
+def mixed(count: int, n: int) -> Tensor:
+    """Indices of at most ``n`` of ``count`` images in an order that is fixed once for all."""
+    return torch.from_numpy(np.random.default_rng(0).permutation(count)[:n])
 
 
 @dataclass(frozen=True)
@@ -115,7 +127,7 @@ class Trainer:
         self.log: list[Row] = []
         self.largest = space.decode(space.largest)
         self.supernet = space.supernet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = _optimizer(self.supernet, config)
+        self.optimizer = make_optimizer(self.supernet, config)
         self.teacher: nn.Module | None = None
         self.evaluator = Evaluator(self.supernet, images.normalisation, images.calibration)
 
@@ -166,7 +178,7 @@ class Trainer:
             if not math.isfinite(loss):
                 raise NasLoopError(
                     f"the loss is {loss} at step {step} of epoch {self.epoch} (phase "
-                    f"{phase.name}); lower train.learning_rate; the last epoch's checkpoint is kept"
+                    f"{phase.name}); train a new run with a lower train.learning_rate"
                 )
             losses += loss
             speed = (step + 1) * len(labels) / (time.perf_counter() - began)
@@ -191,12 +203,10 @@ class Trainer:
         taught = None
         if self.teacher is not None:
             with torch.no_grad():
-                taught = self.teacher(x)
+                taught = self.teacher(_at(x, self.largest))
         total = 0.0
         for architecture in architectures:
-            resolution = int(str(architecture["resolution"]))
-            inputs = resize(x, resolution).contiguous(memory_format=torch.channels_last)
-            scores = self.supernet(inputs, architecture)
+            scores = self.supernet(_at(x, architecture), architecture)
             loss = hard_labels(scores, labels, self.config.label_smoothing)
             if taught is not None:
                 loss = loss + self.config.distillation * distillation(scores, taught)
@@ -208,11 +218,16 @@ class Trainer:
 
     def validate(self, architecture: Architecture) -> float:
         """Held-out accuracy in percent, on at most ``VALIDATED`` images, recalibrated."""
-        pixels, labels = self.images.val[:VALIDATED], self.images.val_labels[:VALIDATED]
-        return round(self.evaluator.accuracy(architecture, pixels, labels), 3)
+        return round(self.evaluator.accuracy(architecture, *self.images.held_out(VALIDATED)), 3)
 
 
-def _optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def _at(x: Tensor, architecture: Architecture) -> Tensor:
+    """Images [B, C, H, W] at the resolution of an architecture, channels-last."""
+    resolution = int(str(architecture["resolution"]))
+    return resize(x, resolution).contiguous(memory_format=torch.channels_last)
+
+
+def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW (Loshchilov and Hutter, ICLR 2019); norms, biases and transforms do not decay.
 
     On CIFAR-10 at a short schedule it was 4 points ahead of SGD with Nesterov momentum.
