@@ -54,7 +54,7 @@ def peek(path: Path) -> Header:
             raise ArtefactError(f"{path}: another format; this version reads format {FORMAT}")
         lists = {name: tuple(document[name]) for name in ("classes", "mean", "std")}
         return Header(**{**document, **lists})
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise ArtefactError(
             f"{path}: its header is damaged ({type(error).__name__}: {error}); restore a copy, "
             "or train again"

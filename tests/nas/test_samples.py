@@ -1,0 +1,120 @@
+"""Measured subnets: each once, spread over cost, and kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nas.jobs.samples import Samples, draw
+from search_spaces.errors import ArtefactError, NasLoopError
+from tests.nas.tiny import tiny
+
+SPACE = tiny()
+BELONGS = {"weights": "w", "data": "d"}
+
+
+def ignored(done: int, of: int) -> None:
+    pass
+
+
+class Measured:
+    """Accuracies that are known, and which rows they were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, ...]] = []
+
+    def __call__(self, row: np.ndarray) -> float:
+        self.asked.append(tuple(row.tolist()))
+        return float(row.sum())
+
+
+def test_each_row_is_measured_once(tmp_path: Path) -> None:
+    X = SPACE.sample(6, np.random.default_rng(0))
+    X = np.concatenate([X, X[:2]])
+    measured, told = Measured(), []
+    samples = Samples(tmp_path / "samples.sqlite", SPACE, BELONGS)
+    values = samples.measure(X, measured, lambda *progress: told.append(progress))
+    assert values.tolist() == X.sum(axis=1).tolist()
+    assert measured.asked == [tuple(row) for row in X[:6].tolist()]
+    assert told == [(done, 8) for done in range(1, 9)]
+    again = Samples(tmp_path / "samples.sqlite", SPACE, BELONGS)
+    assert again.known() == {tuple(row): float(sum(row)) for row in X.tolist()}
+    assert again.measure(X, measured, ignored).tolist() == values.tolist()
+    assert len(measured.asked) == 6
+
+
+def test_what_was_measured_before_trouble_is_kept(tmp_path: Path) -> None:
+    X = SPACE.sample(5, np.random.default_rng(0))
+
+    def third_fails(row: np.ndarray) -> float:
+        if (row == X[2]).all():
+            raise KeyboardInterrupt
+        return 50.0
+
+    samples = Samples(tmp_path / "samples.sqlite", SPACE, BELONGS)
+    with pytest.raises(KeyboardInterrupt):
+        samples.measure(X, third_fails, ignored)
+    again = Samples(tmp_path / "samples.sqlite", SPACE, BELONGS)
+    assert set(again.known()) == {tuple(row) for row in X[:2].tolist()}
+
+
+@pytest.mark.parametrize("name", ["weights", "data", "space"])
+def test_samples_of_something_else(tmp_path: Path, name: str) -> None:
+    Samples(tmp_path / "samples.sqlite", SPACE, BELONGS)
+    space = tiny(num_classes=7) if name == "space" else SPACE
+    belongs = {**BELONGS, **({} if name == "space" else {name: "other"})}
+    with pytest.raises(ArtefactError, match=f"belong to another {name}; remove the file"):
+        Samples(tmp_path / "samples.sqlite", space, belongs)
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    samples = Samples(tmp_path / "samples.sqlite", SPACE, BELONGS)
+    samples.measure(SPACE.smallest[None], Measured(), ignored)
+    # Somebody else is in the middle of a long transaction.
+    other = sqlite3.connect(tmp_path / "samples.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    samples._file.execute("PRAGMA busy_timeout = 1")
+    with pytest.raises(ArtefactError, match=r"cannot be read \(database is locked\)"):
+        samples.known()
+    other.execute("ROLLBACK")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(NasLoopError, match="cannot be stored .* what was stored before is kept"):
+        samples.measure(SPACE.largest[None], Measured(), ignored)
+    other.execute("ROLLBACK")
+    assert list(samples.known()) == [tuple(SPACE.smallest.tolist())]
+
+
+def test_a_folder_in_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="cannot be used as a store of samples"):
+        Samples(tmp_path, SPACE, BELONGS)
+
+
+@pytest.mark.parametrize("n", [10, 60, 300])
+def test_samples_are_distinct_canonical_and_hold_both_ends(n: int) -> None:
+    X = draw(SPACE, n, np.random.default_rng(3))
+    assert X.shape == (n, len(SPACE.choices))
+    assert len(np.unique(X, axis=0)) == n and np.array_equal(SPACE.canonical(X), X)
+    assert np.array_equal(X[0], SPACE.smallest) and np.array_equal(X[1], SPACE.largest)
+    assert np.array_equal(draw(SPACE, n, np.random.default_rng(3)), X)
+
+
+def test_samples_are_spread_over_cost() -> None:
+    n = 60
+    rng = np.random.default_rng(4)
+    ours, uniform = draw(SPACE, n, rng), SPACE.sample(n, rng)
+    macs = np.log([SPACE.macs(SPACE.smallest)[0], SPACE.macs(SPACE.largest)[0]])
+    edges = np.linspace(*macs, 5)
+
+    def rarest(X: np.ndarray) -> int:
+        return int(np.histogram(np.log(SPACE.macs(X)), edges)[0].min())
+
+    assert rarest(ours) > n // 8 > rarest(uniform)
+
+
+def test_more_samples_than_networks() -> None:
+    assert SPACE.size == 960
+    with pytest.raises(NasLoopError, match="tiny has 960 networks, fewer than 961 samples"):
+        draw(SPACE, 961, np.random.default_rng(0))
