@@ -259,7 +259,11 @@ def main() -> None:
     except NasLoopError as error:
         _fail(str(error), 2)
     except Interrupted:
-        _fail("interrupted; what was finished is kept, --resume goes on from there", 130)
+        _fail(
+            "interrupted; what was finished is kept, the same command goes on from there "
+            "(train and search with --resume)",
+            130,
+        )
     except OSError as error:  # A disk, a folder or a permission, never a matter of the code.
         where = f"{error.filename}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}; what was written before is kept", 2)

@@ -23,6 +23,9 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                raise ConfigError(f"a key is a name; line {line} has a list or a mapping as one")
             if key.value in seen:
                 line = key.start_mark.line + 1
                 raise ConfigError(f"key {key.value} is given twice, again in line {line}")

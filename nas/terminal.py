@@ -15,6 +15,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -65,18 +66,28 @@ class Screen:
             TextColumn("{task.fields[remark]}"),
         )
         with Progress(*columns, console=self.err, transient=True) as bar:
-            task = bar.add_task(title, total=total, remark="")
-            yield lambda done, remark: bar.update(task, completed=done, remark=remark)
+            task: TaskID | None = None
+
+            def advance(done: float, remark: str) -> None:
+                nonlocal task
+                if task is None:  # What an earlier call had done is not this one's speed.
+                    task = bar.add_task(title, total=total, completed=done, remark=remark)  # type: ignore[arg-type]
+                bar.update(task, completed=done, remark=remark)
+
+            yield advance
 
     def _lines(self, title: str, total: float) -> Advance:
         began = last = time.monotonic()
+        first: float | None = None
 
         def advance(done: float, remark: str) -> None:
-            nonlocal last
+            nonlocal began, first, last
             now = time.monotonic()
-            if now - last >= QUIET_INTERVAL_S and done > 0:
+            if first is None:  # What an earlier call had done is not this one's speed.
+                began, first = now, done
+            if now - last >= QUIET_INTERVAL_S and done > first:
                 last = now
-                left = duration((now - began) * (total - done) / done)
+                left = duration((now - began) * (total - done) / (done - first))
                 self.say(f"{title}: {done:g}/{total:g}, {left} left  {remark}")
 
         return advance

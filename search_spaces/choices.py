@@ -46,6 +46,14 @@ class Expression:
     def __ge__(self, other: object) -> Expression:
         return Operation(operator.ge, (self, other))
 
+    def __eq__(self, other: object) -> Expression:  # type: ignore[override]
+        return Operation(operator.eq, (self, other))
+
+    def __ne__(self, other: object) -> Expression:  # type: ignore[override]
+        return Operation(operator.ne, (self, other))
+
+    __hash__ = object.__hash__
+
     def __add__(self, other: object) -> Expression:
         return Operation(operator.add, (self, other))
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from search_spaces.errors import SpaceError
 
+SLICED = ("out", "kernel", "middle", "squeeze", "classes")
 ACTIVATIONS = ("none", "relu", "relu6", "h_swish", "h_sigmoid")
 
 
@@ -244,7 +245,8 @@ class Classifier(LayerSpec):
 def enclosing(specs: tuple[LayerSpec, ...]) -> LayerSpec:
     """The smallest spec whose weights hold those of all ``specs`` as slices.
 
-    All must be of one class and differ in integers only.
+    All must be of one class and differ only in what can be sliced: channels, middle, kernel,
+    squeeze, classes, and the size of the maps.
     """
     first = specs[0]
     for spec in specs[1:]:
@@ -266,7 +268,7 @@ def _largest(name: str, values: list[Any]) -> Any:
         return tuple(
             replace(tensor, shape=shape) for tensor, shape in zip(values[0], largest, strict=True)
         )
-    if isinstance(values[0], int) and not isinstance(values[0], bool):
+    if name in SLICED:
         return max(values)
     if len(set(values)) > 1:
         raise SpaceError(f"{name} differs among specs that share one weight key: {set(values)}")

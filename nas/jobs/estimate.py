@@ -28,8 +28,11 @@ class Estimate:
     bytes: int
 
 
-def estimate_training(config: Config, dataset: Dataset) -> Estimate:
-    """Time a few steps of every phase on this machine and multiply."""
+def estimate_training(config: Config, dataset: Dataset, done: int = 0) -> Estimate:
+    """Time a few steps of every phase, and the validation, on this machine, and multiply.
+
+    ``done`` epochs are over already.
+    """
     space = space_of(config, len(dataset.classes))
     images, train = dataset.images, config.train
     if train.threads:
@@ -40,7 +43,14 @@ def estimate_training(config: Config, dataset: Dataset) -> Estimate:
     pixels, labels = images.train[: train.batch_size], images.train_labels[: train.batch_size]
     steps = max(1, len(images.train_labels) // train.batch_size)
     seconds = 0.0
+    over = done
+    began = time.perf_counter()
+    trainer.validate(trainer.largest)
+    validation = 2 * (time.perf_counter() - began)
+    trainer.supernet.train()
     for phase in train.phases:
+        left = max(0, phase.epochs - over)
+        over = max(0, over - phase.epochs)
         if OPENS[phase.name] and trainer.teacher is None:
             trainer.teacher = trainer.evaluator.network(trainer.largest)
         times = []
@@ -51,7 +61,7 @@ def estimate_training(config: Config, dataset: Dataset) -> Estimate:
             x = augment(pixels, generator, images.augment, images.normalisation)
             trainer.step(x, labels, architectures)
             times.append(time.perf_counter() - began)
-        seconds += phase.epochs * steps * float(np.mean(times[1:]))
+        seconds += left * (steps * float(np.mean(times[1:])) + validation)
     weights = sum(tensor.nbytes for tensor in trainer.supernet.state_dict().values())
     # The checkpoint holds weights, two moments and the teacher; its successor is written beside.
     return Estimate(seconds, weights * (2 * 4 + 1))

@@ -74,21 +74,22 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
         )
     dataset = open_dataset(config)
     belongs = _belongs(config, dataset)
+    done = 0
     if run.checkpoint.exists():  # Before anything is written, or timed.
-        load_checkpoint(run.checkpoint, belongs)
-    Run.create(out, config, resume)
-    estimate = estimate_training(config, dataset)
+        done = load_checkpoint(run.checkpoint, belongs)["epoch"]
+    estimate = estimate_training(config, dataset, done)
     screen.say(
         f"{len(dataset.splits.train):,} training images, {len(dataset.splits.val):,} held out; "
-        f"about {duration(estimate.seconds)} from the start and {estimate.bytes / 1e6:.0f} MB in "
+        f"about {duration(estimate.seconds)} to go and {estimate.bytes / 1e6:.0f} MB in "
         f"{out} (interrupt at will, --resume goes on)"
     )
-    free = shutil.disk_usage(run.folder).free
+    free = shutil.disk_usage(_existing(out)).free
     if free < estimate.bytes:
         raise NasLoopError(
             f"{out}: {estimate.bytes / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free; "
             "make room or choose another --out"
         )
+    Run.create(out, config, resume)
     began = time.monotonic()
     train_with_progress(run, config, dataset, screen)
     return {
@@ -99,3 +100,11 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
         "estimate_seconds": round(estimate.seconds, 1),
         "config": str(config_file),
     }
+
+
+def _existing(folder: Path) -> Path:
+    """The nearest folder above that is there: its disk is the one that will be written to."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder
