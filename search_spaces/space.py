@@ -18,7 +18,7 @@ from search_spaces.choices import Choice
 from search_spaces.errors import SpaceError
 from search_spaces.net import Net
 from search_spaces.plan import Node, Plan
-from search_spaces.specs import LayerSpec
+from search_spaces.specs import LayerSpec, Tensor
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,10 +44,15 @@ class Space:
         rows_are_exact: bool = False,
         canonical: Canonical | None = None,
     ) -> None:
-        """``rows_are_exact``: equal networks have equal canonical rows (tests hold it)."""
+        """``rows_are_exact``: equal networks have equal canonical rows (tests hold it).
+
+        It is taken back where rounding makes two options of a slot the same layer, unless the
+        space's own ``canonical`` sees to that.
+        """
         self.name = name
-        self.rows_are_exact = rows_are_exact
         self._trace = tables.trace(net)
+        told = canonical is not None or tables.tells_apart(self._trace)
+        self.rows_are_exact = rows_are_exact and told
         self._canonical = canonical
 
     @property
@@ -59,6 +64,19 @@ class Space:
     def specs(self) -> tuple[LayerSpec, ...]:
         """The distinct specs of the whole space; number 0 is ``SKIP``."""
         return self._trace.specs
+
+    @property
+    def images(self) -> tuple[Tensor, ...]:
+        """What networks take: one tensor for each resolution."""
+        return self._trace.columns[0].outputs
+
+    def reachable(self, image: Tensor | None = None) -> tuple[LayerSpec, ...]:
+        """The specs that some network has, in the order of ``specs``; exact, ``SKIP`` left out.
+
+        With ``image``, some network that takes it. ``specs`` may list more: where slots share a
+        choice, layers that no row leads to.
+        """
+        return tables.reachable(self._trace, image)
 
     @property
     def slots(self) -> tuple[str, ...]:

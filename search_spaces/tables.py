@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,37 +135,92 @@ def _output(leaf: Leaf, at: tuple[int, ...], tensors: Sequence[tuple[Tensor, ...
     return tensors[0][at[0]] if leaf.spec == SKIP else leaf.spec.output
 
 
-def count(trace: Trace) -> int:
-    """How many canonical rows there are: the leaves of the diagram of the whole network.
+def tells_apart(trace: Trace) -> bool:
+    """Whether every decision that one slot alone reads builds a layer of its own there.
 
-    Walks the slots in order and remembers, for every way to stand before a slot, how many
-    ways lead on: the states of tensors and the decisions that a later slot still reads.
+    Rounding may make two of them equal (expansions of narrow networks); then equal networks have
+    unequal rows.
+    """
+    readers = [i for column in trace.columns for i in column.reads]
+    for column in trace.columns:
+        private = {trace.choices[i] for i in column.reads if readers.count(i) == 1}
+        for root in column.diagrams.values():
+            built = [
+                (leaf, frozenset((c, o) for c, o in way.items() if c not in private))
+                for leaf, way in diagram.leaves(root, {})
+            ]
+            if len(set(built)) < len(built):
+                return False
+    return True
+
+
+# The states of tensors, or the options of choices, by number: those that a later slot looks at.
+Pairs = frozenset[tuple[int, int]]
+Situation = tuple[Pairs, Pairs]
+START: Situation = (frozenset(), frozenset())
+
+
+@dataclass(frozen=True)
+class Step:
+    """In the situation ``before`` a slot turns out to be ``leaf``, which leads to ``after``."""
+
+    before: Situation
+    leaf: Leaf | Tensor
+    after: Situation
+
+
+def walk(trace: Trace, image: Tensor | None = None) -> Iterator[list[Step]]:
+    """The steps of every slot in order, the image first; with ``image`` only networks of it.
+
+    A situation is all that matters of the way to a slot: the decisions and the states of tensors
+    that this slot or a later one still looks at. Equal situations are one, so that spaces of any
+    size are walked exactly.
     """
     last_read: dict[int, int] = {}
     last_used: dict[int, int] = {}
     for position, column in enumerate(trace.columns):
         last_read.update(dict.fromkeys(column.reads, position))
         last_used.update(dict.fromkeys(column.sources, position))
-    ways: dict[tuple[frozenset[tuple[int, int]], frozenset[tuple[int, int]]], int]
-    ways = {(frozenset(), frozenset()): 1}
     number = {choice: i for i, choice in enumerate(trace.choices)}
+    situations = [START]
     for position, column in enumerate(trace.columns):
-        after: dict[tuple[frozenset[tuple[int, int]], frozenset[tuple[int, int]]], int] = {}
-        for (decided, states), times in ways.items():
+        tensors = [trace.columns[source].outputs for source in column.sources]
+        steps: list[Step] = []
+        for decided, states in situations:
             at = tuple(dict(states)[source] for source in column.sources)
             fixed = {trace.choices[i]: option for i, option in decided}
             for leaf, added in diagram.leaves(column.diagrams[at], fixed):
-                if isinstance(leaf, Tensor):
-                    output = leaf
-                else:
-                    tensors = [trace.columns[source].outputs for source in column.sources]
-                    output = _output(leaf, at, tensors)
+                if position == 0 and image not in (None, leaf):
+                    continue
+                output = leaf if isinstance(leaf, Tensor) else _output(leaf, at, tensors)
                 now = {**dict(decided), **{number[choice]: o for choice, o in added.items()}}
                 live = {**dict(states), position: column.outputs.index(output)}
-                key = (
+                after = (
                     frozenset((i, o) for i, o in now.items() if last_read[i] > position),
-                    frozenset((s, t) for s, t in live.items() if last_used.get(s, -1) > position),
+                    frozenset((s, t) for s, t in live.items() if last_used.get(s, 0) > position),
                 )
-                after[key] = after.get(key, 0) + times
+                steps.append(Step((decided, states), leaf, after))
+        yield steps
+        situations = list(dict.fromkeys(step.after for step in steps))
+
+
+def count(trace: Trace) -> int:
+    """How many canonical rows there are: the leaves of the diagram of the whole network."""
+    ways = {START: 1}
+    for steps in walk(trace):
+        after: dict[Situation, int] = {}
+        for step in steps:
+            after[step.after] = after.get(step.after, 0) + ways[step.before]
         ways = after
     return sum(ways.values())
+
+
+def reachable(trace: Trace, image: Tensor | None = None) -> tuple[LayerSpec, ...]:
+    """The specs that some network has (one that takes ``image``), in the order of ``specs``.
+
+    Slots are traced for every state of their inputs on its own, so where two slots share a choice
+    (all blocks of a stage their width) ``specs`` also lists layers that no row leads to.
+    """
+    leaves = (step.leaf for steps in walk(trace, image) for step in steps)
+    found = {leaf.spec for leaf in leaves if isinstance(leaf, Leaf)} - {SKIP}
+    return tuple(spec for spec in trace.specs if spec in found)

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from nas.data.batches import as_tensors
 from nas.jobs.trained import TrainedRun
 from nas.report import gather, write_report
@@ -25,27 +23,22 @@ FORMAT = 1
 def test_front(trained: TrainedRun, front: dict[str, Any], screen: Screen) -> list[dict[str, Any]]:
     """Test accuracy in percent of every point of a front, in its order.
 
-    Points that an earlier call tested with the same weights are not run again.
+    Points that an earlier call tested with the same weights and images are not run again.
     """
-    known = _known(trained)
-    images = labels = None
+    test = trained.dataset.splits.test()
+    images, labels = as_tensors(test)
+    belongs = {"weights": trained.belongs()["weights"], "data": test.fingerprint}
+    known = _known(trained, belongs)
     points = []
     with screen.progress("test the front", len(front["points"])) as advance:
         for done, point in enumerate(front["points"]):
             architecture = Architecture.from_json(json.dumps(point["architecture"]))
             digest = trained.space.digest(architecture)
             if digest not in known:
-                if images is None or labels is None:
-                    images, labels = as_tensors(trained.dataset.splits.test())
                 known[digest] = trained.evaluator.accuracy(architecture, images, labels)
             points.append({"digest": digest, "test_accuracy": known[digest]})
             advance(done + 1, "subnets")
-    document = {
-        "format": FORMAT,
-        "weights": trained.belongs()["weights"],
-        "images": _count(trained, labels),
-        "points": points,
-    }
+    document = {"format": FORMAT, **belongs, "images": len(labels), "points": points}
     write_atomic(_file(trained.run), json.dumps(document, indent=1) + "\n")
     return points
 
@@ -87,20 +80,14 @@ def _file(run: Run) -> Path:
     return run.folder / "test.json"
 
 
-def _known(trained: TrainedRun) -> dict[str, float]:
+def _known(trained: TrainedRun, belongs: dict[str, str]) -> dict[str, float]:
     file = _file(trained.run)
     if not file.is_file():
         return {}
     try:
         document = json.loads(file.read_text())
-        if document["weights"] != trained.belongs()["weights"]:
+        if any(document[name] != value for name, value in belongs.items()):
             return {}
         return {point["digest"]: point["test_accuracy"] for point in document["points"]}
     except (ValueError, KeyError, TypeError):
         return {}
-
-
-def _count(trained: TrainedRun, labels: torch.Tensor | None) -> int:
-    if labels is not None:
-        return len(labels)
-    return int(json.loads(_file(trained.run).read_text())["images"])

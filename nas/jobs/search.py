@@ -137,10 +137,7 @@ def _write(
     marks: list[float],
 ) -> dict[str, Any]:
     best = points[chosen]
-    kept = [
-        undominated and point["latency_ms"] <= options.latency_ms
-        for undominated, point in zip(select.on_front(*figures(points)), points, strict=True)
-    ]
+    kept = select.on_front(*figures(points))
     front = [point for point, keep in zip(points, kept, strict=True) if keep]
     front.sort(key=lambda point: float(point["latency_ms"]))
     values = study.records.values
@@ -163,7 +160,7 @@ def _write(
         "points": front,
         "dominated": [point for point, keep in zip(points, kept, strict=True) if not keep],
         "cloud": [[round(float(ms), 6), round(float(e), 4)] for e, ms in values[::step, :2]],
-        "history": _history(study.problem.objective_values(values)),
+        "history": _history(study.problem.objective_values(values), study.feasible),
     }
     files = Run(out)
     write_atomic(files.front, json.dumps(document, indent=1) + "\n")
@@ -179,11 +176,16 @@ def _identity(table: LatencyTable) -> str:
     return sha256_of(table.space.identity.encode() + b"".join(means))
 
 
-def _history(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> list[list[float]]:
-    """Hypervolume after some numbers of evaluations, against the worst values seen."""
-    reference = values.max(0)
+def _history(values: npt.NDArray[np.float64], feasible: npt.NDArray[np.bool_]) -> list[list[float]]:
+    """Hypervolume of what is within the budget after some numbers of evaluations.
+
+    The reference point holds the worst error and latency among them.
+    """
+    reference = values[feasible].max(0)
     numbers = np.unique(np.geomspace(min(10, len(values)), len(values), HISTORY).astype(int))
-    return [[int(n), round(float(hypervolume(values[:n], reference)), 6)] for n in numbers]
+    return [
+        [int(n), round(float(hypervolume(values[:n][feasible[:n]], reference)), 6)] for n in numbers
+    ]
 
 
 def search_command(

@@ -19,7 +19,7 @@ from nas.data.batches import batches, epoch_generator
 from nas.training.checkpoint import load_checkpoint, save_checkpoint
 from nas.training.evaluate import Evaluator
 from nas.training.losses import distillation, hard_labels
-from nas.training.phases import OPENS, sample_open, smallest_open
+from nas.training.phases import OPENS, check_kinds, sample_open, smallest_open
 from nas.training.schedule import peak, rate
 from search_spaces import Architecture, Space
 from search_spaces.errors import NasLoopError
@@ -101,6 +101,7 @@ def train(
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)  # modules draw their first weights from PyTorch's generator
+    check_kinds(space)
     run = Trainer(space, images, config)
     if checkpoint.exists():
         run.load(load_checkpoint(checkpoint, belongs))

@@ -12,9 +12,10 @@ import numpy as np
 
 from nas.config import PhaseName
 from search_spaces import Choice, Space
+from search_spaces.errors import ConfigError
 from search_spaces.space import Population
 
-__all__ = ["OPENS", "kind", "sample_open", "smallest_open"]
+__all__ = ["OPENS", "check_kinds", "kind", "sample_open", "smallest_open"]
 
 OPENS: Mapping[PhaseName, frozenset[str]] = {
     "largest": frozenset(),
@@ -28,6 +29,16 @@ OPENS: Mapping[PhaseName, frozenset[str]] = {
 def kind(choice: Choice) -> str:
     """What a choice decides: the last part of its name."""
     return choice.name.rsplit(".", 1)[-1]
+
+
+def check_kinds(space: Space) -> None:
+    """Raise ``ConfigError`` for a choice that no phase would ever open."""
+    for choice in space.choices:
+        if kind(choice) not in OPENS["width"]:
+            raise ConfigError(
+                f"no phase opens choice {choice.name!r} of {space.name}: names of choices end with "
+                f"{', '.join(sorted(OPENS['width']))}"
+            )
 
 
 def smallest_open(space: Space, opened: frozenset[str]) -> Population:

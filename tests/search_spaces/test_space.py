@@ -421,3 +421,17 @@ def test_the_catalogue_knows_its_names_and_options() -> None:
     for wrong in ({"resolutions": (32, 24)}, {"num_classes": 1}, {"width": 0}):
         with pytest.raises(SpaceError, match="got"):
             search_spaces.get("small-images", **wrong)
+
+
+@pytest.mark.parametrize("width", [0.25, 0.5, 0.75, 1.0])
+def test_exactness_is_taken_back_where_rounding_merges_options(width: float) -> None:
+    space = search_spaces.get("small-images", width=width)
+    one_choice_apart = []
+    for row in space.sample(40, np.random.default_rng(1)):
+        for column, option in itertools.product(range(len(row)), range(3)):
+            other = row.copy()
+            other[column] = min(option, len(space.choices[column].values) - 1)
+            one_choice_apart.append(other)
+    rows = np.unique(space.canonical(np.array(one_choice_apart)), axis=0)
+    digests = {space.digest(space.decode(row)) for row in rows}
+    assert (len(digests) == len(rows)) is space.rows_are_exact
