@@ -24,7 +24,6 @@ from latency_lut.references import NAMES
 from latency_lut.seam import Device
 from latency_lut.table import Campaign, LatencyTable, Network
 from latency_lut.windows import DRIFT, offsets, paces, usual
-from search_spaces import reach
 from search_spaces.errors import ArtefactError
 from search_spaces.space import Space
 
@@ -101,7 +100,7 @@ def _resumed(
         for side, n in header["networks"].items()
     }
     sides = images(space, question["resolutions"])
-    specs = {side: reach.reachable(space, image) for side, image in sides.items()}
+    specs = {side: space.reachable(image) for side, image in sides.items()}
     return Plans(space, specs, networks)
 
 

@@ -16,7 +16,6 @@ from latency_lut.design import d_optimal
 from latency_lut.populations import images, network_name, sample_at
 from latency_lut.seam import Model
 from latency_lut.spill import BYTES_PER_WEIGHT
-from search_spaces import reach
 from search_spaces.errors import ConfigError
 from search_spaces.plan import Plan
 from search_spaces.space import Space
@@ -94,7 +93,7 @@ def plan_table(
             f"{whole_networks} and {held_out}"
         )
     sides = images(space, resolutions)
-    specs = {side: reach.reachable(space, image) for side, image in sides.items()}
+    specs = {side: space.reachable(image) for side, image in sides.items()}
     networks = {
         side: _choose(space, side, specs[side], rng, whole_networks, held_out) for side in sides
     }

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from latency_lut.arrays import Index
-from search_spaces import reach
 from search_spaces.errors import SpaceError
 from search_spaces.space import Population, Space
 from search_spaces.specs import Tensor
@@ -41,7 +40,7 @@ def images(space: Space, resolutions: Sequence[int] | None = None) -> dict[int, 
 
     Raises ``SpaceError`` for a side that the space does not have.
     """
-    known = {tensor.shape[-1]: tensor for tensor in reach.images(space)}
+    known = {tensor.shape[-1]: tensor for tensor in space.images}
     asked = tuple(known) if resolutions is None else tuple(resolutions)
     for side in asked:
         if side not in known:

@@ -28,7 +28,7 @@ from latency_lut.references import NAMES
 from latency_lut.table import Campaign, Fit
 from nas.cli import app
 from nas.run import Run
-from search_spaces import Architecture, Choice, LayerSpec, Plan, Space, reach
+from search_spaces import Architecture, Choice, LayerSpec, Plan, Space
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 MACS_PER_MS, START_MS = 1e8, 0.02
@@ -69,8 +69,8 @@ def rng() -> np.random.Generator:
 def made_up_table(space: Space) -> latency_lut.LatencyTable:
     """A table in which a layer takes its MACs and a network a start: no device is asked."""
     fits = {}
-    for image in reach.images(space):
-        specs = reach.reachable(space, image)
+    for image in space.images:
+        specs = space.reachable(image)
         ms = np.array([START_MS, 0.0, *(spec.macs / MACS_PER_MS for spec in specs)])
         none = np.zeros((LEADING + len(specs), 1))
         posterior = Posterior(ms, 0.01 * ms, none, none.T, Scales(), 0.0)

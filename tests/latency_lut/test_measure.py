@@ -17,7 +17,6 @@ from latency_lut.plans import network_model, plan_table
 from latency_lut.populations import resolutions_of
 from latency_lut.table import LatencyTable
 from search_spaces.errors import ArtefactError, ConfigError, SpaceError
-from search_spaces.reach import reachable
 from search_spaces.space import Space
 from search_spaces.specs import SKIP, Conv, Tensor
 from tests.latency_lut.synthetic import SyntheticDevice, every_row, tiny_space, true_ms
@@ -61,17 +60,17 @@ def test_a_table_predicts_what_the_device_would_measure() -> None:
 def test_entries_are_the_blocks_own_times() -> None:
     device = SyntheticDevice()
     table = run(device)
-    for spec in reachable(SPACE):
+    for spec in SPACE.reachable():
         how = recipe(spec)
         times = [true_ms(model.content()) for model in how.models]
         own = (times[0] - sum(times[1:])) / how.copies
         assert table.entries[key(spec)].ms == pytest.approx(max(1e-4, own), rel=1e-6)
         assert table.entries[key(spec)].error_ms == pytest.approx(0, abs=1e-9)
-    assert set(table.entries) == {key(spec) for spec in reachable(SPACE)}
+    assert set(table.entries) == {key(spec) for spec in SPACE.reachable()}
 
 
 def test_entries_are_timed_once_and_chained_where_a_chain_is_possible() -> None:
-    specs = reachable(SPACE)
+    specs = SPACE.reachable()
     names = [model.name for model in models(specs)]
     assert len(set(names)) == len(names)
     copies = {recipe(spec).copies for spec in specs if spec.inputs == (spec.output,)}

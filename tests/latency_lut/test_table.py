@@ -20,7 +20,6 @@ from latency_lut.measure import measure
 from latency_lut.populations import resolutions_of
 from latency_lut.table import LatencyTable
 from search_spaces.errors import ArtefactError
-from search_spaces.reach import images, reachable
 from tests.latency_lut.synthetic import SyntheticDevice, every_row, tiny_space
 
 SPACE = tiny_space()
@@ -63,10 +62,10 @@ def test_the_population_path_is_the_dense_one(table: LatencyTable) -> None:
     sides = resolutions_of(SPACE, SPACE.index(rows))
     mean, std = table.predict(rows, return_std=True)
     assert np.array_equal(table.predict(rows), mean)
-    for image in images(SPACE):
+    for image in SPACE.images:
         side = image.shape[-1]
         fit, here = table.fits[side], rows[sides == side]
-        specs = reachable(SPACE, image)
+        specs = SPACE.reachable(image)
         design = design_matrix(SPACE, specs, here, np.array(fit.spilled_mb), fit.threshold_mb)
         dense_mean, dense_std = predict(fit.posterior, design)
         np.testing.assert_allclose(mean[sides == side], dense_mean, rtol=1e-9)

@@ -8,7 +8,6 @@ import pytest
 import search_spaces
 from search_spaces.choices import choice, layer, one_of, path
 from search_spaces.net import Net
-from search_spaces.reach import images, reachable
 from search_spaces.space import Space
 from search_spaces.specs import Classifier, Conv, LayerSpec, MBConv, Tensor
 
@@ -40,16 +39,16 @@ def enumerated(space: Space) -> tuple[set[LayerSpec], dict[int, set[LayerSpec]]]
 def test_reachable_specs_are_those_of_all_networks() -> None:
     space = shared_and_conditional()
     every, by_side = enumerated(space)
-    assert set(reachable(space)) == every
-    assert list(reachable(space)) == [spec for spec in space.specs if spec in every]
-    assert {tensor.shape[-1] for tensor in images(space)} == set(by_side) == {8, 16}
-    for tensor in images(space):
-        assert set(reachable(space, tensor)) == by_side[tensor.shape[-1]]
-    assert reachable(space, Tensor((3, 99, 99))) == ()
+    assert set(space.reachable()) == every
+    assert list(space.reachable()) == [spec for spec in space.specs if spec in every]
+    assert {tensor.shape[-1] for tensor in space.images} == set(by_side) == {8, 16}
+    for tensor in space.images:
+        assert set(space.reachable(tensor)) == by_side[tensor.shape[-1]]
+    assert space.reachable(Tensor((3, 99, 99))) == ()
 
 
 @pytest.mark.parametrize("name", search_spaces.names())
 def test_no_sample_shows_a_layer_that_cannot_be_reached(name: str) -> None:
     space = search_spaces.get(name)
     seen = np.unique(space.index(space.sample(2000, np.random.default_rng(0))))
-    assert {space.specs[i] for i in seen if i} <= set(reachable(space))
+    assert {space.specs[i] for i in seen if i} <= set(space.reachable())
