@@ -3,11 +3,12 @@
 from latency_lut.accuracy import Accuracy
 from latency_lut.campaign import Effort, Progress
 from latency_lut.catalogue import DEVICES, device
+from latency_lut.entries import key as entry_key
 from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.latency import Latency
 from latency_lut.measure import measure
-from latency_lut.networks import NetworkLatency, file_model, measure_networks
+from latency_lut.networks import NetworkLatency, measure_networks
 from latency_lut.plans import Plans, network_model, plan_table
 from latency_lut.seam import Connection, Device, Loaded, Model, Sample
 from latency_lut.table import LatencyTable
@@ -30,7 +31,7 @@ __all__ = [
     "Progress",
     "Sample",
     "device",
-    "file_model",
+    "entry_key",
     "measure",
     "measure_networks",
     "network_model",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -42,12 +41,6 @@ class NetworkLatency:
     def latency_ms(self) -> float:
         """The median over rounds of each round's minimum, corrected by the references."""
         return self.latency.latency_ms
-
-
-def file_model(path: str | Path, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Model:
-    """An ONNX file as it is; ``shapes`` for inputs that leave theirs open."""
-    path = Path(path)
-    return Model(str(path), path.read_bytes, dict(shapes or {}), path.stat().st_size)
 
 
 def measure_networks(

@@ -19,11 +19,10 @@ from latency_lut.fingerprint import Fingerprint
 from latency_lut.fit import Posterior
 from latency_lut.latency import Latency
 from latency_lut.populations import resolutions_of
-from latency_lut.smallest import smallest
 from latency_lut.vectors import Vectors
 from latency_lut.windows import Window
 from search_spaces.errors import ArtefactError
-from search_spaces.space import Population, Space
+from search_spaces.space import Space
 
 BATCH = 8192
 
@@ -138,13 +137,6 @@ class LatencyTable:
                 part = rows[start : start + BATCH]
                 std[part] = vectors.deviations(index[part])
         return (mean, std) if return_std else mean
-
-    def smallest(self, rng: np.random.Generator) -> tuple[Population, float]:
-        """The row of the fastest network that was found, and its ``latency_ms``.
-
-        Among the resolutions that the table has; see ``smallest.smallest``.
-        """
-        return smallest(self, rng)
 
     def _vectors(self, side: int) -> Vectors:
         if side not in self.fits:

@@ -98,7 +98,6 @@ class Series:
     """
 
     minimum_ms: Floats
-    median_ms: Floats
     offset: Floats
 
     def best(self, rounds: int) -> Floats:
@@ -110,12 +109,12 @@ class Series:
 
 def series(windows: Sequence[Window], usual_ms: npt.ArrayLike) -> Mapping[str, Series]:
     """For every model its visits, corrected to the machine's usual pace."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    found: dict[str, list[tuple[float, float]]] = {}
     measured = paces(windows, usual_ms)
     for window, pace, offset in zip(
         windows, np.sqrt(measured.prod(axis=1)), offsets(measured), strict=True
     ):
         for visit in window.visits:
-            corrected = (visit.minimum_ms / pace, visit.median_ms / pace, float(offset))
+            corrected = (visit.minimum_ms / pace, float(offset))
             found.setdefault(visit.model, []).append(corrected)
     return {name: Series(*np.array(values).T) for name, values in found.items()}

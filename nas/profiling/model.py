@@ -32,8 +32,7 @@ class ImageModel:
     """A model with the shapes that it is run with.
 
     ``shapes`` has those of all inputs, open dimensions settled; ``image`` is the input that takes
-    the images, ``layout`` NCHW or NHWC, ``dtype`` of its elements. ``open_dimensions`` are those
-    that the file leaves open, as (input, position).
+    the images, ``layout`` NCHW or NHWC, ``dtype`` of its elements.
     """
 
     path: Path
@@ -42,7 +41,6 @@ class ImageModel:
     layout: str
     dtype: str
     shapes: Mapping[str, Shape]
-    open_dimensions: tuple[tuple[str, int], ...]
 
     @property
     def batch(self) -> int:
@@ -102,14 +100,8 @@ def read(path: str | Path, size: int | None = None) -> ImageModel:
     image = images[0]
     layout = _layout(_declared(image))
     shapes = {value.name: _settled(value, value is image, layout, size or SIZE) for value in inputs}
-    still_open = [
-        (value.name, position)
-        for value in inputs
-        for position, length in enumerate(_declared(value))
-        if length is None
-    ]
     dtype = PIXELS[image.type.tensor_type.elem_type]
-    return ImageModel(path, proto, image.name, layout, dtype, shapes, tuple(still_open))
+    return ImageModel(path, proto, image.name, layout, dtype, shapes)
 
 
 def _declared(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from latency_lut import LatencyTable
-from latency_lut.entries import key
+from latency_lut import LatencyTable, entry_key
 from nas.report.data import Table, TableNetwork
 from nas.report.documents import read_document
 from search_spaces import LayerSpec, Space
@@ -62,7 +61,7 @@ def layer_latency(path: Path, resolution: int) -> Callable[[LayerSpec], float | 
         NasLoopError: damaged.
     """
     known = read_document(path, lambda document: _layers(document, str(resolution))) or {}
-    return lambda spec: known.get(key(spec))
+    return lambda spec: known.get(entry_key(spec))
 
 
 def _layers(document: Mapping[str, Any], resolution: str) -> dict[str, float]:

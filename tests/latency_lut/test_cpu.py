@@ -262,13 +262,11 @@ def test_whole_networks_of_this_machine() -> None:
         latency_lut.measure_networks([models[0]] * 2, device, **options)
 
 
-def test_another_campaigns_pace_sets_the_scale(tmp_path: Path) -> None:
+def test_another_campaigns_pace_sets_the_scale() -> None:
     from tests.latency_lut.synthetic import SyntheticDevice
 
-    path = tmp_path / "m.onnx"
     plan = Plan((Node("c", Conv.resolve((Tensor((3, 8, 8)),), out=8), (-1,), "c"),), (0,))
     model = latency_lut.network_model("m", plan)
-    path.write_bytes(model.content())
     device = SyntheticDevice()
     options: dict[str, Any] = {"rng": np.random.default_rng(0), "memory": False}
     (own,) = latency_lut.measure_networks([model], device, **options)
@@ -276,8 +274,6 @@ def test_another_campaigns_pace_sets_the_scale(tmp_path: Path) -> None:
     (scaled,) = latency_lut.measure_networks([model], device, usual_ms=usual, **options)
     assert scaled.latency_ms == pytest.approx(2 * own.latency_ms)
     assert own.peak_memory_bytes is None
-    (again,) = latency_lut.measure_networks([latency_lut.file_model(path)], device, **options)
-    assert again.latency_ms == pytest.approx(own.latency_ms)
 
 
 def test_models_are_made_when_they_are_sent() -> None:

@@ -84,17 +84,6 @@ def test_a_hundred_thousand_architectures_are_looked_up_together(table: LatencyT
     assert time.process_time() - start < 5, "0.1 s on a quiet machine, minutes row by row"
 
 
-def test_the_smallest_latency_is_that_of_the_fastest_network(table: LatencyTable) -> None:
-    rows = every_row(SPACE)
-    row, ms = table.smallest(np.random.default_rng(0))
-    assert ms == pytest.approx(table.predict(rows).min())
-    assert table.predict(row)[0] == pytest.approx(ms)
-    only = replace(table, fits={24: table.fits[24]})
-    at_24 = rows[resolutions_of(SPACE, SPACE.index(rows)) == 24]
-    row, ms = only.smallest(np.random.default_rng(0))
-    assert ms == pytest.approx(only.predict(at_24).min())
-
-
 def test_a_missing_entry_is_named_and_never_counted_as_zero(table: LatencyTable) -> None:
     fit = table.fits[16]
     # Forgets the second key: its parameters, and its column of the gain.
