@@ -5,8 +5,8 @@ The machine's pace in it is how fast the references ran, against their usual tim
 can still be a slow one (a floor of 1.54 ms for a network of 1.00 ms was seen to hold for
 minutes), so windows are judged by the references and not by their own spread.
 
-Times are divided by the pace. With a training on the same two cores, the halves of a campaign
-over 60 networks then differed by 1.2%, and by 6.9% without (`experiments/latency`).
+Times are divided by the pace, so that what slows the whole machine down (another program on the
+same cores) does not count as a difference between models.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import numpy.typing as npt
 from latency_lut.arrays import Floats
 
 DRIFT = 0.03
-# What is left of a slow pace once times are divided by it: networks follow the references with
-# a slope of 0.87 on average (measured in a contended campaign), some less.
+# What is left of a slow pace once times are divided by it, at most: networks do not all slow down
+# by as much as the references do.
 REMAINDER = 0.3
 USUAL = 25.0
 
