@@ -42,6 +42,8 @@ class Run:
                 something else.
         """
         run = cls(Path(folder))
+        if run.folder.exists() and not run.folder.is_dir():
+            raise ConfigError(f"{folder} is a file; a run is a folder, choose another --out")
         if run.config_file.exists():
             if not resume:
                 raise ConfigError(

@@ -163,7 +163,7 @@ def test_training_into_a_folder_of_something_else(job: Job, tmp_path: Path) -> N
 def test_training_into_a_file(job: Job, tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file")
     said = refused(tmp_path, "train", job.config, "--out", tmp_path / "run")
-    assert said.startswith(f"{tmp_path}/run: cannot be made (File exists)")
+    assert said == f"{tmp_path}/run is a file; a run is a folder, choose another --out"
 
 
 @pytest.mark.parametrize(
@@ -351,6 +351,39 @@ def test_an_unknown_searcher_or_predictor(run: Path, kind: str) -> None:
 def test_a_search_into_a_file(run: Path) -> None:
     said = refused(run, "search", run, "--latency-ms", 1, "-o", run / "log.csv")
     assert said == f"{run}/log.csv: a search writes several files; -o is a folder"
+
+
+def test_a_search_that_meets_nothing_within_the_budget(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.search.Study.front", lambda _: [])
+    before = files(run)
+    said = nas("search", run, "--latency-ms", 1, "--budget", 5)
+    assert said.code == 2
+    assert said.err == (
+        "nas: the search met no network within 1 ms in 5 evaluations; raise --budget, or the "
+        "latency\n"
+    )
+    assert {**files(run), "study.sqlite": b""} == {**before, "study.sqlite": b""}
+
+
+def test_a_budget_that_no_measured_network_keeps(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nas.jobs import candidates
+
+    honest = candidates._measured
+
+    def slow(one: Any) -> dict[str, Any]:
+        return {**honest(one), "latency_ms": 17.0}
+
+    monkeypatch.setattr(candidates, "_measured", slow)
+    front = (run / "front.json").read_bytes()
+    said = nas("search", run, "--latency-ms", 1)
+    assert said.code == 2 and said.err.splitlines()[-1] == (
+        "nas: no candidate was measured within 1 ms; the fastest took 17 ms: raise the budget"
+    )
+    assert (run / "front.json").read_bytes() == front
 
 
 def test_resuming_the_search_of_another_budget(run: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from PIL import Image
 
 import search_spaces
+from latency_lut import NoisyError
 from nas.config import Config
 from tests.nas.conftest import BUDGET_MS, Job
 from tests.nas.tiny import CLASSES, IMAGES, files, nas, registered, rows, start
@@ -218,25 +220,63 @@ def test_measure_a_space_without_a_run(tmp_path: Path) -> None:
     assert re.match(r"[\d,]+ visits to blocks and networks on cpu, about \d+ s; ", said.err)
 
 
-def test_a_demo_is_the_whole_job_and_goes_on_where_it_stopped(
-    run: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_demo_goes_on_where_it_stopped_to_the_end(
+    job: Job, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kept = {"config.yaml", "checkpoint.pt", "log.csv", "samples.sqlite"}
+    for name in set(files(run)) - kept:
+        (run / name).unlink()
+    asked = []
+
+    def busy_machine(*_: object, allow_noisy: bool = False, **__: object) -> None:
+        asked.append(allow_noisy)
+        if not allow_noisy:
+            raise NoisyError("the two halves of the campaign differ")
+        shutil.copy(job.run / "latency" / "cpu.json", run / "latency" / "cpu.json")
+
     monkeypatch.setattr("nas.jobs.demo.CONFIG", Config.load(run / "config.yaml"))
-    (run / "best.onnx").unlink()
-    trained = (run / "supernet.safetensors").stat().st_mtime_ns
+    monkeypatch.setattr("nas.jobs.demo.measure_table", busy_machine)
     said = nas("demo", "--out", run, "--json")
     assert said.code == 0, said.err
+    assert asked == [False, True] and "differ; the demo goes on with what was" in said.err
     data = said.json
     assert data["latency_ms"] <= data["budget_ms"]
     assert 0 <= data["test_accuracy"] <= 100 and math.isfinite(data["seconds"])
-    assert (run / "best.onnx").is_file() and data["onnx"] == str(run / "best.onnx")
-    assert (run / "supernet.safetensors").stat().st_mtime_ns == trained
+    assert data["onnx"] == str(run / "best.onnx") and data["profile"]["latency_ms"] > 0
+    assert set(files(run)) == {*files(job.run)}
+    name = "supernet.safetensors"
+    assert (run / name).read_bytes() == (job.run / name).read_bytes()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_and_json(command: str) -> None:
     said = nas(command, "--help")
     assert said.code == 0 and "--json" in said.out and said.err == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left on device", "/tmp/x y"), "/tmp/x y: No space left on device"),
+        (PermissionError(13, "Permission denied"), "Permission denied"),
+        (OSError("the socket is gone"), "the socket is gone"),
+    ],
+)
+def test_trouble_with_the_system_is_one_line(
+    run: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, line: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("nas.jobs.report.write_report", fails)
+    said = nas("report", run)
+    assert (said.code, said.err) == (2, f"nas: {line}; what was written before is kept\n")
+
+
+def test_a_bug_is_not_taken_for_bad_input(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.jobs.report.write_report", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        nas("report", run)
 
 
 def test_usage_errors_end_with_2() -> None:

@@ -16,7 +16,10 @@ import pytest
 from tests.nas.conftest import BUDGET_MS, Job
 from tests.nas.tiny import files, nas, rows, start
 
-INTERRUPTED = "nas: interrupted; what was finished is kept, --resume goes on from there"
+INTERRUPTED = (
+    "nas: interrupted; what was finished is kept, the same command goes on from there (train and "
+    "search with --resume)"
+)
 LIMIT_S = 120
 
 

@@ -57,6 +57,12 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
         Run.create(tmp_path, CONFIG, resume=False)
 
 
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"/file/run: cannot be made \(Not a directory\)"):
+        Run.create(tmp_path / "file" / "run", CONFIG, resume=False)
+
+
 def test_the_log_is_a_table(tmp_path: Path) -> None:
     run = Run(tmp_path)
     run.write_log([{"epoch": 0, "loss": 1.5}, {"epoch": 1, "loss": 1.25}])

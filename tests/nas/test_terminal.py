@@ -53,11 +53,22 @@ def test_lines_of_progress_come_now_and_then(
             advance(done, f"step {done}")
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        "train: 2/12, 2 min left  step 2",  # 30 s for 2 steps, 150 s for 10
-        "train: 5/12, 84 s left  step 5",
-        "train: 8/12, 45 s left  step 8",
-        "train: 11/12, 11 s left  step 11",
+        "train: 2/12, 2 min left  step 2",  # 20 s for 2 steps, 100 s for 10
+        "train: 5/12, 70 s left  step 5",
+        "train: 8/12, 40 s left  step 8",
+        "train: 11/12, 10 s left  step 11",
     ]
+
+
+def test_what_an_earlier_call_had_done_does_not_count_as_speed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(0.0, 10.0)
+    monkeypatch.setattr(terminal, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with Screen(as_json=False).progress("train", 100) as advance:
+        for done in (90, 91, 92, 93):
+            advance(done, "fast")
+    assert capsys.readouterr().err.splitlines() == ["train: 92/100, 80 s left  fast"]
 
 
 def test_a_terminal_gets_a_bar(
