@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.config import Config
+from nas.config import Config, DataConfig
 from nas.data import ImageOptions, Splits, load_splits
 from nas.data.augment import AugmentOptions, Normalisation
 from nas.data.batches import as_tensors
 from nas.training.loop import Images
 
-__all__ = ["Dataset", "open_dataset"]
+__all__ = ["Dataset", "image_options", "open_dataset"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +34,15 @@ class Dataset:
         return f"{self.splits.train.fingerprint}{self.splits.val.fingerprint}"
 
 
+def image_options(data: DataConfig) -> ImageOptions:
+    """What all images are converted to, before training and by whoever deploys."""
+    return ImageOptions(size=data.size, fit=data.fit, background=data.background)
+
+
 def open_dataset(config: Config, cache: Path | None = None) -> Dataset:
     """Read and divide what the configuration names; errors name the path."""
     data = config.data
-    options = ImageOptions(size=data.size, fit=data.fit, background=data.background)
+    options = image_options(data)
     splits = load_splits(
         data.location,
         options,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from nas.data.augment import Normalisation, normalise
+from nas.data.decode import FILTER_NAME, ImageOptions
 from search_spaces import Architecture
 from search_spaces.errors import NasLoopError
 from search_spaces.files import write_atomic
@@ -81,11 +82,13 @@ def model(
     classes: tuple[str, ...],
     belongs: Mapping[str, str],
     options: ExportOptions,
+    images: ImageOptions,
 ) -> onnx.ModelProto:
     """The ONNX model with all that a deployer needs among its metadata.
 
     Args:
         belongs: digests of what the network comes from (space, weights, data).
+        images: how the images became square and of one size before training.
     """
     size = subnet.plan.image.shape[-1]
     channels = ("R", "G", "B")
@@ -98,6 +101,11 @@ def model(
         "input_dtype": options.dtype,
         "input_channels": "".join(channels),
         "input_range": "0 to 255" if options.raw else "(pixel - mean) / std, pixel from 0 to 255",
+        # An image is made square and of the first size, then of the second if that is another.
+        "image_fit": images.fit,
+        "image_background": json.dumps(images.background),
+        "image_sizes": json.dumps(list(dict.fromkeys((images.size, size)))),
+        "image_filter": FILTER_NAME,
         "normalisation": json.dumps(
             {
                 "inside_the_graph": options.raw,

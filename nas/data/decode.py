@@ -11,13 +11,14 @@ from PIL import Image, ImageOps
 
 from search_spaces.errors import ConfigError, DataError
 
-__all__ = ["FITS", "Fit", "ImageOptions", "square", "to_rgb"]
+__all__ = ["FILTER_NAME", "FITS", "Fit", "ImageOptions", "square", "to_rgb"]
 
 Fit = Literal["crop", "pad", "stretch"]
 FITS: tuple[Fit, ...] = get_args(Fit)
 
 # Antialiased when it shrinks, and the same filter that batches are resized with in training.
 _FILTER = Image.Resampling.BILINEAR
+FILTER_NAME = "bilinear, antialiased"
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 

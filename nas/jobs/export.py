@@ -8,6 +8,7 @@ from typing import Any
 
 import onnx
 
+from nas.dataset import image_options
 from nas.export import ExportOptions, model, save_checked
 from nas.jobs.trained import TrainedRun
 from search_spaces import Architecture, Space
@@ -57,6 +58,7 @@ def onnx_model(
         trained.trained.classes,
         belongs,
         options,
+        image_options(trained.config.data),
     )
 
 

@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
+from PIL import Image
 from torch import Tensor, nn
 
 from nas.data.batches import as_tensors
@@ -164,6 +165,35 @@ def test_what_a_deployer_needs_is_in_the_file(
     architecture = Architecture.from_json((job.run / "best.json").read_text())
     assert known["network_digest"] == trained.space.digest(architecture)
     assert known["producer"].startswith("nas-loop ")
+
+
+def test_the_file_says_how_images_were_made_square_and_resized(
+    run: Path, smaller: Path, trained: TrainedRun, tmp_path: Path
+) -> None:
+    config = run / "config.yaml"
+    text = config.read_text()
+    assert "fit: crop" in text and "background: [255, 255, 255]" in text
+    # The images are square, so that these change no pixel.
+    text = text.replace("fit: crop", "fit: pad")
+    config.write_text(text.replace("background: [255, 255, 255]", "background: [10, 20, 30]"))
+    out = tmp_path / "model.onnx"
+    said = nas("export", run, "--architecture", smaller, "-o", out)
+    assert said.code == 0, said.err
+    known = {entry.key: entry.value for entry in onnx.load(out).metadata_props}
+    assert known["image_fit"] == "pad"
+    assert json.loads(known["image_background"]) == [10, 20, 30]
+    assert known["image_filter"] == "bilinear, antialiased"
+    first, second = json.loads(known["image_sizes"])
+    assert known["input_size"] == f"{second}x{second}" == "8x8"
+    # As a deployer would: the image files, by what the file says.
+    originals = np.load(trained.config.data.path)["images"]
+    size = (first, first)
+    ours = [
+        np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+        for image in originals
+    ]
+    held_out = trained.dataset.splits.val.images
+    assert {image.tobytes() for image in held_out[:, 0]} <= {image.tobytes() for image in ours}
 
 
 def test_the_same_again_is_the_same_file(run: Path) -> None:
