@@ -9,12 +9,13 @@ from latency_lut.fingerprint import Fingerprint
 from latency_lut.latency import Latency
 from latency_lut.measure import measure
 from latency_lut.networks import NetworkLatency, measure_networks
-from latency_lut.plans import Plans, network_model, plan_table
+from latency_lut.plans import WHOLE_NETWORKS, Plans, network_model, plan_table
 from latency_lut.seam import Connection, Device, Loaded, Model, Sample
 from latency_lut.table import LatencyTable
 
 __all__ = [
     "DEVICES",
+    "WHOLE_NETWORKS",
     "Accuracy",
     "Connection",
     "Device",

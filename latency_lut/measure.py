@@ -18,7 +18,7 @@ from latency_lut.errors import NoisyError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.journal import Journal
 from latency_lut.latency import Latency, disagreement, latencies
-from latency_lut.plans import Networks, Plans, plan_table
+from latency_lut.plans import HELD_OUT, WHOLE_NETWORKS, Networks, Plans, plan_table
 from latency_lut.populations import images, network_name
 from latency_lut.references import NAMES
 from latency_lut.seam import Device
@@ -39,8 +39,8 @@ def measure(
     rng: np.random.Generator,
     resolutions: Sequence[int] | None = None,
     effort: Effort = STANDARD,
-    whole_networks: int = 25,
-    held_out: int = 15,
+    whole_networks: int = WHOLE_NETWORKS,
+    held_out: int = HELD_OUT,
     report: Report | None = None,
     folder: Path | None = None,
     allow_noisy: bool = False,

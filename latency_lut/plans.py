@@ -21,6 +21,8 @@ from search_spaces.plan import Plan
 from search_spaces.space import Space
 from search_spaces.specs import LayerSpec
 
+# For each resolution: networks that the fit sees, and networks that tell how good it is.
+WHOLE_NETWORKS, HELD_OUT = 25, 15
 CANDIDATES = 600
 # What a design needs to know of entries before they are measured: about 10 GMAC/s and 2 us each,
 # and a megabyte of weights near the core.
@@ -78,8 +80,8 @@ def plan_table(
     space: Space,
     rng: np.random.Generator,
     resolutions: Sequence[int] | None = None,
-    whole_networks: int = 25,
-    held_out: int = 15,
+    whole_networks: int = WHOLE_NETWORKS,
+    held_out: int = HELD_OUT,
 ) -> Plans:
     """What to time for a table: all blocks that networks have, and some whole networks.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from latency_lut import WHOLE_NETWORKS, Effort
 from nas.config_fields import above, at_least, check, fraction, not_empty, option
 from search_spaces.errors import ConfigError
 
@@ -218,12 +219,14 @@ class LatencyConfig:
     threads: int = option(
         1, help="Threads of a session; another number is another table.", rule=at_least(1)
     )
-    rounds: int = option(15, help="Shuffled rounds over all sessions.", rule=at_least(3))
+    rounds: int = option(Effort.rounds, help="Shuffled rounds over all sessions.", rule=at_least(3))
     runs: int = option(
-        6, help="Runs of a session in a round; its minimum counts.", rule=at_least(1)
+        Effort.runs, help="Runs of a session in a round; its minimum counts.", rule=at_least(1)
     )
     references: int = option(
-        20, help="Whole networks that correct the sum of the blocks.", rule=at_least(3)
+        WHOLE_NETWORKS,
+        help="Whole networks that correct the sum of the blocks, for each resolution.",
+        rule=at_least(3),
     )
 
     def __post_init__(self) -> None:

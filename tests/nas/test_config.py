@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import latency_lut
 from nas.config import (
     PHASES,
     Config,
@@ -193,3 +195,11 @@ def test_every_field_is_documented() -> None:
     for section in (DataConfig, SpaceConfig, Phase, TrainConfig, SearchConfig, LatencyConfig):
         for entry in fields(section):
             assert entry.metadata["help"], f"{section.__name__}.{entry.name}"
+
+
+def test_a_table_is_measured_as_thoroughly_with_a_configuration_as_without() -> None:
+    told = {name: p.default for name, p in signature(latency_lut.measure).parameters.items()}
+    latency = LatencyConfig()
+    assert told["effort"] == latency_lut.Effort(latency.rounds, latency.runs)
+    assert told["whole_networks"] == latency.references == 25
+    assert (latency.rounds, latency.runs) == (16, 6)
