@@ -6,6 +6,7 @@ from latency_lut.catalogue import DEVICES, device
 from latency_lut.entries import key as entry_key
 from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.fingerprint import Fingerprint
+from latency_lut.journal import ASIDE
 from latency_lut.latency import Latency
 from latency_lut.measure import measure
 from latency_lut.networks import NetworkLatency, measure_networks
@@ -14,6 +15,7 @@ from latency_lut.seam import Connection, Device, Loaded, Model, Sample
 from latency_lut.table import LatencyTable
 
 __all__ = [
+    "ASIDE",
     "DEVICES",
     "WHOLE_NETWORKS",
     "Accuracy",

@@ -10,4 +10,4 @@ class DeviceError(NasLoopError):
 
 
 class NoisyError(NasLoopError):
-    """A campaign whose numbers contradict each other; what was measured is kept."""
+    """A campaign whose numbers contradict each other; its samples are set aside."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,7 @@ from search_spaces.files import write_atomic
 
 HEADER = "campaign.json"
 SAMPLES = "samples.jsonl"
+ASIDE = ".noisy"
 
 
 class Journal:
@@ -65,6 +67,17 @@ class Journal:
                     f"{self.folder / SAMPLES}, line {number}, is no sample ({error}); "
                     "delete the folder to start anew"
                 ) from error
+
+    def set_aside(self) -> Path | None:
+        """Move samples that nobody should go on with to ``*.noisy``, in place of earlier ones.
+
+        Returns where they are now; None if they are not on disk.
+        """
+        if self.folder is None:
+            return None
+        aside = self.folder.with_suffix(ASIDE)
+        shutil.rmtree(aside, ignore_errors=True)
+        return self.folder.replace(aside)
 
     def add(self, entry: Window | Loaded) -> None:
         """Keep a window or a loaded model. Raises ``NasLoopError`` if the disk is full."""

@@ -27,7 +27,7 @@ from latency_lut.windows import DRIFT, offsets, paces, usual
 from search_spaces.errors import ArtefactError
 from search_spaces.space import Space
 
-JOURNAL_VERSION = 1
+JOURNAL_VERSION = 2
 HALVES = 0.03
 STANDARD = Effort()
 
@@ -53,7 +53,9 @@ def measure(
     disagree, and the table says so.
 
     Raises:
-        NoisyError: the halves of the campaign differ by more than 3%.
+        NoisyError: the halves of the campaign differ by more than 3%. Its samples are set aside,
+            beside ``folder`` as ``*.noisy``: what was measured in a bad time would spoil the next
+            campaign too.
         ArtefactError: the folder holds samples of another campaign.
         DeviceError: the device fails; what was measured is kept in the folder.
     """
@@ -66,6 +68,8 @@ def measure(
         "resolutions": list(images(space, resolutions)),
         "whole_networks": whole_networks,
         "held_out": held_out,
+        "rounds": effort.rounds,
+        "runs": effort.runs,
     }
     header = journal.header()
     if header is None:
@@ -82,7 +86,15 @@ def measure(
         effort = replace(effort, rounds=2 * effort.rounds)
         collect(device, plans.models, effort, rng, journal, report)
     seconds = time.monotonic() - start
-    return table_of(plans, device.fingerprint(), journal, effort, rng, seconds, allow_noisy)
+    try:
+        return table_of(plans, device.fingerprint(), journal, effort, rng, seconds, allow_noisy)
+    except NoisyError as error:
+        aside = journal.set_aside()
+        if aside is None:
+            raise
+        raise NoisyError(
+            f"{error}. The samples are set aside in {aside}; the next campaign starts afresh"
+        ) from None
 
 
 def _resumed(
@@ -92,8 +104,8 @@ def _resumed(
     if differing:
         said = "; ".join(f"{n} {header.get(n)!r} there, {question[n]!r} here" for n in differing)
         raise ArtefactError(
-            f"{folder}: the samples there are of another campaign ({said}); "
-            "name another folder, or delete this one"
+            f"{folder}: the samples there are of another campaign ({said}); finish that one with "
+            "its own options, or delete the folder"
         )
     networks = {
         int(side): Networks(*(tuple(map(tuple, rows)) for rows in (n["fitted"], n["held_out"])))
@@ -157,6 +169,6 @@ def _too_noisy(differ: float, steady: float, windows: int) -> str:
         f"the two halves of the campaign differ by {differ:.1%} on the same networks, more than "
         f"the {HALVES:.0%} that a table may; the reference networks kept still in {steady:.0%} of "
         f"{windows} windows. Nothing is published: stop what else runs on the device, let it cool "
-        "down, and measure again (a resumed campaign keeps its samples), with more rounds if that "
-        "does not help; or allow a noisy table explicitly"
+        "down, and measure again, with more rounds if that does not help; or allow a noisy table "
+        "explicitly"
     )

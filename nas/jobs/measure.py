@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import search_spaces
-from latency_lut import Device, Effort, LatencyTable, Progress, measure
+from latency_lut import ASIDE, Device, Effort, LatencyTable, Progress, measure
 from latency_lut import device as device_of
 from nas.config import Config
 from nas.jobs.trained import TrainedRun
@@ -95,10 +95,10 @@ def measure_command(
     else:
         space = search_spaces.get(str(space_name))
         target = out or Path(f"{name or device_name}.json")
-    if target.is_dir() or target.suffix == SAMPLES:
+    if target.is_dir() or target.suffix in (SAMPLES, ASIDE):
         raise ConfigError(
-            f"{target}: a table is a file (and its samples lie in a folder *{SAMPLES} beside it "
-            "until it is done); choose another -o, for example cpu.json"
+            f"{target}: a table is a file (and its samples lie in a folder *{SAMPLES} or *{ASIDE} "
+            "beside it); choose another -o, for example cpu.json"
         )
     threads = threads or (config.latency.threads if config else 1)
     device = device_of(device_name, threads=threads)

@@ -15,6 +15,7 @@ from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.measure import measure
 from latency_lut.plans import network_model, plan_table
 from latency_lut.populations import resolutions_of
+from latency_lut.references import NAMES
 from latency_lut.table import LatencyTable
 from search_spaces.errors import ArtefactError, ConfigError, SpaceError
 from search_spaces.space import Space
@@ -135,14 +136,46 @@ def drifting(run: int) -> float:
 
 def test_a_campaign_that_contradicts_itself_is_not_published(tmp_path: Path) -> None:
     device = SyntheticDevice(noise=0.3, pace=drifting)
-    few = {"folder": tmp_path, "resolutions": (16,), "whole_networks": 4, "held_out": 2}
-    with pytest.raises(NoisyError, match=r"halves .* differ by .* the 3%.*stop what else"):
-        run(device, **few)
-    # What was measured is kept, and can be had if it is asked for.
+    few: dict[str, Any] = {"resolutions": (16,), "whole_networks": 4, "held_out": 2}
+    folder, aside = tmp_path / "cpu.samples", tmp_path / "cpu.noisy"
+    with pytest.raises(NoisyError, match=r"halves .* differ by .* the 3%.*stop what else") as said:
+        run(device, folder=folder, **few)
+    assert f"set aside in {aside}; the next campaign starts afresh" in str(said.value)
+    assert aside.is_dir() and not folder.exists()
+    # It is published if it is asked for, without a second try.
     visits = len(device.visits)
-    table = run(device, allow_noisy=True, effort=Effort(1, 3), **few)
+    table = run(device, folder=folder, allow_noisy=True, **few)
     assert table.campaign.noisy and table.campaign.disagreement > 0.03
     assert len(device.visits) - visits < visits
+    with pytest.raises(NoisyError, match="explicitly$"):
+        run(device, **few)
+
+
+def test_after_a_noisy_campaign_the_next_one_starts_afresh(tmp_path: Path) -> None:
+    few: dict[str, Any] = {"resolutions": (16,), "whole_networks": 4, "held_out": 2}
+    for _ in range(2):
+        device = SyntheticDevice(noise=0.3, pace=drifting)
+        with pytest.raises(NoisyError):
+            run(device, folder=tmp_path / "cpu.samples", **few)
+        assert len(device.visits) > 500, "the same error comes without a measurement"
+    quiet = SyntheticDevice(noise=0.005)
+    table = run(quiet, folder=tmp_path / "cpu.samples", **few)
+    assert not table.campaign.noisy and table.campaign.steady == 1
+    asked = [name for name in quiet.visits if name not in NAMES]
+    assert sum(len(window.visits) for window in table.windows) == len(asked)
+
+
+def test_samples_of_other_efforts_do_not_mix(tmp_path: Path) -> None:
+    device = SyntheticDevice(dies_after=700)
+    with pytest.raises(DeviceError, match="cut"):
+        run(device, folder=tmp_path)
+    for effort, differ in (
+        (Effort(rounds=8, runs=3), "rounds 6 there, 8 here"),
+        (Effort(rounds=6, runs=9), "runs 3 there, 9 here"),
+    ):
+        with pytest.raises(ArtefactError, match=rf"another campaign \({differ}\); finish that one"):
+            run(SyntheticDevice(), folder=tmp_path, effort=effort)
+    assert len(run(SyntheticDevice(), folder=tmp_path).fits) == 2
 
 
 def test_a_killed_campaign_is_resumed_and_another_one_refused(tmp_path: Path) -> None:

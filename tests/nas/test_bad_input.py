@@ -256,7 +256,7 @@ def test_measuring_an_unknown_space_or_resolution(tmp_path: Path, run: Path) -> 
 
 
 def test_a_table_is_a_file(tmp_path: Path) -> None:
-    for out in (tmp_path, tmp_path / "cpu.samples"):
+    for out in (tmp_path, tmp_path / "cpu.samples", tmp_path / "cpu.noisy"):
         said = refused(tmp_path, "measure", "--space", "tiny", "-o", out)
         assert said.startswith(f"{out}: a table is a file")
 
