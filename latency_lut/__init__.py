@@ -10,7 +10,7 @@ from latency_lut.journal import ASIDE
 from latency_lut.latency import Latency
 from latency_lut.measure import measure
 from latency_lut.networks import NetworkLatency, measure_networks
-from latency_lut.plans import WHOLE_NETWORKS, Plans, network_model, plan_table
+from latency_lut.plans import WHOLE_NETWORKS, Cost, Plans, network_model, plan_table
 from latency_lut.seam import Connection, Device, Loaded, Model, Sample
 from latency_lut.table import LatencyTable
 
@@ -20,6 +20,7 @@ __all__ = [
     "WHOLE_NETWORKS",
     "Accuracy",
     "Connection",
+    "Cost",
     "Device",
     "DeviceError",
     "Effort",

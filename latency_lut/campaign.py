@@ -73,11 +73,11 @@ def collect(
     """
     start = time.monotonic()
     total = effort.rounds * len(models)
-    already = _kept(models, journal, effort.rounds)
+    already = kept(models, journal, effort.rounds)
 
     def tell() -> None:
         if report is not None:
-            done = _kept(models, journal, effort.rounds)
+            done = kept(models, journal, effort.rounds)
             seconds = time.monotonic() - start
             gained = done - already
             rate = seconds / gained if gained else estimate_s(models, effort) / total
@@ -95,7 +95,8 @@ def collect(
                     tell()
 
 
-def _kept(models: Sequence[Model], journal: Journal, rounds: int) -> int:
+def kept(models: Sequence[Model], journal: Journal, rounds: int) -> int:
+    """How many of the wanted visits are done: ``rounds`` at most for each model."""
     counts = steady_counts(journal.windows)
     return sum(min(rounds, counts.get(model.name, 0)) for model in models)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +14,12 @@ import numpy as np
 
 from latency_lut import entries as blocks
 from latency_lut.build import fit_resolution
-from latency_lut.campaign import Effort, Report, collect
+from latency_lut.campaign import Effort, Report, collect, kept
 from latency_lut.errors import NoisyError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.journal import Journal
 from latency_lut.latency import Latency, disagreement, latencies
-from latency_lut.plans import HELD_OUT, WHOLE_NETWORKS, Networks, Plans, plan_table
+from latency_lut.plans import HELD_OUT, WHOLE_NETWORKS, Cost, Networks, Plans, plan_table
 from latency_lut.populations import images, network_name
 from latency_lut.references import NAMES
 from latency_lut.seam import Device
@@ -41,16 +42,17 @@ def measure(
     effort: Effort = STANDARD,
     whole_networks: int = WHOLE_NETWORKS,
     held_out: int = HELD_OUT,
+    announce: Callable[[Cost], None] | None = None,
     report: Report | None = None,
     folder: Path | None = None,
     allow_noisy: bool = False,
 ) -> LatencyTable:
     """Measure the table of ``space`` on ``device``.
 
-    ``report`` hears of progress, the first time with the estimate before anything is timed. In
-    ``folder`` samples are kept as they come, and a campaign that is there goes on; the folder
-    can be deleted once the table is saved. ``allow_noisy`` publishes a table whose halves
-    disagree, and the table says so.
+    ``announce`` hears what is left to do before anything is timed or written; what it raises ends
+    the campaign. ``report`` hears of progress. In ``folder`` samples are kept as they come, and a
+    campaign that is there goes on; the folder can be deleted once the table is saved.
+    ``allow_noisy`` publishes a table whose halves disagree, and the table says so.
 
     Raises:
         NoisyError: the halves of the campaign differ by more than 3%. Its samples are set aside,
@@ -74,11 +76,14 @@ def measure(
     header = journal.header()
     if header is None:
         plans = plan_table(space, rng, resolutions, whole_networks, held_out)
-        networks = {str(side): asdict(networks) for side, networks in plans.networks.items()}
-        journal.begin({**question, "networks": networks})
     else:
         plans = _resumed(space, header, question, folder)
         journal.resume()
+    if announce is not None:
+        announce(_left(plans, effort, journal))
+    if header is None:
+        networks = {str(side): asdict(networks) for side, networks in plans.networks.items()}
+        journal.begin({**question, "networks": networks})
     collect(device, plans.models, effort, rng, journal, report)
     differ = _differ(plans, latencies(journal.windows, effort.rounds, rng))
     if differ > HALVES and not allow_noisy:
@@ -95,6 +100,13 @@ def measure(
         raise NoisyError(
             f"{error}. The samples are set aside in {aside}; the next campaign starts afresh"
         ) from None
+
+
+def _left(plans: Plans, effort: Effort, journal: Journal) -> Cost:
+    cost = plans.cost(effort)
+    visits = cost.visits - kept(plans.models, journal, effort.rounds)
+    share = visits / cost.visits
+    return Cost(visits, share * cost.seconds, math.ceil(share * cost.bytes))
 
 
 def _resumed(

@@ -28,6 +28,11 @@ CANDIDATES = 600
 # and a megabyte of weights near the core.
 GUESS_MS, GUESS_MS_PER_MAC, GUESS_THRESHOLD_MB = 0.002, 1e-7, 1.0
 
+# Where the machine never keeps still a campaign ends after so many times the visits.
+BUSY = 7
+# A visit as text with its part of a window: in samples (besides the model's name), in a table.
+JOURNAL_BYTES, TABLE_BYTES = 120, 60
+
 Rows = tuple[tuple[int, ...], ...]
 
 
@@ -37,6 +42,17 @@ class Networks:
 
     fitted: Rows
     held_out: Rows
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a campaign takes: visits and about how many seconds on a quiet machine; at most so many
+    bytes for samples and table, on a busy one.
+    """
+
+    visits: int
+    seconds: float
+    bytes: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +87,15 @@ class Plans:
         ]
         return (*blocks.models(self.specs_once), *whole)
 
-    def seconds(self, effort: Effort) -> float:
-        """About how long measuring takes on a quiet machine."""
-        return estimate_s(self.models, effort)
+    def cost(self, effort: Effort) -> Cost:
+        """What measuring takes from the start."""
+        models = self.models
+        visits = effort.rounds * len(models)
+        names = sum(len(model.name) for model in models)
+        samples = BUSY * (effort.rounds * names + (JOURNAL_BYTES + TABLE_BYTES) * visits)
+        fits = sum(len(specs) for specs in self.specs.values()) * len(self.network_names)
+        size = samples + names + 500 * len(models) + 1000 * len(self.specs_once) + 20 * fits
+        return Cost(visits, estimate_s(models, effort), size)
 
 
 def plan_table(

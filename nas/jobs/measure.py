@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 import search_spaces
-from latency_lut import ASIDE, Device, Effort, LatencyTable, Progress, measure
+from latency_lut import ASIDE, Cost, Device, Effort, LatencyTable, Progress, measure
 from latency_lut import device as device_of
-from nas.config import Config
+from nas.config import Config, LatencyConfig
+from nas.disk import megabytes, require_room
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.terminal import Screen, duration
@@ -39,33 +40,34 @@ def measure_table(
     Samples are kept beside ``out`` as they come; a campaign that was interrupted goes on.
     """
     folder = out.with_suffix(SAMPLES)
+    latency = config.latency if config else LatencyConfig()
+
+    def announce(cost: Cost) -> None:
+        screen.say(
+            f"{cost.visits:,} visits to blocks and networks on {device.name}: about "
+            f"{duration(cost.seconds)} to go and up to {megabytes(cost.bytes)} beside {out}; leave "
+            "the device quiet (interrupt at will, the same command goes on)"
+        )
+        require_room(out, cost.bytes, "-o")
+
     # The campaign counts visits; a thousand steps are fine enough for a bar.
     with screen.progress("measure latencies", 1000) as advance:
-        told = False
 
         def report(progress: Progress) -> None:
-            nonlocal told
-            if not told:
-                screen.say(
-                    f"{progress.total:,} visits to blocks and networks on {device.name}, about "
-                    f"{duration(progress.seconds_left)}; leave the device quiet"
-                )
-                told = True
             left = duration(progress.seconds_left)
             advance(round(1000 * progress.done / max(1, progress.total)), f"{left} left")
 
-        effort = Effort(config.latency.rounds, config.latency.runs) if config else Effort()
-        networks = {"whole_networks": config.latency.references} if config else {}
         table = measure(
             space,
             device,
             rng=np.random.default_rng(0),
             resolutions=resolutions,
-            effort=effort,
+            effort=Effort(latency.rounds, latency.runs),
+            whole_networks=latency.references,
+            announce=announce,
             report=report,
             folder=folder,
             allow_noisy=allow_noisy,
-            **networks,
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     table.save(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from nas.config import Config
 from nas.dataset import Dataset, open_dataset
+from nas.disk import megabytes, require_room
 from nas.header import space_of
 from nas.jobs.estimate import estimate_training
 from nas.run import Run, digest
@@ -17,7 +17,7 @@ from nas.terminal import Screen, duration
 from nas.training.checkpoint import load_checkpoint
 from nas.training.loop import Progress, train
 from nas.weights import save_supernet
-from search_spaces.errors import ConfigError, NasLoopError
+from search_spaces.errors import ConfigError
 
 __all__ = ["train_command", "train_run", "train_with_progress"]
 
@@ -80,15 +80,10 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
     estimate = estimate_training(config, dataset, done)
     screen.say(
         f"{len(dataset.splits.train):,} training images, {len(dataset.splits.val):,} held out; "
-        f"about {duration(estimate.seconds)} to go and {estimate.bytes / 1e6:.0f} MB in "
+        f"about {duration(estimate.seconds)} to go and {megabytes(estimate.bytes)} in "
         f"{out} (interrupt at will, --resume goes on)"
     )
-    free = shutil.disk_usage(_existing(out)).free
-    if free < estimate.bytes:
-        raise NasLoopError(
-            f"{out}: {estimate.bytes / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free; "
-            "make room or choose another --out"
-        )
+    require_room(out, estimate.bytes, "--out")
     Run.create(out, config, resume)
     began = time.monotonic()
     train_with_progress(run, config, dataset, screen)
@@ -100,11 +95,3 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
         "estimate_seconds": round(estimate.seconds, 1),
         "config": str(config_file),
     }
-
-
-def _existing(folder: Path) -> Path:
-    """The nearest folder above that is there: its disk is the one that will be written to."""
-    folder = folder.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    return folder

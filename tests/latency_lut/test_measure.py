@@ -13,7 +13,7 @@ from latency_lut.campaign import Effort
 from latency_lut.entries import key, models, recipe
 from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.measure import measure
-from latency_lut.plans import network_model, plan_table
+from latency_lut.plans import Cost, network_model, plan_table
 from latency_lut.populations import resolutions_of
 from latency_lut.references import NAMES
 from latency_lut.table import LatencyTable
@@ -126,7 +126,6 @@ def test_networks_are_distinct_and_held_out_ones_are_not_fitted() -> None:
     for networks in plans.networks.values():
         assert len(set(networks.fitted)) == 12 and len(set(networks.held_out)) == 10
         assert not set(networks.fitted) & set(networks.held_out)
-    assert plans.seconds(EFFORT) < plans.seconds(Effort(rounds=60, runs=3))
 
 
 def drifting(run: int) -> float:
@@ -193,6 +192,39 @@ def test_a_killed_campaign_is_resumed_and_another_one_refused(tmp_path: Path) ->
         run(SyntheticDevice(threads=2), folder=tmp_path)
     with pytest.raises(ArtefactError, match=r"held_out 10 there, 9 here"):
         run(device, folder=tmp_path, held_out=9)
+
+
+@pytest.mark.parametrize("noise", [0.005, 0.4])
+def test_what_a_campaign_takes_is_told_before_anything_is_written(
+    tmp_path: Path, noise: float
+) -> None:
+    device = SyntheticDevice(noise=noise, dies_after=700)
+    folder = tmp_path / "cpu.samples"
+    told: list[Cost] = []
+
+    def announce(cost: Cost) -> None:
+        told.append(cost)
+        if len(told) == 1:
+            assert not folder.exists() and not device.visits
+            raise RuntimeError("no")
+
+    options: dict[str, Any] = {"folder": folder, "announce": announce, "allow_noisy": True}
+    with pytest.raises(RuntimeError):
+        run(device, **options)
+    assert not folder.exists()
+    with pytest.raises(DeviceError):
+        run(device, **options)
+    table = run(SyntheticDevice(noise=noise), **options)
+    whole, again, rest = told
+    assert whole == again and whole.visits == EFFORT.rounds * len(table_models(table))
+    assert rest.visits < whole.visits and rest.seconds < whole.seconds
+    table.save(tmp_path / "cpu.json")
+    taken = [path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()]
+    assert sum(taken) <= whole.bytes <= 12 * sum(taken)
+
+
+def table_models(table: LatencyTable) -> set[str]:
+    return {visit.model for window in table.windows for visit in window.visits}
 
 
 def test_skip_costs_nothing_and_every_row_is_predicted() -> None:

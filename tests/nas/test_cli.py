@@ -217,7 +217,9 @@ def test_measure_a_space_without_a_run(tmp_path: Path) -> None:
     assert said.code == 0, said.err
     assert said.json["table"] == str(out) and set(said.json["held_out_mape"]) == {"8"}
     assert list(tmp_path.iterdir()) == [out]
-    assert re.match(r"[\d,]+ visits to blocks and networks on cpu, about \d+ s; ", said.err)
+    told = r"[\d,]+ visits to blocks and networks on cpu: about \d+ s to go and up to (\d+) MB "
+    found = re.match(told + re.escape(f"beside {out};"), said.err)
+    assert found and int(found[1]) * 1e6 >= out.stat().st_size
 
 
 def test_a_demo_goes_on_where_it_stopped_to_the_end(

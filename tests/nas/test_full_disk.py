@@ -5,6 +5,7 @@ The limit is the kernel's own (RLIMIT_FSIZE), so writes fail as they do in earne
 
 from __future__ import annotations
 
+import re
 import resource
 import signal
 from collections.abc import Iterator
@@ -130,4 +131,17 @@ def test_a_disk_that_is_too_small_is_noticed_before_training(
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1))
     said = nas("train", job.config, "--out", tmp_path / "run")
     assert said.code == 2 and not (tmp_path / "run" / "checkpoint.pt").exists()
-    assert f"nas: {tmp_path}/run: 0 MB are needed and 0 MB are free; make room" in said.err
+    assert f"nas: {tmp_path}/run: 1 MB are needed and 0 MB are free; make room" in said.err
+
+
+def test_a_disk_that_is_too_small_is_noticed_before_measuring(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(run)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1))
+    table = run / "latency" / "pi4.json"
+    said = nas("measure", run, "--name", "pi4")
+    assert said.code == 2 and files(run) == before
+    line = rf"nas: {table}: (\d+) MB are needed and 0 MB are free; make room or choose another -o"
+    found = re.fullmatch(line, said.err.splitlines()[-1])
+    assert found and int(found[1]) >= 1, said.err
