@@ -9,6 +9,7 @@ from latency_lut.fingerprint import Fingerprint
 from latency_lut.journal import ASIDE
 from latency_lut.latency import Latency
 from latency_lut.measure import measure
+from latency_lut.merge import merged
 from latency_lut.networks import NetworkLatency, measure_networks
 from latency_lut.plans import WHOLE_NETWORKS, Cost, Plans, network_model, plan_table
 from latency_lut.seam import Connection, Device, Loaded, Model, Sample
@@ -38,6 +39,7 @@ __all__ = [
     "entry_key",
     "measure",
     "measure_networks",
+    "merged",
     "network_model",
     "plan_table",
 ]

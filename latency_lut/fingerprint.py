@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from search_spaces.errors import ArtefactError
+
 
 @dataclass(frozen=True)
 class Fingerprint:
@@ -29,6 +31,16 @@ class Fingerprint:
         """Where the two differ, for a message: ``threads 1 here, 2 there``; empty if nowhere."""
         pairs = [(f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
         return "; ".join(f"{name} {a!r} here, {b!r} there" for name, a, b in pairs if a != b)
+
+    def require(self, here: Fingerprint) -> None:
+        """Raises ``ArtefactError`` if this one, a table's, is not that of the device ``here``."""
+        differences = here.differences(self)
+        if differences:
+            raise ArtefactError(
+                f"the latency table is of another device or runtime: {differences} (in the "
+                "table); measure one for this device with `nas measure --name NAME` and choose it "
+                "with --table"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

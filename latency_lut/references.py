@@ -9,6 +9,7 @@ what its times mean.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -67,3 +68,12 @@ def _content(name: str) -> bytes:
 def references() -> tuple[Model, ...]:
     """The reference networks, in the order of ``NAMES``."""
     return tuple(Model(name, functools.partial(_content, name), guess_ms=0.1) for name in NAMES)
+
+
+def pace_between(there_ms: Mapping[str, float], here_ms: Mapping[str, float]) -> float:
+    """What times of a campaign here are multiplied by to be those that one there would have found.
+
+    From the usual times of the references in both, by name: the geometric mean of their ratios.
+    """
+    ratios = [there_ms[name] / here_ms[name] for name in NAMES]
+    return float(np.exp(np.log(ratios).mean()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
@@ -70,11 +70,26 @@ class Campaign:
     usual_ms: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Further:
+    """A later campaign, which added ``resolutions`` to a table or measured them again.
+
+    The machine ran at another pace that day: in the table its times are multiplied by ``pace``, so
+    that they compare with those of the first campaign. ``windows`` are its samples as they came.
+    """
+
+    campaign: Campaign
+    resolutions: tuple[int, ...]
+    pace: float
+    windows: tuple[Window, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class LatencyTable:
     """The table of ``space`` on the device of ``fingerprint``.
 
     ``accuracy`` is that on held-out networks, by resolution; ``windows`` are the raw samples.
+    ``campaign`` is the first, at whose pace all times are, also those of ``further`` campaigns.
     """
 
     space: Space
@@ -85,6 +100,19 @@ class LatencyTable:
     fits: Mapping[int, Fit]
     accuracy: Mapping[int, Accuracy]
     windows: tuple[Window, ...]
+    further: tuple[Further, ...] = ()
+
+    @property
+    def campaigns(self) -> tuple[Campaign, ...]:
+        """Those that the fits come from, the latest last."""
+        later = {side for one in self.further for side in one.resolutions}
+        first = (self.campaign,) if set(self.fits) - later else ()
+        return (*first, *(one.campaign for one in self.further))
+
+    @property
+    def noisy(self) -> bool:
+        """Whether a campaign contradicted itself and was published because it was asked."""
+        return any(campaign.noisy for campaign in self.campaigns)
 
     @classmethod
     def load(cls, path: str | Path, space: Space) -> LatencyTable:
@@ -101,12 +129,7 @@ class LatencyTable:
 
     def require(self, fingerprint: Fingerprint) -> None:
         """Raises ``ArtefactError`` if the table was measured on another device than this one."""
-        differences = fingerprint.differences(self.fingerprint)
-        if differences:
-            raise ArtefactError(
-                f"the latency table is of another device or runtime: {differences} (in the "
-                "table); measure a table for this one with `nas measure`"
-            )
+        self.fingerprint.require(fingerprint)
 
     @overload
     def predict(self, X: npt.ArrayLike) -> Floats: ...
@@ -127,9 +150,10 @@ class LatencyTable:
         sides = resolutions_of(self.space, index)
         mean = np.empty(len(index))
         std = np.empty(len(index))
+        self._require_resolutions(np.unique(sides).tolist())
         for side in np.unique(sides):
             rows = np.flatnonzero(sides == side)
-            vectors = self._vectors(int(side))
+            vectors = self._by_resolution[int(side)]
             mean[rows] = vectors.means(index[rows])
             if np.isnan(mean[rows]).any():
                 self._name_missing(index[rows], vectors, int(side))
@@ -138,13 +162,14 @@ class LatencyTable:
                 std[part] = vectors.deviations(index[part])
         return (mean, std) if return_std else mean
 
-    def _vectors(self, side: int) -> Vectors:
-        if side not in self.fits:
+    def _require_resolutions(self, sides: list[int]) -> None:
+        missing = [side for side in sides if side not in self.fits]
+        if missing:
+            options = " ".join(f"--resolution {side}" for side in missing)
             raise ArtefactError(
-                f"the latency table has resolutions {', '.join(map(str, self.fits))}, not {side}; "
-                f"measure it with `nas measure --resolution {side}`"
+                f"the latency table has resolutions {_listed(self.fits)}, not {_listed(missing)}; "
+                f"`nas measure RUN {options}` adds what is missing to the run's table"
             )
-        return self._by_resolution[side]
 
     @functools.cached_property
     def _by_resolution(self) -> Mapping[int, Vectors]:
@@ -161,3 +186,7 @@ class LatencyTable:
             f"the latency table lacks {len(names)} entries at resolution {side}, the first is "
             f"{names[0]}; measure the table again with `nas measure`"
         )
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from latency_lut.entries import Entry
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.fit import LEADING, Posterior, Scales
 from latency_lut.latency import Latency
-from latency_lut.table import Campaign, Fit, LatencyTable, Network
+from latency_lut.references import NAMES
+from latency_lut.table import Campaign, Fit, Further, LatencyTable, Network
 from latency_lut.windows import Visit, Window
 from search_spaces.errors import ArtefactError
 from search_spaces.files import write_atomic
@@ -29,8 +30,6 @@ DIGITS = 9
 
 def save(table: LatencyTable, path: str | Path) -> None:
     """Write ``table`` in one step. Raises ``NasLoopError`` if the disk is full."""
-    models = sorted({visit.model for window in table.windows for visit in window.visits})
-    number = {name: position for position, name in enumerate(models)}
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -41,17 +40,16 @@ def save(table: LatencyTable, path: str | Path) -> None:
         "entries": {one.key: _without(asdict(one), "key") for one in table.entries.values()},
         "networks": [asdict(network) for network in table.networks],
         "fits": {str(side): _fit(fit) for side, fit in table.fits.items()},
-        "samples": {
-            "about": "windows of visits; a visit is [number of the model, least, median] in ms",
-            "models": models,
-            "windows": [
-                {
-                    **_without(asdict(window), "visits"),
-                    "visits": [[number[v.model], v.minimum_ms, v.median_ms] for v in window.visits],
-                }
-                for window in table.windows
-            ],
-        },
+        "samples": _samples(table.windows),
+        "further": [
+            {
+                "campaign": asdict(one.campaign),
+                "resolutions": list(one.resolutions),
+                "pace": one.pace,
+                "samples": _samples(one.windows),
+            }
+            for one in table.further
+        ],
     }
     write_atomic(path, json.dumps(document) + "\n")
 
@@ -72,10 +70,28 @@ def load(path: str | Path, space: Space) -> LatencyTable:
     try:
         return _table(document, space)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise ArtefactError(
-            f"{path}: the latency table is damaged ({type(error).__name__}: {error}); "
-            "measure it again"
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def reference_times(path: str | Path) -> tuple[Fingerprint, dict[str, float]]:
+    """The device of a table of any space, and the usual times in ms of its references by name.
+
+    They set the pace of what is measured beside the table. Raises ``ArtefactError``: no such
+    file, no table, or of another version.
+    """
+    document = _document(Path(path))
+    try:
+        times = document["campaign"]["usual_ms"]
+        usual_ms = {name: float(times[name]) for name in NAMES}
+        return Fingerprint.from_dict(document["fingerprint"]), usual_ms
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: str | Path, error: Exception) -> ArtefactError:
+    return ArtefactError(
+        f"{path}: the latency table is damaged ({type(error).__name__}: {error}); measure it again"
+    )
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -101,7 +117,6 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _table(document: Mapping[str, Any], space: Space) -> LatencyTable:
-    samples = document["samples"]
     return LatencyTable(
         space,
         Fingerprint.from_dict(document["fingerprint"]),
@@ -110,7 +125,9 @@ def _table(document: Mapping[str, Any], space: Space) -> LatencyTable:
         tuple(_network(fields) for fields in document["networks"]),
         {int(side): _read_fit(fields) for side, fields in document["fits"].items()},
         {int(side): Accuracy(**fields) for side, fields in document["accuracy"].items()},
-        tuple(_window(fields, samples["models"]) for fields in samples["windows"]),
+        _windows(document["samples"]),
+        # Tables of one campaign had no such key at first.
+        tuple(_further(fields) for fields in document.get("further", [])),
     )
 
 
@@ -169,6 +186,32 @@ def _network(fields: Mapping[str, Any]) -> Network:
     first, second = measured.pop("halves_ms")
     latency = Latency(**measured, halves_ms=(first, second))
     return Network(fields["resolution"], tuple(fields["row"]), fields["fitted"], latency)
+
+
+def _further(fields: Mapping[str, Any]) -> Further:
+    campaign = Campaign(**fields["campaign"])
+    resolutions, samples = tuple(fields["resolutions"]), _windows(fields["samples"])
+    return Further(campaign, resolutions, float(fields["pace"]), samples)
+
+
+def _samples(windows: Sequence[Window]) -> dict[str, Any]:
+    models = sorted({visit.model for window in windows for visit in window.visits})
+    number = {name: position for position, name in enumerate(models)}
+    return {
+        "about": "windows of visits; a visit is [number of the model, least, median] in ms",
+        "models": models,
+        "windows": [
+            {
+                **_without(asdict(window), "visits"),
+                "visits": [[number[v.model], v.minimum_ms, v.median_ms] for v in window.visits],
+            }
+            for window in windows
+        ],
+    }
+
+
+def _windows(samples: Mapping[str, Any]) -> tuple[Window, ...]:
+    return tuple(_window(fields, samples["models"]) for fields in samples["windows"])
 
 
 def _window(fields: Mapping[str, Any], models: list[str]) -> Window:
