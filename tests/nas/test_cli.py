@@ -52,7 +52,11 @@ def test_measure(job: Job) -> None:
     assert data["space"] == "tiny" and data["entries"] == 70
     assert set(data["held_out_mape"]) == {"8", "10"}
     assert data["fingerprint"]["threads"] == 1
-    assert list((job.run / "latency").iterdir()) == [job.run / "latency" / "cpu.json"]
+    table = job.run / "latency" / "cpu.json"
+    assert list((job.run / "latency").iterdir()) == [table]
+    told = r"[\d,]+ visits to blocks and networks on cpu: about \d+ s to go and up to (\d+) MB "
+    found = re.match(told + re.escape(f"beside {table};"), job.said["measure"].err)
+    assert found and int(found[1]) * 1e6 >= table.stat().st_size
 
 
 def test_search(job: Job) -> None:
@@ -208,18 +212,6 @@ def test_spaces_tells_size_choices_and_costs() -> None:
             }
     text = nas("spaces").out
     assert re.search(r"small-images\W+1,144,290,888 ", text) and "tiny" in text
-
-
-def test_measure_a_space_without_a_run(tmp_path: Path) -> None:
-    out = tmp_path / "pi4.json"
-    arguments = ("--space", "tiny", "--resolution", 8, "-o", out, "--allow-noisy", "--json")
-    said = nas("measure", *arguments)
-    assert said.code == 0, said.err
-    assert said.json["table"] == str(out) and set(said.json["held_out_mape"]) == {"8"}
-    assert list(tmp_path.iterdir()) == [out]
-    told = r"[\d,]+ visits to blocks and networks on cpu: about \d+ s to go and up to (\d+) MB "
-    found = re.match(told + re.escape(f"beside {out};"), said.err)
-    assert found and int(found[1]) * 1e6 >= out.stat().st_size
 
 
 def test_a_demo_goes_on_where_it_stopped_to_the_end(

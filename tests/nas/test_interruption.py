@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.nas.conftest import BUDGET_MS, Job
-from tests.nas.tiny import files, nas, rows, start
+from tests.nas.tiny import Interrupter, files, nas, rows, start
 
 INTERRUPTED = (
     "nas: interrupted; what was finished is kept, the same command goes on from there (train and "
@@ -66,6 +66,23 @@ def polled(reached: Callable[[], bool], number: signal.Signals, *arguments: obje
     assert process.returncode == ended, (out, err)
 
 
+def moments(n: int, *arguments: object) -> list[int]:
+    """``n`` random calls of those that a command makes, the last one among them."""
+    counter = Interrupter()
+    assert nas(*arguments, interrupter=counter).code == 0
+    drawn = np.random.default_rng(0).integers(1, counter.calls + 1, n - 1)
+    return [*drawn.tolist(), counter.calls]
+
+
+def interrupted(*arguments: object, at: int) -> None:
+    """Press Ctrl-C at that call; where less is left to do than that, the command ends first."""
+    interrupter = Interrupter(at)
+    said = nas(*arguments, interrupter=interrupter)
+    assert said.code == (130 if interrupter.calls == at else 0), said
+    if said.code:
+        assert said.err.splitlines()[-1] == INTERRUPTED and "Traceback" not in said.err
+
+
 def without_litter(folder: Path) -> None:
     """Ctrl-C leaves no half-written file behind."""
     assert [name for name in files(folder) if ".tmp" in name] == []
@@ -85,37 +102,32 @@ def test_training(job: Job, tmp_path: Path) -> None:
 
 
 def test_training_interrupted_at_any_moment(job: Job, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
     run = tmp_path / "run"
     arguments = ("train", job.config, "--out", run, "--resume")
-    codes = [
-        nas(*arguments, interrupt_after_s=float(after)).code for after in rng.uniform(0.01, 0.4, 6)
-    ]
-    assert set(codes) <= {0, 130}
-    without_litter(run)
+    for moment in moments(6, "train", job.config, "--out", tmp_path / "other"):
+        interrupted(*arguments, at=moment)
+        without_litter(run)
     assert nas(*arguments).code == 0
     name = "supernet.safetensors"
     assert (run / name).read_bytes() == (job.run / name).read_bytes()
 
 
-def test_measuring(job: Job, run: Path) -> None:
-    table = run / "latency" / "cpu.json"
-    before = table.read_bytes()
-    samples = run / "latency" / "cpu.samples" / "samples.jsonl"
-    arguments = ("measure", run, "--resolution", 8, "--allow-noisy")
+def test_measuring(tmp_path: Path) -> None:
+    table, samples = tmp_path / "pi4.json", tmp_path / "pi4.samples" / "samples.jsonl"
+    arguments = ("measure", "--space", "tiny", "--resolution", 8, "-o", table, "--allow-noisy")
     strike(signal.SIGKILL, at("measure latencies", 1), *arguments)
     first = samples.read_text()
     polled(lambda: len(samples.read_text()) > len(first) + 2000, signal.SIGINT, *arguments)
     second = samples.read_text()
     # A line that the kill cut off is dropped, all others stay.
     assert second.startswith(first[: first.rfind("\n") + 1]) and len(second) > len(first)
-    assert table.read_bytes() == before
-    said = nas(*arguments)
+    assert not table.exists()
+    said = nas(*arguments, "--json")
     assert said.code == 0, said.err
-    assert not samples.parent.exists()
+    assert said.json["table"] == str(table) and set(said.json["held_out_mape"]) == {"8"}
+    assert list(tmp_path.iterdir()) == [table]
     windows = [json.loads(line)["window"] for line in second.splitlines() if '"window"' in line]
-    document = json.loads(table.read_text())
-    kept = document["samples"]["windows"][: len(windows)]
+    kept = json.loads(table.read_text())["samples"]["windows"][: len(windows)]
     assert [one["before"] for one in kept] == [one["before"] for one in windows] != []
 
 
@@ -147,15 +159,12 @@ def test_searching(run: Path, tmp_path: Path) -> None:
 
 
 def test_searching_interrupted_at_any_moment(job: Job, run: Path) -> None:
-    rng = np.random.default_rng(1)
     arguments = ("search", run, "--latency-ms", BUDGET_MS, "--resume")
-    (run / "samples.sqlite").unlink()
-    (run / "study.sqlite").unlink()
-    for after in rng.uniform(0.02, 0.6, 5):
-        said = nas(*arguments, interrupt_after_s=float(after))
-        assert said.code in (0, 130), said
-        if said.code == 130:
-            assert said.out == "" and said.err.splitlines()[-1] == INTERRUPTED
+    for name in ("samples.sqlite", "study.sqlite"):
+        (run / name).unlink()
+    other = shutil.copytree(run, run.parent / "other")
+    for moment in moments(3, "search", other, *arguments[2:]):
+        interrupted(*arguments, at=moment)
     assert nas(*arguments).code == 0
     without_litter(run)
     expected = rows(job.run / "study.sqlite", "evaluations")
@@ -170,12 +179,10 @@ def test_searching_interrupted_at_any_moment(job: Job, run: Path) -> None:
 def test_exporting_and_reporting_interrupted_at_any_moment(
     job: Job, run: Path, command: str, name: str
 ) -> None:
-    rng = np.random.default_rng(2)
     whole = (run / name).read_bytes()
-    for after in rng.uniform(0.001, 0.15, 8):
+    for moment in moments(5, command, run):
         (run / name).unlink()
-        said = nas(command, run, interrupt_after_s=float(after))
-        assert said.code in (0, 130), said
+        interrupted(command, run, at=moment)
         assert not (run / name).exists() or (run / name).read_bytes() == whole
         without_litter(run)
         assert nas(command, run).code == 0
