@@ -2,7 +2,7 @@
 
 from latency_lut.accuracy import Accuracy
 from latency_lut.campaign import Effort, Progress
-from latency_lut.catalogue import DEVICES, device
+from latency_lut.catalogue import DEVICES, device, table_name
 from latency_lut.entries import key as entry_key
 from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.fingerprint import Fingerprint
@@ -14,6 +14,7 @@ from latency_lut.networks import NetworkLatency, measure_networks
 from latency_lut.plans import WHOLE_NETWORKS, Cost, Plans, network_model, plan_table
 from latency_lut.seam import Connection, Device, Loaded, Model, Sample
 from latency_lut.table import LatencyTable
+from latency_lut.table_file import reference_times
 
 __all__ = [
     "ASIDE",
@@ -42,4 +43,6 @@ __all__ = [
     "merged",
     "network_model",
     "plan_table",
+    "reference_times",
+    "table_name",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -25,3 +26,9 @@ def device(name: str, threads: int = 1, **options: Any) -> Device:
             f"threads is from 1 to the {os.cpu_count()} cores of this machine; got {threads}"
         )
     return DEVICES[name](threads=threads, **options)
+
+
+def table_name(device: str, threads: int = 1) -> str:
+    """The name of a table, for a file: ``cpu`` for one thread, else ``cpu-2threads`` and so on."""
+    plain = re.sub(r"[^A-Za-z0-9.]+", "-", device).strip("-.")
+    return plain if threads == 1 else f"{plain}-{threads}threads"

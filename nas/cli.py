@@ -94,9 +94,12 @@ def measure(
         int | None, typer.Option("--threads", help="Else the configuration's, or 1.", min=1)
     ] = None,
     resolution: Annotated[
-        list[int] | None, typer.Option("--resolution", help="Only these; may be repeated.")
+        list[int] | None,
+        typer.Option("--resolution", help="Only these, added to a table that is there."),
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="The table's name.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The table's name; else by device and threads.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The table's file.")] = None,
     allow_noisy: Annotated[
         bool, typer.Option("--allow-noisy", help="Keep a table that the machine's noise spoils.")
@@ -120,6 +123,9 @@ def search(
         float | None, typer.Option("--latency-ms", help="The budget; else the configuration's.")
     ] = None,
     device: Device = "cpu",
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Else the configuration's.", min=1)
+    ] = None,
     table: Annotated[
         Path | None, typer.Option("--table", help="A latency table; else the run's own.")
     ] = None,
@@ -142,7 +148,18 @@ def search(
 
     screen = Screen(json)
     data, text = search_command(
-        run, latency_ms, device, table, searcher, predictor, budget, seed, out, resume, screen
+        run,
+        latency_ms,
+        device,
+        threads,
+        table,
+        searcher,
+        predictor,
+        budget,
+        seed,
+        out,
+        resume,
+        screen,
     )
     screen.result(data, text)
 

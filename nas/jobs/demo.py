@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from latency_lut import Device, LatencyTable
+from latency_lut import Device, LatencyTable, table_name
 from latency_lut import device as device_of
 from nas.config import (
     Config,
@@ -25,6 +25,7 @@ from nas.jobs.export import export_run, read_architecture
 from nas.jobs.measure import measure_table
 from nas.jobs.report import report_command
 from nas.jobs.search import SearchOptions, search_run
+from nas.jobs.tables import open_table
 from nas.jobs.train import train_with_progress
 from nas.jobs.trained import TrainedRun
 from nas.profile import profile
@@ -61,9 +62,10 @@ def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
         train_with_progress(run, CONFIG, open_dataset(CONFIG), screen)
     trained = TrainedRun(run)
     device = device_of("cpu", threads=CONFIG.latency.threads)
-    if not run.latency("cpu").is_file():
-        _measure(trained, device, screen)
-    table = LatencyTable.load(run.latency("cpu"), trained.space)
+    table_file = run.latency(table_name("cpu", CONFIG.latency.threads))
+    if not table_file.is_file():
+        _measure(trained, device, table_file, screen)
+    table = open_table(table_file, trained.space, device)
     budget = _middle(trained, table)
     screen.say(f"budget: {budget:g} ms, between the space's fastest and its slowest")
     search = CONFIG.search
@@ -99,9 +101,8 @@ def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
     return data, text
 
 
-def _measure(trained: TrainedRun, device: Device, screen: Screen) -> None:
+def _measure(trained: TrainedRun, device: Device, out: Path, screen: Screen) -> None:
     """A table even where the machine is busy: a demonstration may be off by some percent."""
-    out = trained.run.latency("cpu")
     table = measure_table(trained.space, device, out, screen, config=CONFIG, allow_noisy=True)
     if table.campaign.noisy:
         screen.say(

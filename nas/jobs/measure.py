@@ -10,10 +10,21 @@ from typing import Any
 import numpy as np
 
 import search_spaces
-from latency_lut import ASIDE, Cost, Device, Effort, LatencyTable, Progress, measure
+from latency_lut import (
+    ASIDE,
+    Cost,
+    Device,
+    Effort,
+    LatencyTable,
+    Progress,
+    measure,
+    merged,
+    table_name,
+)
 from latency_lut import device as device_of
 from nas.config import Config, LatencyConfig
 from nas.disk import megabytes, require_room
+from nas.jobs.tables import table_to_extend
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.terminal import Screen, duration
@@ -33,11 +44,13 @@ def measure_table(
     *,
     resolutions: Sequence[int] | None = None,
     config: Config | None = None,
+    earlier: LatencyTable | None = None,
     allow_noisy: bool = False,
 ) -> LatencyTable:
     """Measure, save to ``out``, and throw the samples' folder away.
 
-    Samples are kept beside ``out`` as they come; a campaign that was interrupted goes on.
+    Samples are kept beside ``out`` as they come; a campaign that was interrupted goes on. With
+    ``earlier``, a table of the same space and device, the resolutions are added to it.
     """
     folder = out.with_suffix(SAMPLES)
     latency = config.latency if config else LatencyConfig()
@@ -69,6 +82,8 @@ def measure_table(
             folder=folder,
             allow_noisy=allow_noisy,
         )
+    if earlier is not None:
+        table = merged(earlier, table)
     out.parent.mkdir(parents=True, exist_ok=True)
     table.save(out)
     shutil.rmtree(folder, ignore_errors=True)
@@ -93,17 +108,18 @@ def measure_command(
     if run is not None:
         trained = TrainedRun(Run.open(run))
         space, config = trained.space, trained.config
-        target = out or trained.run.latency(name or device_name)
     else:
         space = search_spaces.get(str(space_name))
-        target = out or Path(f"{name or device_name}.json")
+    threads = threads or (config.latency.threads if config else 1)
+    device = device_of(device_name, threads=threads)
+    known_as = name or table_name(device_name, threads)
+    target = out or (Run(run).latency(known_as) if run is not None else Path(f"{known_as}.json"))
     if target.is_dir() or target.suffix in (SAMPLES, ASIDE):
         raise ConfigError(
             f"{target}: a table is a file (and its samples lie in a folder *{SAMPLES} or *{ASIDE} "
             "beside it); choose another -o, for example cpu.json"
         )
-    threads = threads or (config.latency.threads if config else 1)
-    device = device_of(device_name, threads=threads)
+    earlier = table_to_extend(target, space, device, named=bool(name or out))
     table = measure_table(
         space,
         device,
@@ -111,25 +127,38 @@ def measure_command(
         screen,
         resolutions=resolutions,
         config=config,
+        earlier=earlier,
         allow_noisy=allow_noisy,
     )
-    lines = [f"wrote {target} ({len(table.entries)} entries, {table.campaign.seconds:.0f} s)"]
-    errors = {}
-    for side, accuracy in table.accuracy.items():
-        errors[str(side)] = accuracy.mape
-        lines.append(
-            f"resolution {side}: predictions are off by {accuracy.mape:.1%} on networks that "
-            "were held out"
-        )
-    if table.campaign.noisy:
-        lines.append(f"noisy: the halves differ by {table.campaign.disagreement:.1%}")
-    data = {
+    return _data(table, target), _text(table, target)
+
+
+def _data(table: LatencyTable, target: Path) -> dict[str, Any]:
+    return {
         "table": str(target),
-        "space": space.name,
+        "space": table.space.name,
         "entries": len(table.entries),
         "fingerprint": table.fingerprint.to_dict(),
-        "held_out_mape": errors,
-        "noisy": table.campaign.noisy,
-        "seconds": table.campaign.seconds,
+        "resolutions": list(table.fits),
+        "held_out_mape": {str(side): one.mape for side, one in table.accuracy.items()},
+        "noisy": table.noisy,
+        "seconds": table.campaigns[-1].seconds,
     }
-    return data, "\n".join(lines)
+
+
+def _text(table: LatencyTable, target: Path) -> str:
+    seconds = table.campaigns[-1].seconds
+    lines = [
+        f"wrote {target} ({len(table.entries)} entries, {seconds:.0f} s)",
+        *(
+            f"resolution {side}: predictions are off by {one.mape:.1%} on networks that were held "
+            "out"
+            for side, one in table.accuracy.items()
+        ),
+        *(
+            f"noisy: the halves of the campaign of {one.when} differ by {one.disagreement:.1%}"
+            for one in table.campaigns
+            if one.noisy
+        ),
+    ]
+    return "\n".join(lines)

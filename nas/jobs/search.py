@@ -13,18 +13,18 @@ import numpy.typing as npt
 
 import predictors
 from latency_lut import Device, LatencyTable
-from latency_lut import device as device_of
 from nas import search as searching
 from nas.jobs import select
 from nas.jobs.front import figures, measured_front
 from nas.jobs.predictor import fitted_predictor
 from nas.jobs.samples import Samples
+from nas.jobs.tables import chosen_table
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.search import searchers
 from nas.search.pareto import hypervolume
 from nas.terminal import Screen
-from search_spaces.errors import ArtefactError, ConfigError, InfeasibleError
+from search_spaces.errors import ConfigError, InfeasibleError
 from search_spaces.files import sha256_of, write_atomic
 from search_spaces.space import Population
 
@@ -62,10 +62,12 @@ def search_run(
     Without ``resume`` a study that is in ``out`` is removed; with it, it is gone on with.
 
     Raises:
+        ArtefactError: ``table`` is of another device than ``device``.
         NasLoopError: an unknown searcher or predictor, or artefacts that do not fit.
         InfeasibleError: no network is predicted, or none measured, within the budget.
     """
     space = trained.space
+    table.require(device.fingerprint())
     # What can be refused is refused before hours of measuring, and before anything is removed.
     searchers.get(options.searcher)
     predictors.get(options.predictor, space)
@@ -192,6 +194,7 @@ def search_command(
     folder: Path,
     latency_ms: float | None,
     device_name: str,
+    threads: int | None,
     table_file: Path | None,
     searcher: str,
     predictor: str,
@@ -210,16 +213,7 @@ def search_command(
         raise ConfigError("a search needs a budget: add --latency-ms, or search.latency_ms")
     if not latency_ms > 0:
         raise ConfigError(f"--latency-ms is a number above 0, in milliseconds; got {latency_ms:g}")
-    device_of(device_name)
-    path = table_file or run.latency(device_name)
-    if not path.is_file():
-        raise ArtefactError(f"{path}: there is no latency table; run `nas measure {folder}`")
-    table = LatencyTable.load(path, trained.space)
-    device = device_of(device_name, threads=table.fingerprint.threads)
-    try:
-        table.require(device.fingerprint())
-    except ArtefactError as error:
-        raise ArtefactError(f"{path}: {error}") from error
+    table, device = chosen_table(trained, device_name, threads, table_file)
     options = SearchOptions(
         latency_ms,
         searcher,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import search_spaces
-from latency_lut import LatencyTable
+from latency_lut import LatencyTable, table_name
 from nas.jobs.export import read_architecture
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
@@ -27,8 +27,9 @@ def show_command(files: list[Path], run: Path | None) -> tuple[dict[str, Any], A
     if run is not None:
         trained = TrainedRun(Run.open(run))
         space = trained.space
-        if trained.run.latency("cpu").is_file():
-            table = LatencyTable.load(trained.run.latency("cpu"), space)
+        path = trained.run.latency(table_name("cpu", trained.config.latency.threads))
+        if path.is_file():
+            table = LatencyTable.load(path, space)
     else:
         space = _default_space(read_architecture(files[0]), files[0])
     architectures = [read_architecture(file, space) for file in files]

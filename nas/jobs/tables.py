@@ -1,0 +1,66 @@
+"""Latency tables as files: which one is used, and what becomes of one that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from latency_lut import Device, LatencyTable, reference_times, table_name
+from latency_lut import device as device_of
+from nas.jobs.trained import TrainedRun
+from search_spaces import Space
+from search_spaces.errors import ArtefactError, ConfigError
+
+__all__ = ["chosen_table", "open_table", "table_to_extend"]
+
+
+def chosen_table(
+    trained: TrainedRun, device_name: str, threads: int | None, file: Path | None
+) -> tuple[LatencyTable, Device]:
+    """The table that a command uses, and the device that it is of.
+
+    A ``file`` that is named says for itself on how many threads, unless ``threads`` does; else it
+    is the run's own table of ``threads``, by default the configuration's.
+    """
+    device_of(device_name)
+    usual = trained.config.latency.threads
+    path = file or trained.run.latency(table_name(device_name, threads or usual))
+    if not path.is_file():
+        more = "" if file or threads in (None, usual) else f" --threads {threads}"
+        raise ArtefactError(
+            f"{path}: there is no latency table; run `nas measure {trained.run.folder}{more}`"
+        )
+    known = threads or (reference_times(path)[0].threads if file else usual)
+    device = device_of(device_name, known)
+    return open_table(path, trained.space, device), device
+
+
+def open_table(path: Path, space: Space, device: Device) -> LatencyTable:
+    """The table of ``space`` and ``device`` in a file.
+
+    Raises ``ArtefactError``: there is none, or it is of something else; the text begins with the
+    path.
+    """
+    table = LatencyTable.load(path, space)
+    try:
+        table.require(device.fingerprint())
+    except ArtefactError as error:
+        raise ArtefactError(f"{path}: {error}") from error
+    return table
+
+
+def table_to_extend(path: Path, space: Space, device: Device, named: bool) -> LatencyTable | None:
+    """The table that a new campaign adds to, or None where it makes a new one.
+
+    Raises ``ConfigError`` where the file is something else and was not ``named`` by the user.
+    """
+    if not path.exists():
+        return None
+    try:
+        return open_table(path, space, device)
+    except ArtefactError as error:
+        if named:
+            return None
+        raise ConfigError(
+            f"{error}; it stays as it is: choose a name with --name, or name this file with -o to "
+            "replace it"
+        ) from error
