@@ -51,7 +51,16 @@ def _stated(name: str, document: Mapping[str, Any]) -> Table:
         for key, value in document["campaign"].items()
         if isinstance(value, str | int | float | bool)
     }
+    campaign["noisy"] = _noisy(document)
     return Table(name, dict(document["fingerprint"]), dict(document["accuracy"]), campaign)
+
+
+def _noisy(document: Mapping[str, Any]) -> bool:
+    """Whether a campaign that some resolution still comes from was too noisy."""
+    further = document.get("further", [])
+    later = {str(side) for one in further for side in one["resolutions"]}
+    first = [document] if set(document["fits"]) - later else []
+    return any(one["campaign"]["noisy"] for one in (*first, *further))
 
 
 def layer_latency(path: Path, resolution: int) -> Callable[[LayerSpec], float | None]:

@@ -119,6 +119,27 @@ def test_missing_and_endless_measurements_are_left_out(run: Run) -> None:
     render(data)
 
 
+def test_noise_is_told_of_campaigns_that_the_table_still_comes_from(run: Run) -> None:
+    path = run.latency("cpu")
+    document = json.loads(path.read_text())
+    samples = {"models": [], "windows": []}
+    for first, second, resolutions, expected in (
+        (False, None, [], False),
+        (True, None, [], True),
+        (False, True, [24], True),
+        (True, False, [24], True),
+        (True, False, [8], False),
+    ):
+        later = {"resolutions": resolutions, "pace": 1.0, "samples": samples}
+        campaign = {**document["campaign"], "noisy": second}
+        edit(
+            path,
+            campaign={**document["campaign"], "noisy": first},
+            further=[] if second is None else [{**later, "campaign": campaign}],
+        )
+        assert [table.campaign["noisy"] for table in gather(run).tables] == [expected]
+
+
 def test_results_of_other_weights_are_not_mixed(run: Run) -> None:
     edit(run.front, weights="0" * 64)
     data = gather(run)
