@@ -11,7 +11,7 @@ from latency_lut.campaign import Effort, Report, collect
 from latency_lut.errors import DeviceError
 from latency_lut.journal import Journal
 from latency_lut.latency import Latency, latencies
-from latency_lut.references import NAMES, references
+from latency_lut.references import NAMES, pace_between, references
 from latency_lut.seam import Device, Model, Sample
 from latency_lut.windows import usual
 
@@ -23,8 +23,10 @@ class NetworkLatency:
     """What one network takes on a device.
 
     ``latency`` holds `latency_ms`, the figure to compare. ``median_ms``, ``p90_ms`` and
-    ``p99_ms`` are of all single runs as they came, disturbances included; ``images_per_s`` is
-    one image after another at the mean run. ``peak_memory_bytes`` is by how much the peak of a
+    ``p99_ms`` are of all single runs, disturbances included; ``images_per_s`` is one image after
+    another at the mean run. All these times are what was measured, multiplied by ``pace``, which
+    brings them to the pace that the machine had in another campaign; ``pace`` is None where there
+    is no other, and times are those of today. ``peak_memory_bytes`` is by how much the peak of a
     process grew that loaded and ran this network alone: weights, the runtime's copies of them and
     activations; None where the system does not tell.
     """
@@ -36,6 +38,7 @@ class NetworkLatency:
     p99_ms: float
     images_per_s: float
     peak_memory_bytes: int | None
+    pace: float | None = None
 
     @property
     def latency_ms(self) -> float:
@@ -48,7 +51,7 @@ def measure_networks(
     device: Device,
     *,
     rng: np.random.Generator,
-    effort: Effort = STANDARD,
+    effort: Effort | None = None,
     usual_ms: Mapping[str, float] | None = None,
     batch: int = 1,
     memory: bool = True,
@@ -57,8 +60,9 @@ def measure_networks(
     """Measure all ``models`` interleaved with the reference networks; results in their order.
 
     ``usual_ms`` are the usual times of the references in another campaign, such as a table's
-    ``campaign.usual_ms``: then latencies are what that campaign would have found, whatever the
-    pace of the machine today. ``batch`` is how many images a run takes, for ``images_per_s``.
+    ``campaign.usual_ms``: then all times are what that campaign would have found, whatever the
+    pace of the machine today. ``batch`` is how many images a run takes, for ``images_per_s``;
+    ``effort`` by default 20 rounds of 8 runs.
 
     Raises ``DeviceError`` if the device fails, or two models have one name.
     """
@@ -71,24 +75,32 @@ def measure_networks(
 
     peaks = {m.name: _peak_memory(m, device) if memory else None for m in models}
     journal = Journal(None)
+    effort = effort or STANDARD
     collect(device, models, effort, rng, journal, report, keep)
     measured = latencies(journal.windows, effort.rounds, rng)
-    scale = 1.0
+    pace = None
     if usual_ms is not None:
-        there = np.array([usual_ms[name] for name in NAMES])
-        scale = float(np.exp(np.log(there / usual(journal.windows)).mean()))
+        today = dict(zip(NAMES, usual(journal.windows).tolist(), strict=True))
+        pace = pace_between(usual_ms, today)
     return [
-        _result(model.name, measured[model.name].scaled(scale), times[model.name], batch, peak)
+        _result(model.name, measured[model.name], times[model.name], batch, peak, pace)
         for model, peak in zip(models, peaks.values(), strict=True)
     ]
 
 
 def _result(
-    name: str, latency: Latency, times_ms: list[float], batch: int, peak: int | None
+    name: str,
+    latency: Latency,
+    times_ms: list[float],
+    batch: int,
+    peak: int | None,
+    pace: float | None,
 ) -> NetworkLatency:
-    median, p90, p99 = (float(q) for q in np.percentile(times_ms, [50, 90, 99]))
-    rate = 1e3 * batch / float(np.mean(times_ms))
-    return NetworkLatency(name, latency, median, p90, p99, rate, peak)
+    factor = 1.0 if pace is None else pace
+    times = factor * np.array(times_ms)
+    median, p90, p99 = (float(q) for q in np.percentile(times, [50, 90, 99]))
+    rate = 1e3 * batch / float(np.mean(times))
+    return NetworkLatency(name, latency.scaled(factor), median, p90, p99, rate, peak, pace)
 
 
 def _peak_memory(model: Model, device: Device) -> int | None:

@@ -213,6 +213,14 @@ def profile(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Any ONNX image model.")],
     device: Device = "cpu",
     threads: Annotated[int, typer.Option("--threads", min=1)] = 1,
+    table: Annotated[
+        Path | None,
+        typer.Option("--table", help="A latency table or its run: times compare with it."),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option("--size", help="Pixels of sides that the model leaves open.", min=1),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Measure a model: latency first, then throughput, memory, and where the time goes."""
@@ -220,7 +228,7 @@ def profile(
     from nas.profile import render
 
     screen = Screen(json)
-    result = measured(model, device=device, threads=threads)
+    result = measured(model, device=device, threads=threads, table=table, size=size)
     screen.result(result.to_dict(), render(result))
 
 

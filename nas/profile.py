@@ -11,10 +11,19 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from latency_lut import Effort, Fingerprint, Model, NetworkLatency, measure_networks
+from latency_lut import (
+    Effort,
+    Fingerprint,
+    Model,
+    NetworkLatency,
+    measure_networks,
+    reference_times,
+    table_name,
+)
 from latency_lut import device as device_of
-from latency_lut.networks import STANDARD
 from nas.profiling import Counts, Timeline, count, read, timeline
+from nas.run import Run
+from search_spaces.errors import ArtefactError
 
 __all__ = ["Profile", "profile", "render"]
 
@@ -23,7 +32,10 @@ FEW = 12
 
 @dataclass(frozen=True)
 class Profile:
-    """One model on one device. Times in milliseconds, sizes in bytes, costs of one image."""
+    """One model on one device. Times in milliseconds, sizes in bytes, costs of one image.
+
+    Times are at the pace of ``table``; without one, at that of the machine today.
+    """
 
     file: str
     file_bytes: int
@@ -37,6 +49,7 @@ class Profile:
     timeline: Timeline
     fingerprint: Fingerprint
     metadata: Mapping[str, str]
+    table: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, ``latency_ms`` first."""
@@ -48,6 +61,8 @@ class Profile:
             "p90_ms": measured.p90_ms,
             "p99_ms": measured.p99_ms,
             "images_per_s": measured.images_per_s,
+            "pace": measured.pace,
+            "table": self.table,
             "peak_memory_bytes": measured.peak_memory_bytes,
             "file": self.file,
             "file_bytes": self.file_bytes,
@@ -73,24 +88,32 @@ def profile(
     device: str = "cpu",
     threads: int = 1,
     *,
+    table: str | Path | None = None,
     size: int | None = None,
-    effort: Effort = STANDARD,
+    effort: Effort | None = None,
     seed: int = 0,
 ) -> Profile:
     """Measure the model in the file ``path``.
 
-    Open dimensions become batch 1 and images of side ``size`` (224 if not given).
+    With ``table``, a latency table's file or the folder of its run, times are brought to its pace
+    and compare with its predictions. Open dimensions become batch 1 and images of side ``size``
+    (224 if not given).
 
     Raises:
-        ArtefactError: there is no such file, it is no ONNX model, or it takes no images.
+        ArtefactError: there is no such file, it is no ONNX model, or it takes no images; or the
+            table is none, or of another device.
         DeviceError: the device is unknown, or cannot run the model.
     """
     model = read(path, size)
     rng = np.random.default_rng(seed)
     runs_on = device_of(device, threads=threads)
     fingerprint = runs_on.fingerprint()
+    table = None if table is None else _table_file(Path(table), device, threads)
+    usual_ms = None if table is None else _usual_ms(table, fingerprint)
     asked = Model(str(path), model.content, model.shapes, model.file_bytes)
-    (measured,) = measure_networks([asked], runs_on, rng=rng, batch=model.batch, effort=effort)
+    (measured,) = measure_networks(
+        [asked], runs_on, rng=rng, batch=model.batch, effort=effort, usual_ms=usual_ms
+    )
     return Profile(
         file=str(path),
         file_bytes=model.file_bytes,
@@ -104,7 +127,21 @@ def profile(
         timeline=timeline(model, threads, fingerprint.provider, rng),
         fingerprint=fingerprint,
         metadata={entry.key: entry.value for entry in model.proto.metadata_props},
+        table=None if table is None else str(table),
     )
+
+
+def _table_file(table: Path, device: str, threads: int) -> Path:
+    return Run.open(table).latency(table_name(device, threads)) if table.is_dir() else table
+
+
+def _usual_ms(table: Path, here: Fingerprint) -> Mapping[str, float]:
+    fingerprint, usual_ms = reference_times(table)
+    try:
+        fingerprint.require(here)
+    except ArtefactError as error:
+        raise ArtefactError(f"{table}: {error}") from error
+    return usual_ms
 
 
 def render(result: Profile) -> RenderableType:
@@ -115,6 +152,7 @@ def render(result: Profile) -> RenderableType:
         "latency": f"{measured.latency_ms:.3f} ms ± {measured.latency.error_ms:.3f}",
         "median, p90, p99": f"{measured.median_ms:.3f}, {measured.p90_ms:.3f}, "
         f"{measured.p99_ms:.3f} ms",
+        "pace": _pace(result),
         "throughput": f"{measured.images_per_s:,.0f} images/s",
         "peak memory": "not known here" if memory is None else f"{memory / 1e6:.1f} MB",
         "file": f"{result.file_bytes / 1e6:.2f} MB",
@@ -134,6 +172,12 @@ def render(result: Profile) -> RenderableType:
     if result.timeline.blocks:
         parts.append(_shares("block", result.timeline.blocks))
     return Group(*parts)
+
+
+def _pace(result: Profile) -> str:
+    if result.latency.pace is None:
+        return "the machine's of today; --table gives that of a latency table"
+    return f"of {result.table}: times are those of today, multiplied by {result.latency.pace:.3f}"
 
 
 def _shares(title: str, shares: tuple[Any, ...]) -> Table:

@@ -67,13 +67,14 @@ def measure_candidates(
 
 
 def _measured(one: NetworkLatency) -> dict[str, Any]:
-    """The figures of one network; low and high are its 95% interval over rounds."""
+    """The figures of one network at the table's pace; low and high are its 95% interval."""
     half = 1.96 * one.latency.error_ms
     peak = one.peak_memory_bytes
     return {
         "latency_ms": one.latency_ms,
         "latency_low": one.latency_ms - half,
         "latency_high": one.latency_ms + half,
+        "pace": one.pace,
         "median_ms": one.median_ms,
         "p90_ms": one.p90_ms,
         "p99_ms": one.p99_ms,

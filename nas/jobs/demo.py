@@ -79,7 +79,7 @@ def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
     front = search_run(trained, table, options, out, device, screen, resume=False)
     best = front["points"][front["best"]]
     exported = export_run(trained, read_architecture(run.best), run.onnx, ExportOptions())
-    profiled = profile(run.onnx, device="cpu", threads=CONFIG.latency.threads)
+    profiled = profile(run.onnx, device="cpu", threads=CONFIG.latency.threads, table=table_file)
     tested = report_command(out, screen)
     seconds = time.monotonic() - began
     data = {

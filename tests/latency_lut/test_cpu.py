@@ -272,7 +272,11 @@ def test_another_campaigns_pace_sets_the_scale() -> None:
     (own,) = latency_lut.measure_networks([model], device, **options)
     usual = {name: 2 * device.known[name] for name in NAMES}
     (scaled,) = latency_lut.measure_networks([model], device, usual_ms=usual, **options)
-    assert scaled.latency_ms == pytest.approx(2 * own.latency_ms)
+    assert own.pace is None and scaled.pace == pytest.approx(2)
+    for name in ("latency_ms", "median_ms", "p90_ms", "p99_ms"):
+        assert getattr(scaled, name) == pytest.approx(2 * getattr(own, name)), name
+    assert scaled.latency.floor_ms == pytest.approx(2 * own.latency.floor_ms)
+    assert scaled.images_per_s == pytest.approx(own.images_per_s / 2)
     assert own.peak_memory_bytes is None
 
 

@@ -237,6 +237,8 @@ def test_a_demo_goes_on_where_it_stopped_to_the_end(
     assert data["latency_ms"] <= data["budget_ms"]
     assert 0 <= data["test_accuracy"] <= 100 and math.isfinite(data["seconds"])
     assert data["onnx"] == str(run / "best.onnx") and data["profile"]["latency_ms"] > 0
+    assert data["profile"]["pace"] > 0
+    assert data["profile"]["table"] == str(run / "latency" / "cpu.json")
     assert set(files(run)) == {*files(job.run)}
     name = "supernet.safetensors"
     assert (run / name).read_bytes() == (job.run / name).read_bytes()

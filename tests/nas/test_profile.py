@@ -15,8 +15,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import search_spaces
-from latency_lut import DeviceError, Effort
-from nas.profile import profile, render
+from latency_lut import DeviceError, Effort, device
+from latency_lut.references import references
+from nas.profile import Profile, profile, render
 from nas.profiling import Share, count, read, timeline
 from nas.profiling.timeline import WARMUP_RUNS, block, summarise
 from search_spaces.errors import ArtefactError
@@ -76,10 +77,68 @@ def test_a_profile_of_our_own_file(tmp_path: Path) -> None:
     slots = {node.slot for node in PLAN.nodes} | {"preprocessing", "ReorderOutput"}
     assert {share["name"] for share in data["blocks"]} <= slots
     assert {"stem", "classifier", "preprocessing"} <= {share["name"] for share in data["blocks"]}
-    console = Console(file=io.StringIO(), width=100)
-    console.print(render(result))
-    text = console.file.getvalue()  # type: ignore[attr-defined]
+    text = shown(result)
     assert text.startswith("latency") and "time by operator" in text and "stem" in text
+
+
+def table_of(path: Path, factor: float, **fingerprint: Any) -> Path:
+    """A table in whose campaign the references took so many times a tenth of a millisecond."""
+    here = device("cpu").fingerprint()
+    usual_ms = {model.name: 0.1 * factor for model in references()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "format": "nas-loop latency table",
+        "version": 1,
+        "fingerprint": {**here.to_dict(), **fingerprint},
+        "campaign": {"usual_ms": usual_ms},
+    }
+    path.write_text(json.dumps(document))
+    return path
+
+
+def shown(result: Profile) -> str:
+    console = Console(file=io.StringIO(), width=150)
+    console.print(render(result))
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_times_are_at_the_pace_of_a_table_if_one_is_named(tmp_path: Path) -> None:
+    path = save(tmp_path / "m.onnx")
+    today = profile(path, effort=QUICK)
+    assert today.to_dict()["pace"] is today.to_dict()["table"] is None
+    assert "the machine's of today; --table gives that of a latency table" in shown(today)
+    results = [
+        profile(path, effort=QUICK, table=table_of(tmp_path / f"{factor}.json", factor))
+        for factor in (1.0, 1000.0)
+    ]
+    slow, slower = (result.to_dict() for result in results)
+    assert slower["table"] == str(tmp_path / "1000.0.json")
+    # Two measurements of a machine that others use as well.
+    assert slower["pace"] / slow["pace"] == pytest.approx(1000, rel=0.9)
+    for name in ("latency_ms", "latency_error_ms", "median_ms", "p90_ms", "p99_ms"):
+        assert slower[name] > 30 * slow[name], name
+    assert slower["images_per_s"] < slow["images_per_s"] / 30
+    text = shown(results[1])
+    assert f"of {tmp_path}/1000.0.json: times are those of today, multiplied by " in text
+    assert f"multiplied by {slower['pace']:.3f}" in text
+
+
+def test_the_table_of_a_run_is_that_of_the_threads(tmp_path: Path) -> None:
+    path, run = save(tmp_path / "m.onnx"), tmp_path / "run"
+    own = table_of(run / "latency" / "cpu.json", 1.0)
+    with pytest.raises(ArtefactError, match="run: not a run folder"):
+        profile(path, effort=QUICK, table=run)
+    (run / "config.yaml").write_text("data: {path: digits}\n")
+    assert profile(path, effort=QUICK, table=run).table == str(own)
+    own.unlink()
+    with pytest.raises(ArtefactError, match=r"latency/cpu.json: no latency table can be read"):
+        profile(path, effort=QUICK, table=run)
+    other = table_of(tmp_path / "two.json", 1.0, threads=2)
+    with pytest.raises(ArtefactError, match=r"two.json: .*another device.*threads 1 here, 2 there"):
+        profile(path, effort=QUICK, table=other)
+    other.write_text(other.read_text().replace("usual_ms", "unusual_ms"))
+    with pytest.raises(ArtefactError, match=r"two.json: the latency table is damaged .*usual_ms"):
+        profile(path, effort=QUICK, table=other)
 
 
 class Network(nn.Module):

@@ -147,3 +147,17 @@ def test_a_table_that_is_named_says_on_how_many_threads(
         said = nas(*arguments, "--threads", 2)
     assert said.code == 2 and "threads 2 here, 1 there" in said.err
     assert nas(*arguments).code == 0
+
+
+def test_points_of_a_front_and_profiles_say_at_which_pace_they_are(job: Job) -> None:
+    front = job.said["search"].json
+    points = [*front["points"], *front["dominated"]]
+    assert all(point["pace"] > 0 for point in points)
+    profile = ("profile", job.run / "best.onnx", "--json")
+    assert nas(*profile).json["pace"] is None
+    said = nas(*profile, "--table", job.run)
+    assert said.code == 0, said.err
+    assert said.json["pace"] > 0
+    assert said.json["table"] == str(job.run / "latency" / "cpu.json")
+    best = front["points"][front["best"]]
+    assert said.json["latency_ms"] == pytest.approx(best["latency_ms"], rel=0.5)
