@@ -40,9 +40,7 @@ class WrittenOut(nn.Module):
         return x * functional.relu6(x + 3) / 6
 
 
-def step(
-    network: Network, holder: nn.Module, x: Tensor, labels: Tensor
-) -> Callable[[], None]:
+def step(network: Network, holder: nn.Module, x: Tensor, labels: Tensor) -> Callable[[], None]:
     """A function that does one update of ``holder``'s weights with the training's optimiser."""
     optimizer = make_optimizer(holder, TrainConfig(learning_rate=1e-4))
 
