@@ -153,17 +153,27 @@ def test_report(job: Job) -> None:
     assert document["points"][front["best"]]["test_accuracy"] == data["test_accuracy"]
 
 
-def test_a_second_report_reads_no_test_images(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nas.dataset import Dataset
-
-    before = (run / "test.json").read_bytes()
-
-    def unexpected(_: object) -> None:
-        raise AssertionError("the images were read")
-
-    monkeypatch.setattr(Dataset, "__post_init__", unexpected, raising=False)
+@pytest.mark.parametrize("key", ["", "weights", "data"])
+def test_a_second_report_tests_again_only_what_differs(job: Job, run: Path, key: str) -> None:
+    expected = json.loads((job.run / "test.json").read_text())
+    document = json.loads((job.run / "test.json").read_text())
+    for point in document["points"]:
+        point["test_accuracy"] = 12.5
+    document[key] = "something else"
+    (run / "test.json").write_text(json.dumps(document))
     assert nas("report", run).code == 0
-    assert (run / "test.json").read_bytes() == before
+    points = json.loads((run / "test.json").read_text())["points"]
+    if key in ("weights", "data"):
+        assert points == expected["points"]
+    else:
+        assert {point["test_accuracy"] for point in points} == {12.5}
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"weights": 5}'])
+def test_a_damaged_record_of_tests_is_made_anew(job: Job, run: Path, content: str) -> None:
+    (run / "test.json").write_text(content)
+    assert nas("report", run).code == 0
+    assert (run / "test.json").read_bytes() == (job.run / "test.json").read_bytes()
 
 
 def test_a_report_before_the_search(run: Path) -> None:
