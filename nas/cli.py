@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Annotated
 
 # Threads that wait for each other by spinning lose most of their time as soon as anything else
-# runs on the machine; measured here: 5 times. Read when OpenMP is loaded, hence first.
+# runs on the machine. Read when OpenMP is loaded, hence set first.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import typer
