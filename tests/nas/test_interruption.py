@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,18 +24,26 @@ INTERRUPTED = (
 LIMIT_S = 120
 
 
+def send(number: signal.Signals, process: subprocess.Popen[str]) -> None:
+    """Ctrl-C reaches a command with all its children, kill -9 the command alone."""
+    if process.poll() is None and number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+
+
 def strike(number: signal.Signals, moment: Callable[[str], bool], *arguments: object) -> str:
     """Start a command, send it a signal at the first line of its progress that ``moment`` takes.
 
     Returns what it said on standard error.
     """
     said = []
-    with start(*arguments) as process:
+    with start(*arguments, start_new_session=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
             said.append(line)
             if moment(line):
-                process.send_signal(number)
+                send(number, process)
                 break
         said.append(process.stderr.read())
     ended = 130 if number == signal.SIGINT else -number
@@ -56,11 +65,11 @@ def at(title: str, step: int) -> Callable[[str], bool]:
 
 def polled(reached: Callable[[], bool], number: signal.Signals, *arguments: object) -> None:
     """Start a command, send it a signal as soon as ``reached`` says so."""
-    with start(*arguments) as process:
+    with start(*arguments, start_new_session=True) as process:
         end = time.monotonic() + LIMIT_S
         while process.poll() is None and not reached() and time.monotonic() < end:
             time.sleep(0.002)
-        process.send_signal(number)
+        send(number, process)
         out, err = process.communicate(timeout=LIMIT_S)
     ended = 130 if number == signal.SIGINT else -number
     assert process.returncode == ended, (out, err)
