@@ -261,6 +261,13 @@ def test_a_table_is_a_file(tmp_path: Path) -> None:
         assert said.startswith(f"{out}: a table is a file")
 
 
+def test_what_is_no_table_is_not_measured_over(run: Path) -> None:
+    table = run / "latency" / "cpu.json"
+    truncate(table)
+    said = refused(run, "measure", run, "--allow-noisy")
+    assert said.startswith(f"{table}: the latency table is no JSON") and "stays as it is" in said
+
+
 def test_searching_without_a_table(run: Path) -> None:
     (run / "latency" / "cpu.json").unlink()
     said = refused(run, "search", run, "--latency-ms", 1)

@@ -225,6 +225,17 @@ def test_spaces_tells_size_choices_and_costs() -> None:
         assert re.search(rf"{name}\W+{space.size:,} ", text)
 
 
+def test_a_resolution_that_is_measured_again_joins_the_others(job: Job, run: Path) -> None:
+    table = run / "latency" / "cpu.json"
+    before = json.loads(table.read_text())
+    said = nas("measure", run, "--resolution", 8, "--allow-noisy", "--json")
+    assert said.code == 0 and said.json["table"] == str(table), said.err
+    after = json.loads(table.read_text())
+    assert set(after["fits"]) == {"8", "10"}
+    assert after["fits"]["10"] == before["fits"]["10"] and after["fits"]["8"] != before["fits"]["8"]
+    assert nas("search", run, "--latency-ms", BUDGET_MS, "--budget", 20).code == 0
+
+
 def test_a_demo_goes_on_where_it_stopped_to_the_end(
     job: Job, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
