@@ -12,6 +12,7 @@ from latency_lut import Device, LatencyTable, Model, NetworkLatency, measure_net
 from nas.export import ExportOptions
 from nas.jobs.export import onnx_model
 from nas.jobs.samples import Samples
+from nas.jobs.select import expected_accuracy
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
 from predictors import Predictor
@@ -40,6 +41,7 @@ def measure_candidates(
         accuracy = samples.measure(
             X, trained.val_accuracy, lambda done, of: advance(done, "subnets")
         )
+    images = len(trained.dataset.images.val_labels)
     names = [space.digest(space.decode(row)) for row in X]
     files = {name: _file(trained, row) for name, row in zip(names, X, strict=True)}
     models = [Model(name, lambda name=name: files[name]) for name in files]  # type: ignore[misc]
@@ -56,7 +58,10 @@ def measure_candidates(
             "predicted_latency_ms": float(latency[i]),
             "predicted_latency_std": float(latency_std[i]),
             "val_accuracy": float(accuracy[i]),
-            "val_images": len(trained.dataset.images.val_labels),
+            "val_images": images,
+            "accuracy": expected_accuracy(
+                float(accuracy[i]), images, 100.0 - float(error[i]), float(error_std[i])
+            ),
             **_measured(by_name[names[i]]),
             "model_mb": len(files[names[i]]) / 1e6,
             "macs": float(space.macs(row)[0]),

@@ -59,8 +59,8 @@ def measured_front(
 
 
 def figures(points: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
-    """Measured latencies and accuracies of points."""
+    """Measured latencies of points, and what accuracy is expected of them."""
     return (
         [point["latency_ms"] for point in points],
-        [point["val_accuracy"] for point in points],
+        [point["accuracy"] for point in points],
     )

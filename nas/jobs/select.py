@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["best", "candidates", "on_front"]
+__all__ = ["best", "candidates", "expected_accuracy", "on_front"]
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -30,6 +30,20 @@ def candidates(latency_ms: Floats, error: Floats, n: int) -> npt.NDArray[np.int6
         free = np.setdiff1d(rest, chosen)
         chosen.append(free[np.abs(scale[free] - target).argmin()])
     return np.array(chosen)
+
+
+def expected_accuracy(
+    measured: float, images: int, predicted: float, predicted_std: float
+) -> float:
+    """Accuracy in percent from what was measured on ``images`` images and what was predicted.
+
+    Both are weighted by their precision (the count's is binomial). With few held-out images many
+    networks tie by count, and the best count is mostly luck; with many it is the count that counts.
+    """
+    share = (measured / 100 * images + 1) / (images + 2)
+    counted = 1e4 * share * (1 - share) / images
+    weight = counted / (counted + max(predicted_std, 1e-9) ** 2)
+    return weight * predicted + (1 - weight) * measured
 
 
 def on_front(latency_ms: Sequence[float], accuracy: Sequence[float]) -> list[bool]:

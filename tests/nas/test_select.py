@@ -58,3 +58,12 @@ def test_the_best_is_the_most_accurate_within_the_budget() -> None:
     assert select.best(latency, accuracy, 1.5) == 0
     assert select.best(latency, accuracy, 0.5) is None
     assert select.best([], [], 1.0) is None
+
+
+def test_few_images_lean_on_the_prediction_and_many_on_the_count() -> None:
+    few = select.expected_accuracy(98.0, 100, 96.0, 0.5)
+    many = select.expected_accuracy(98.0, 100_000, 96.0, 0.5)
+    assert 96.0 < few < 97.0 < many < 98.0
+    # By hand: a count of 50% of 100 has a variance of 25, the prediction here has the same.
+    assert select.expected_accuracy(50.0, 100, 60.0, 5.0) == pytest.approx(55.0)
+    assert select.expected_accuracy(100.0, 10, 90.0, 0.0) == pytest.approx(90.0)
