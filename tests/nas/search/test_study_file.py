@@ -313,8 +313,13 @@ def test_an_interruption_loses_nothing(tmp_path: Path) -> None:
         if done == 40:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        nas.search.minimize(
-            SPACE, OBJECTIVES, budget=100, batch=20, path=path, progress=interrupted
-        )
+    # A shell that starts the tests in the background has them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            nas.search.minimize(
+                SPACE, OBJECTIVES, budget=100, batch=20, path=path, progress=interrupted
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(nas.search.load(path, SPACE)) == 40
