@@ -77,7 +77,7 @@ def test_layers_are_described_by_what_makes_them() -> None:
         "FusedMBConv 32x16x16 → 32x16x16 kernel 3, middle 64, residual"
     )
     assert show.describe(specs["classifier"]) == "Classifier 256x4x4 → 10 classes 10"
-    assert show.describe(specs["s4.0"]).endswith("kernel 5, stride 2, middle 240")
+    assert show.describe(specs["s4.0"]).endswith("kernel 5, stride 2, middle 200")
 
 
 def test_names_are_given_or_numbers() -> None:
