@@ -15,6 +15,7 @@ from predictors import PredictorError, ranks
 from search_spaces.errors import ArtefactError, SpaceError
 
 SPACE = search_spaces.get("small-images")
+CHOICES = len(SPACE.choices)
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
@@ -140,12 +141,12 @@ def test_labels_of_any_scale(name: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "labels", "says"),
     [
-        (np.zeros((1, 23), dtype=np.int64), [1.0], "at least two samples"),
-        (np.zeros((3, 23), dtype=np.int64), [1.0, 2.0], "one label for each of 3 rows"),
-        (np.zeros((2, 23), dtype=np.int64), [1.0, np.nan], "label 1 is nan"),
-        (np.zeros((2, 23), dtype=np.int64), [np.inf, 1.0], "label 0 is inf"),
-        (np.zeros((2, 22), dtype=np.int64), [1.0, 2.0], "23 columns"),
-        (np.zeros((2, 23)), [1.0, 2.0], "integers"),
+        (np.zeros((1, CHOICES), dtype=np.int64), [1.0], "at least two samples"),
+        (np.zeros((3, CHOICES), dtype=np.int64), [1.0, 2.0], "one label for each of 3 rows"),
+        (np.zeros((2, CHOICES), dtype=np.int64), [1.0, np.nan], "label 1 is nan"),
+        (np.zeros((2, CHOICES), dtype=np.int64), [np.inf, 1.0], "label 0 is inf"),
+        (np.zeros((2, CHOICES - 1), dtype=np.int64), [1.0, 2.0], f"{CHOICES} columns"),
+        (np.zeros((2, CHOICES)), [1.0, 2.0], "integers"),
     ],
 )
 def test_samples_that_are_none_are_refused(
@@ -155,14 +156,14 @@ def test_samples_that_are_none_are_refused(
     with pytest.raises((PredictorError, SpaceError), match=says):
         predictor.fit(rows, labels)
     with pytest.raises(PredictorError, match="not fitted"):
-        predictor.predict(np.zeros((1, 23), dtype=np.int64))
+        predictor.predict(np.zeros((1, CHOICES), dtype=np.int64))
 
 
 def test_rows_of_another_space_are_refused(fitted: predictors.Predictor) -> None:
-    with pytest.raises(SpaceError, match="23 columns"):
+    with pytest.raises(SpaceError, match=f"{CHOICES} columns"):
         fitted.predict(np.zeros((1, 5), dtype=np.int64))
     with pytest.raises(SpaceError, match="has options"):
-        fitted.predict(np.full((1, 23), 3))
+        fitted.predict(np.full((1, CHOICES), 9))
 
 
 def test_fast_enough_for_a_search(fitted: predictors.Predictor, name: str) -> None:
