@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from search_spaces.specs import LayerSpec, Tensor
+from search_spaces.specs import LayerSpec, Tensor, described
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,6 @@ def _visit(
         else:
             node = plan.nodes[position]
             shared = weights.setdefault(node.weights, len(weights))
-            canonical.append([repr(node.spec), [number[source] for source in node.inputs], shared])
+            canonical.append([described(node.spec), [number[source] for source in node.inputs], shared])
             number[position] = len(number) - 1
             pending.pop()

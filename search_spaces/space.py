@@ -18,7 +18,7 @@ from search_spaces.choices import Choice
 from search_spaces.errors import SpaceError
 from search_spaces.net import Net
 from search_spaces.plan import Node, Plan
-from search_spaces.specs import LayerSpec, Tensor
+from search_spaces.specs import LayerSpec, Tensor, described
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,17 +43,28 @@ class Space:
         *,
         rows_are_exact: bool = False,
         canonical: Canonical | None = None,
+        size: int | None = None,
     ) -> None:
         """``rows_are_exact``: equal networks have equal canonical rows (tests hold it).
 
         It is taken back where rounding makes two options of a slot the same layer, unless the
         space's own ``canonical`` sees to that.
+
+        ``canonical`` takes and returns rows whose unread choices are 0, and leaves what it
+        returned as it is. With it comes ``size``, the number of rows that it leaves: the network
+        alone does not tell which of its rows the space holds equal.
         """
+        if (canonical is None) != (size is None):
+            raise SpaceError(
+                f"space {name!r}: canonical and size come together; got only "
+                f"{'size' if canonical is None else 'canonical'}"
+            )
         self.name = name
         self._trace = tables.trace(net)
         told = canonical is not None or tables.tells_apart(self._trace)
         self.rows_are_exact = rows_are_exact and told
         self._canonical = canonical
+        self._size = size
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -91,13 +102,13 @@ class Space:
             for c in self._trace.columns
         ]
         choices = [(choice.name, choice.values) for choice in self.choices]
-        document = [choices, [repr(spec) for spec in self.specs], columns]
+        document = [choices, [described(spec) for spec in self.specs], columns]
         return hashlib.sha256(json.dumps(document).encode()).hexdigest()
 
     @functools.cached_property
     def size(self) -> int:
         """The number of canonical rows, counted exactly."""
-        return tables.count(self._trace)
+        return tables.count(self._trace) if self._size is None else self._size
 
     def checked(self, X: npt.ArrayLike) -> Population:
         """``X`` as [n, choices]; raises ``SpaceError`` for rows that are not of this space."""
@@ -166,6 +177,10 @@ class Space:
         """Trainable parameters: [n]."""
         return self.total(self._params, X)
 
+    def bounds(self, metric: npt.ArrayLike) -> tuple[float, float]:
+        """The least and the most that ``total`` of ``metric`` [specs] is in any network; exact."""
+        return tables.bounds(self._trace, np.asarray(metric, dtype=np.float64))
+
     def used(self, X: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Which choices each row reads: [n, choices]."""
         options, positions = self._walk(X)
@@ -177,7 +192,10 @@ class Space:
         return used.T
 
     def canonical(self, X: npt.ArrayLike) -> Population:
-        """The rows with unread choices set to 0: equal rows, equal networks."""
+        """The rows with unread choices set to 0, as the space's own form where it has one.
+
+        Equal rows, equal networks.
+        """
         rows = np.where(self.used(X), self.checked(X), 0)
         return self._canonical(self, rows) if self._canonical else rows
 
@@ -189,17 +207,20 @@ class Space:
     ) -> Population:
         """``n`` canonical rows, drawn with replacement: [n, choices].
 
-        Uniform over choices favours networks that many rows describe (shallow ones); uniform
-        over networks keeps a row with a chance of one over the rows that describe the same.
+        Uniform over choices favours networks that many rows describe (shallow ones). Uniform
+        over networks keeps a row with a chance of one over the rows that differ from it in unread
+        choices only, and of the rows that the space holds equal the canonical one.
         """
         if uniform == "choices":
             return self.canonical(rng.integers(0, self._sizes, (n, len(self._sizes))))
         kept: list[Population] = [np.empty((0, len(self._sizes)), dtype=np.int64)]
         while sum(map(len, kept)) < n:
             rows = rng.integers(0, self._sizes, (max(1024, 4 * n), len(self._sizes)))
-            describing = np.where(self.used(rows), 1, self._sizes).astype(np.float64).prod(axis=1)
+            used = self.used(rows)
+            describing = np.where(used, 1, self._sizes).astype(np.float64).prod(axis=1)
             accepted = rng.random(len(rows)) * describing < 1
-            kept.append(self.canonical(rows[accepted]))
+            rows = np.where(used, rows, 0)[accepted]
+            kept.append(rows[(self.canonical(rows) == rows).all(axis=1)])
         return np.concatenate(kept)[:n]
 
     def decode(self, row: npt.ArrayLike) -> Architecture:

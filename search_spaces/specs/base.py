@@ -1,0 +1,136 @@
+"""What all specs share: tensors, rounding, and the interface of a layer."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any, Self
+
+from search_spaces.errors import SpaceError
+
+ACTIVATIONS = ("none", "relu", "relu6", "h_swish", "h_sigmoid")
+EPSILON = 1e-5
+"""PyTorch's default, added to a norm's variance."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What flows between layers, one image of it: ``shape`` is [C, H, W] or [features]."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    bits: int = 32
+    layout: str = ""
+
+
+def divisible(channels: float, divisor: int = 8) -> int:
+    """The multiple of ``divisor`` nearest to ``channels``, never more than 10% below it.
+
+    The rule of MobileNet's and OFA's code (``make_divisible``).
+    """
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * channels else rounded
+
+
+def strided(size: int, stride: int) -> int:
+    """Output size of an odd kernel with padding ``kernel // 2``."""
+    return (size - 1) // stride + 1
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """A layer: what goes in, resolved attributes, and what follows from them."""
+
+    inputs: tuple[Tensor, ...]
+
+    @classmethod
+    def resolve(cls, inputs: tuple[Tensor, ...], **attributes: Any) -> Self:
+        """The spec on these inputs; ratios in ``attributes`` become integers here."""
+        return cls(inputs, **attributes)
+
+    @property
+    def output(self) -> Tensor:
+        """What comes out."""
+        raise NotImplementedError
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image: half of what PyTorch's FLOP counter counts."""
+        raise NotImplementedError
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters, norms' included."""
+        raise NotImplementedError
+
+    @property
+    def channels(self) -> int:
+        """Channels of the first input."""
+        return self.inputs[0].shape[0]
+
+
+def described(spec: LayerSpec) -> str:
+    """The spec as text, the same in every version that knows its attributes.
+
+    Digests and identities are made of it. Attributes at their default are left out, so that a
+    new one, which old specs have at its default, leaves the names of old networks as they are.
+    """
+    values = [
+        f"{attribute.name}={getattr(spec, attribute.name)!r}"
+        for attribute in fields(spec)
+        if attribute.default is MISSING or getattr(spec, attribute.name) != attribute.default
+    ]
+    return f"{type(spec).__name__}({', '.join(values)})"
+
+
+@dataclass(frozen=True)
+class Absent(LayerSpec):
+    """No layer. ``SKIP``: consumers get its input."""
+
+    kind: str
+
+    @property
+    def macs(self) -> int:
+        return 0
+
+    @property
+    def params(self) -> int:
+        return 0
+
+
+SKIP = Absent((), "skip")
+
+
+@dataclass(frozen=True)
+class Spatial(LayerSpec):
+    """A layer on maps with a kernel, a stride, an activation: [C, H, W] to [out, H', W'].
+
+    ``epsilon`` is what its norms add to the variance.
+    """
+
+    out: int
+    kernel: int
+    stride: int
+    act: str
+    epsilon: float = field(default=EPSILON, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.act not in ACTIVATIONS:
+            raise SpaceError(f"activation {self.act!r} is not one of {', '.join(ACTIVATIONS)}")
+        if self.kernel % 2 == 0:
+            raise SpaceError(f"kernel {self.kernel} is even; kernels are odd, padded by half")
+        if not self.epsilon > 0:
+            raise SpaceError(f"a norm's epsilon is above 0; got {self.epsilon}")
+
+    @property
+    def output(self) -> Tensor:
+        _, height, width = self.inputs[0].shape
+        shape = (self.out, strided(height, self.stride), strided(width, self.stride))
+        return replace(self.inputs[0], shape=shape)
+
+    @property
+    def pixels_in(self) -> int:
+        return self.inputs[0].shape[1] * self.inputs[0].shape[2]
+
+    @property
+    def pixels_out(self) -> int:
+        return self.output.shape[1] * self.output.shape[2]
