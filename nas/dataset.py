@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -39,7 +38,7 @@ def image_options(data: DataConfig) -> ImageOptions:
     return ImageOptions(size=data.size, fit=data.fit, background=data.background)
 
 
-def open_dataset(config: Config, cache: Path | None = None) -> Dataset:
+def open_dataset(config: Config) -> Dataset:
     """Read and divide what the configuration names; errors name the path."""
     data = config.data
     options = image_options(data)
@@ -49,7 +48,6 @@ def open_dataset(config: Config, cache: Path | None = None) -> Dataset:
         data.val_fraction,
         data.test_fraction,
         np.random.default_rng(data.split_seed),
-        cache,
     )
     train, train_labels = as_tensors(splits.train)
     val, val_labels = as_tensors(splits.val)

@@ -17,4 +17,4 @@ def read_digits() -> Source:
 
     data = load_digits()
     part = part_of_arrays(data.images / 16, data.target, DIGITS)
-    return Source(DIGITS, tuple(str(n) for n in data.target_names), {"train": part}, DIGITS)
+    return Source(DIGITS, tuple(str(n) for n in data.target_names), {"train": part})

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from nas.data.source import PART_NAMES, Part, PartName, Source, name_parts, stamp_of
+from nas.data.source import PART_NAMES, Part, PartName, Source, name_parts
 from search_spaces.errors import DataError
 
 __all__ = ["read_folder"]
@@ -39,12 +39,10 @@ def read_folder(path: Path) -> Source:
             f"{roots['train']}: no class folders; images must lie in one folder per class"
         )
     parts: dict[PartName, Part] = {}
-    every: list[Path] = []
     for name, root in roots.items():
         files, labels = _files(root, classes)
         parts[name] = _part(files, labels)
-        every += files
-    return Source(str(path), classes, parts, stamp_of(every))
+    return Source(str(path), classes, parts)
 
 
 def _folders(path: Path) -> list[Path]:

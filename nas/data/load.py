@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nas.data.cache import decode_cached
 from nas.data.decode import ImageOptions
 from nas.data.digits import DIGITS, read_digits
 from nas.data.folder import read_folder
@@ -43,27 +42,17 @@ def open_source(path: str | Path) -> Source:
     )
 
 
-def load(
-    path: str | Path,
-    options: ImageOptions,
-    part: PartName = "train",
-    cache: Path | None = None,
-) -> ImageSet:
-    """The images of one part of a data set; `cache` is a folder for decoded pixels.
+def load(path: str | Path, options: ImageOptions, part: PartName = "train") -> ImageSet:
+    """The images of one part of a data set.
 
     Raises:
         DataError: the data set has no such part, or cannot be read; the text names the path.
     """
-    source = open_source(path)
-    return load_part(source, part, options, cache)
+    return load_part(open_source(path), part, options)
 
 
-def load_part(
-    source: Source, part: PartName, options: ImageOptions, cache: Path | None
-) -> ImageSet:
+def load_part(source: Source, part: PartName, options: ImageOptions) -> ImageSet:
     """As `load`, from a source that was opened before."""
     if part not in source.parts:
         raise DataError(f"{source.path}: has no {part} part, only {', '.join(source.parts)}")
-    if cache is None:
-        return decode(source, part, options)
-    return decode_cached(source, part, options, cache)
+    return decode(source, part, options)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nas.data.source import Part, PartName, Source, name_parts, stamp_of
+from nas.data.source import Part, PartName, Source, name_parts
 from search_spaces.errors import DataError
 
 __all__ = ["part_of_arrays", "read_npz"]
@@ -47,7 +47,7 @@ def read_npz(path: Path) -> Source:
     classes = tuple(str(name) for name in arrays.get("classes", ()))
     if not classes:
         classes = tuple(str(n) for n in range(int(parts["train"].labels.max(initial=-1)) + 1))
-    return Source(str(path), classes, name_parts(parts), stamp_of([path]))
+    return Source(str(path), classes, name_parts(parts))
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

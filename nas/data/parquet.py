@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
-from nas.data.source import PART_NAMES, Part, PartName, Source, name_parts, stamp_of
+from nas.data.source import PART_NAMES, Part, PartName, Source, name_parts
 from search_spaces.errors import DataError
 
 __all__ = ["parquet_files", "read_parquet"]
@@ -52,8 +52,7 @@ def read_parquet(path: Path) -> Source:
         name: _part(tables[name], _numbered(labels[name], classes, files[0]), files)
         for name, files in shards.items()
     }
-    every = [file for files in shards.values() for file in files]
-    return Source(str(path), classes, parts, stamp_of(every))
+    return Source(str(path), classes, parts)
 
 
 def _shards(path: Path) -> dict[PartName, list[Path]]:

@@ -6,11 +6,9 @@ on top of it.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -29,7 +27,6 @@ __all__ = [
     "decode",
     "name_parts",
     "reading",
-    "stamp_of",
 ]
 
 PartName = Literal["train", "val", "test"]
@@ -73,7 +70,6 @@ class Source:
         path: what the user gave.
         classes: the names of the classes, in the order of the labels.
         parts: `train` always; `test` and `val` if the source has them.
-        stamp: changes when the source's files change; the key of the cache.
 
     Raises:
         DataError: fewer than two classes, a class without training images, or a label that no
@@ -83,7 +79,6 @@ class Source:
     path: str
     classes: tuple[str, ...]
     parts: Mapping[PartName, Part]
-    stamp: str
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
@@ -138,22 +133,6 @@ def reading(part: Part, index: int) -> Iterator[None]:
         raise DataError(
             f"{where}: cannot be read as an image ({reason.splitlines()[0]})"
         ) from error
-
-
-def stamp_of(files: Iterable[Path]) -> str:
-    """A digest of paths, sizes and modification times: cheap, and changes when a file does.
-
-    Raises:
-        DataError: a file that cannot be looked at; names it.
-    """
-    digest = hashlib.sha256()
-    for file in files:
-        try:
-            status = file.stat()
-        except OSError as error:
-            raise DataError(f"{file}: cannot be read ({error.strerror})") from error
-        digest.update(f"{file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
 
 
 def name_parts(named: dict[PartName, T]) -> dict[PartName, T]:

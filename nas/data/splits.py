@@ -40,7 +40,6 @@ def load_splits(
     val_fraction: float,
     test_fraction: float,
     rng: np.random.Generator,
-    cache: Path | None = None,
 ) -> Splits:
     """Load and divide a data set, stratified by class.
 
@@ -53,20 +52,20 @@ def load_splits(
         ConfigError: a fraction outside 0..1, ends excluded.
     """
     source = open_source(path)
-    rest = load_part(source, "train", options, cache)
+    rest = load_part(source, "train", options)
     if "test" in source.parts:
-        test = _later(source, options, cache)
+        test = _later(source, options)
     else:
         rest, held = _divide(rest, test_fraction, rng, source)
         test = _known(held)
     if "val" in source.parts:
-        return Splits(rest, load_part(source, "val", options, cache), test)
+        return Splits(rest, load_part(source, "val", options), test)
     train, val = _divide(rest, val_fraction, rng, source)
     return Splits(train, val, test)
 
 
-def _later(source: Source, options: ImageOptions, cache: Path | None) -> Callable[[], ImageSet]:
-    return lambda: load_part(source, "test", options, cache)
+def _later(source: Source, options: ImageOptions) -> Callable[[], ImageSet]:
+    return lambda: load_part(source, "test", options)
 
 
 def _known(images: ImageSet) -> Callable[[], ImageSet]:

@@ -77,14 +77,6 @@ def test_the_fingerprint_follows_pixels_labels_and_the_division(path: Path) -> N
     assert open_dataset(config(path)).fingerprint != before
 
 
-def test_decoded_images_may_be_kept(path: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    first = open_dataset(config(path), cache)
-    assert len(list(cache.iterdir())) == 1  # Nobody asked for the test images yet.
-    again = open_dataset(config(path), cache)
-    assert again.fingerprint == first.fingerprint
-
-
 def test_images_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.npz: no such file or folder"):
         open_dataset(config(tmp_path / "none.npz"))

@@ -100,7 +100,7 @@ def test_a_file_that_is_no_image_is_named(class_folders: Writer) -> None:
 def test_an_unreadable_file_is_named(class_folders: Writer) -> None:
     root = class_folders({"a": 2, "b": 2})
     (root / "a" / "gone.png").symlink_to(root / "nowhere.png")
-    with pytest.raises(DataError, match=r"a/gone\.png: cannot be read \(No such file"):
+    with pytest.raises(DataError, match=r"a/gone\.png: cannot be read as an image \(No such file"):
         load(root, OPTIONS)
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from nas.data import ImageOptions, ImageSet, load, open_source
-from nas.data import cache as cache_module
 from search_spaces.errors import DataError
-
-Writer = Callable[..., Path]
 
 
 def test_digits_are_those_of_scikit_learn() -> None:
@@ -28,31 +23,6 @@ def test_a_missing_part_and_a_file_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("")
     with pytest.raises(DataError, match=r"a\.csv: images come from .* got a file of type '\.csv'"):
         open_source(tmp_path / "a.csv")
-
-
-def test_the_cache_gives_the_same_and_notices_changes(
-    class_folders: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    decoded: list[str] = []
-    real = cache_module.decode
-
-    def decode(source, part, options):  # type: ignore[no-untyped-def]
-        decoded.append(part)
-        return real(source, part, options)
-
-    monkeypatch.setattr(cache_module, "decode", decode)
-    root, cache = class_folders({"a": 2, "b": 2}), tmp_path / "cache"
-    first = load(root, ImageOptions(8), cache=cache)
-    second = load(root, ImageOptions(8), cache=cache)
-    assert decoded == ["train"]
-    assert first.fingerprint == second.fingerprint
-    load(root, ImageOptions(16), cache=cache)
-    os.utime(root / "a" / "000.png", ns=(1, 1))
-    load(root, ImageOptions(8), cache=cache)
-    assert len(decoded) == 3
-    for entry in cache.iterdir():  # as after a crash of the file system
-        entry.write_bytes(entry.read_bytes()[:50])
-    assert load(root, ImageOptions(8), cache=cache).fingerprint == first.fingerprint
 
 
 def image_set(**changes: object) -> ImageSet:
