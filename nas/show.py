@@ -104,7 +104,8 @@ def render(
 def spaces_table() -> tuple[dict[str, Any], RenderableType]:
     """All spaces with their default options, for ``--json`` and as a picture.
 
-    Size is the number of different rows; costs are those of the smallest and largest network.
+    Size is the number of different rows; each cost is its least and its most over all networks,
+    whichever networks these are.
     """
     table = Table(header_style="bold")
     for title in ("space", "networks", "choices", "MMACs", "parameters"):
@@ -112,8 +113,8 @@ def spaces_table() -> tuple[dict[str, Any], RenderableType]:
     spaces = []
     for name in catalogue.names():
         space = catalogue.get(name)
-        ends = np.stack([space.smallest, space.largest])
-        macs, parameters = space.macs(ends), space.parameters(ends)
+        macs = space.bounds([spec.macs for spec in space.specs])
+        parameters = space.bounds([spec.params for spec in space.specs])
         sides = [list(choice.values) for choice in space.choices if choice.name == "resolution"]
         spaces.append(
             {

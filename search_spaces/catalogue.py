@@ -7,10 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from search_spaces.errors import SpaceError
+from search_spaces.nas_bench_macro import nas_bench_macro
 from search_spaces.small_images import small_images
 from search_spaces.space import Space
 
-SPACES: dict[str, Callable[..., Space]] = {"small-images": small_images}
+SPACES: dict[str, Callable[..., Space]] = {
+    "small-images": small_images,
+    "nas-bench-macro": nas_bench_macro,
+}
 
 
 def names() -> tuple[str, ...]:

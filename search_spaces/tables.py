@@ -215,6 +215,21 @@ def count(trace: Trace) -> int:
     return sum(ways.values())
 
 
+def bounds(trace: Trace, metric: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """The least and the most that ``metric`` [specs] sums to over the layers of a network."""
+    number = {spec: i for i, spec in enumerate(trace.specs)}
+    ways = {START: (0.0, 0.0)}
+    for steps in walk(trace):
+        after: dict[Situation, tuple[float, float]] = {}
+        for step in steps:
+            own = float(metric[number[step.leaf.spec]]) if isinstance(step.leaf, Leaf) else 0.0
+            least, most = ways[step.before]
+            low, high = after.get(step.after, (math.inf, -math.inf))
+            after[step.after] = min(low, least + own), max(high, most + own)
+        ways = after
+    return min(low for low, _ in ways.values()), max(high for _, high in ways.values())
+
+
 def reachable(trace: Trace, image: Tensor | None = None) -> tuple[LayerSpec, ...]:
     """The specs that some network has (one that takes ``image``), in the order of ``specs``.
 

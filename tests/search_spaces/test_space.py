@@ -303,8 +303,15 @@ def test_own_canonical_is_applied_after_the_unread_are_zeroed() -> None:
     for i in range(2):
         net(f"m{i}", path(none=None, conv=layer(Conv, out=8, kernel=one_of(1, 3))))
     net("classifier", Classifier, classes=3)
-    space = Space(net, "exact", rows_are_exact=True, canonical=none_last)
+    # No convolution, one, or two, each of two kinds.
+    space = Space(net, "exact", rows_are_exact=True, canonical=none_last, size=1 + 2 + 4)
     rows = np.unique(space.canonical(all_rows(space)), axis=0)
+    assert len(rows) == space.size
+    n = 60 * len(rows)
+    drawn = space.sample(n, np.random.default_rng(0), uniform="networks")
+    found, counts = np.unique(drawn, axis=0, return_counts=True)
+    np.testing.assert_array_equal(found, rows)
+    assert chisquare(counts).pvalue > 1e-3
     assert len({space.digest(space.decode(row)) for row in rows}) == len(rows)
 
 
@@ -339,6 +346,16 @@ def test_smallest_and_largest_are_the_ends_where_options_ascend() -> None:
     for cost in (space.macs, space.parameters):
         assert cost(space.smallest)[0] == cost(all_rows(space)).min()
         assert cost(space.largest)[0] == cost(all_rows(space)).max()
+
+
+def test_bounds_are_the_least_and_the_most_of_all_networks(space: Space) -> None:
+    rows = all_rows(space)
+    # The first metric has its ends in no particular options.
+    taste = np.random.default_rng(4).normal(size=len(space.specs))
+    taste[0] = 0
+    for metric in (taste, [spec.macs for spec in space.specs]):
+        totals = space.total(metric, rows)
+        np.testing.assert_allclose(space.bounds(metric), (totals.min(), totals.max()))
 
 
 def test_weights_shared_by_slices_are_listed() -> None:
@@ -396,6 +413,10 @@ def test_spaces_written_wrongly_are_refused() -> None:
         net("a", Conv, out=8)
     with pytest.raises(SpaceError, match="which is not before it"):
         net("b", Conv, out=8, inputs=("later",))
+    with pytest.raises(SpaceError, match="canonical and size come together; got only size"):
+        Space(net, "sized", size=1)
+    with pytest.raises(SpaceError, match="canonical and size come together; got only canonical"):
+        Space(net, "formed", canonical=lambda space, rows: rows)
     with pytest.raises(SpaceError, match="options carry the attributes"):
         net("c", path(one=layer(Conv, out=8)), out=8)
     with pytest.raises(SpaceError, match="one name is one decision"):
