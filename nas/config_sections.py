@@ -173,8 +173,9 @@ class TrainConfig:
     phases: tuple[Phase, ...] = option(
         (Phase("largest", 40), Phase("kernel", 5), Phase("depth", 15), Phase("width", 15)),
         help="Progressive shrinking: the largest network alone, then kernel sizes, depth with "
-        "expansion, and width are opened in turn. In this order; a phase may be left out or "
-        "have its own learning_rate.",
+        "expansion, and width are opened in turn. In this order; a phase may have its own "
+        "learning_rate, and be left out if a later one opens its choices as well. What no phase "
+        "opens is refused, unless that phase has 0 epochs: then a search meets untrained choices.",
     )
 
     def __post_init__(self) -> None:

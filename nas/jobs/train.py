@@ -16,6 +16,7 @@ from nas.run import Run, digest
 from nas.terminal import Screen, duration
 from nas.training.checkpoint import load_checkpoint
 from nas.training.loop import Progress, train
+from nas.training.phases import check_kinds
 from nas.weights import save_supernet
 from search_spaces.errors import ConfigError
 
@@ -73,6 +74,7 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
             "--out"
         )
     dataset = open_dataset(config)
+    check_kinds(space_of(config, len(dataset.classes)), config.train.phases)
     belongs = _belongs(config, dataset)
     done = 0
     if run.checkpoint.exists():  # Before anything is written, or timed.

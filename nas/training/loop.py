@@ -101,7 +101,7 @@ def train(
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)  # modules draw their first weights from PyTorch's generator
-    check_kinds(space)
+    check_kinds(space, config.phases)
     run = Trainer(space, images, config)
     if checkpoint.exists():
         run.load(load_checkpoint(checkpoint, belongs))

@@ -6,11 +6,11 @@ values, so that small networks share weights which already serve large ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nas.config import PhaseName
+from nas.config import PHASES, Phase, PhaseName
 from search_spaces import Choice, Space
 from search_spaces.errors import ConfigError
 from search_spaces.space import Population
@@ -31,14 +31,29 @@ def kind(choice: Choice) -> str:
     return choice.name.rsplit(".", 1)[-1]
 
 
-def check_kinds(space: Space) -> None:
-    """Raise ``ConfigError`` for a choice that no phase would ever open."""
+def check_kinds(space: Space, phases: Sequence[Phase]) -> None:
+    """Raise ``ConfigError`` for a choice that no phase would ever open, or none of ``phases`` does.
+
+    A search chooses among all values of all choices, and weights that no small value was trained
+    with are worth nothing to it. A phase of 0 epochs says that this is meant.
+    """
     for choice in space.choices:
         if kind(choice) not in OPENS["width"]:
             raise ConfigError(
                 f"no phase opens choice {choice.name!r} of {space.name}: names of choices end with "
                 f"{', '.join(sorted(OPENS['width']))}"
             )
+    opened = frozenset[str]().union(*(OPENS[phase.name] for phase in phases))
+    closed = [c for c in space.choices if len(c.values) > 1 and kind(c) not in opened]
+    if closed:
+        kinds = {kind(choice) for choice in closed}
+        opener = next(name for name in PHASES if kinds <= OPENS[name])
+        raise ConfigError(
+            f"every choice that a search may take is trained; train.phases ends with "
+            f"{phases[-1].name}, which leaves {', '.join(c.name for c in closed)} of {space.name} "
+            f"at their largest: add {{name: {opener}, epochs: N}} (0 to leave them untrained on "
+            "purpose)"
+        )
 
 
 def smallest_open(space: Space, opened: frozenset[str]) -> Population:

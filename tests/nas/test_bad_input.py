@@ -118,6 +118,7 @@ def test_no_configuration(tmp_path: Path) -> None:
         ("name: largest", "name: widest", r"must be one of largest, kernel, depth, width"),
         ("  - {name: largest, epochs: 2}\n", "", r"must begin with largest"),
         ("{name: width, epochs: 1}", "{name: kernel, epochs: 1}", r"each at most once"),
+        ("  - {name: width, epochs: 1}\n", "", r"leaves a.width, b.width of tiny at their largest"),
     ],
 )
 def test_a_wrong_configuration(untrained: Path, old: str, new: str, expected: str) -> None:

@@ -160,7 +160,8 @@ def test_another_seed_gives_other_weights_and_is_refused_on_resume(
 def test_a_loss_that_is_no_number_is_named(
     config: Config, dataset: Dataset, tmp_path: Path
 ) -> None:
-    wild = replace(config.train, phases=(Phase("largest", 5, learning_rate=1e30),))
+    phases = (Phase("largest", 5, learning_rate=1e30), Phase("width", 1))
+    wild = replace(config.train, phases=phases)
     with pytest.raises(NasLoopError, match=r"the loss is (nan|inf) .*lower train.learning_rate"):
         train_run(Run(tmp_path), replace(config, train=wild), dataset, lambda _: None)
 

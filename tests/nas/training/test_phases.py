@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import search_spaces
-from nas.config import PHASES, PhaseName
-from nas.training.phases import OPENS, kind, sample_open, smallest_open
-from search_spaces import Space
+from nas.config import PHASES, Phase, PhaseName
+from nas.training.phases import OPENS, check_kinds, kind, sample_open, smallest_open
+from search_spaces import Net, Space, choice
+from search_spaces.errors import ConfigError
+from search_spaces.specs import Classifier, Conv
 
 
 @functools.cache
@@ -36,6 +38,37 @@ def test_closed_choices_keep_their_largest_value(phase: PhaseName) -> None:
             assert values == set(range(len(choice.values))), choice.name
         else:
             assert values == {len(choice.values) - 1}, choice.name
+
+
+@pytest.mark.parametrize(
+    ("phases", "names", "way_out"),
+    [
+        (["largest"], ["resolution", "s1.depth", "s1.width", "s4.0.kernel"], "width"),
+        (["largest", "kernel"], ["s1.depth", "s1.width", "s1.0.expand"], "width"),
+        (["largest", "depth"], ["s1.width", "s2.width", "s3.width", "s4.width"], "width"),
+    ],
+)
+def test_choices_that_no_phase_opens_are_refused_by_name(
+    phases: list[PhaseName], names: list[str], way_out: str
+) -> None:
+    given = [Phase(name, 3) for name in phases]
+    with pytest.raises(ConfigError, match=f"ends with {phases[-1]}, .*name: {way_out}") as caught:
+        check_kinds(space(), given)
+    assert all(f" {name}" in str(caught.value) for name in names)
+    opened = [choice.name for choice in space().choices if kind(choice) in OPENS[phases[-1]]]
+    assert not any(f" {name}," in str(caught.value) for name in opened)
+    check_kinds(space(), [*given, Phase("width", 0)])  # Said on purpose.
+
+
+def test_a_phase_may_be_left_out_if_a_later_one_opens_its_choices() -> None:
+    check_kinds(space(), [Phase("largest", 1), Phase("width", 1)])
+
+
+def test_a_choice_of_one_value_needs_no_phase() -> None:
+    net = Net(image=(3, choice("resolution", 8)))
+    net("stem", Conv, out=choice("stem.width", 8), kernel=3)
+    net("classifier", Classifier, classes=2)
+    check_kinds(Space(net, "fixed"), [Phase("largest", 1)])
 
 
 def test_before_anything_opens_there_is_the_largest_alone() -> None:
