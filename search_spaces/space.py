@@ -15,6 +15,7 @@ from search_spaces import plan as plans
 from search_spaces import tables
 from search_spaces.architecture import Architecture
 from search_spaces.choices import Choice
+from search_spaces.emptiness import require_layers
 from search_spaces.errors import SpaceError
 from search_spaces.net import Net
 from search_spaces.plan import Node, Plan
@@ -53,6 +54,9 @@ class Space:
         ``canonical`` takes and returns rows whose unread choices are 0, and leaves what it
         returned as it is. With it comes ``size``, the number of rows that it leaves: the network
         alone does not tell which of its rows the space holds equal.
+
+        Raises:
+            SpaceError: a slot's table would be too large, or all slots may be skipped at once.
         """
         if (canonical is None) != (size is None):
             raise SpaceError(
@@ -61,6 +65,7 @@ class Space:
             )
         self.name = name
         self._trace = tables.trace(net)
+        require_layers(self._trace, name)
         told = canonical is not None or tables.tells_apart(self._trace)
         self.rows_are_exact = rows_are_exact and told
         self._canonical = canonical
