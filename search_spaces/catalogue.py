@@ -8,11 +8,15 @@ from typing import Any
 
 from search_spaces.errors import SpaceError
 from search_spaces.nas_bench_macro import nas_bench_macro
+from search_spaces.ofa import ofa_mobilenetv3, ofa_proxyless, ofa_resnet50
 from search_spaces.small_images import small_images
 from search_spaces.space import Space
 
 SPACES: dict[str, Callable[..., Space]] = {
     "small-images": small_images,
+    "ofa-mobilenetv3": ofa_mobilenetv3,
+    "ofa-proxyless": ofa_proxyless,
+    "ofa-resnet50": ofa_resnet50,
     "nas-bench-macro": nas_bench_macro,
 }
 

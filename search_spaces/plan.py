@@ -87,6 +87,8 @@ def _visit(
         else:
             node = plan.nodes[position]
             shared = weights.setdefault(node.weights, len(weights))
-            canonical.append([described(node.spec), [number[source] for source in node.inputs], shared])
+            canonical.append(
+                [described(node.spec), [number[source] for source in node.inputs], shared]
+            )
             number[position] = len(number) - 1
             pending.pop()

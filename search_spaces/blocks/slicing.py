@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from search_spaces.specs import EPSILON
+
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "none": nn.Identity,
     "relu": nn.ReLU,
@@ -30,6 +32,15 @@ def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
+def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors of all parts, each under its part's name."""
+    return {
+        name: tensor
+        for prefix, part in parts.items()
+        for name, tensor in prefixed(prefix, part).items()
+    }
+
+
 class Unit(nn.Module):
     """Convolution, norm, activation; the first inputs, outputs and the kernel's middle are lent.
 
@@ -47,6 +58,7 @@ class Unit(nn.Module):
         act: str = "none",
         depthwise: bool = False,
         kernels: tuple[int, ...] = (),
+        epsilon: float = EPSILON,
     ) -> None:
         super().__init__()
         groups = outputs if depthwise else 1
@@ -55,7 +67,7 @@ class Unit(nn.Module):
         )
         fan_out = kernel**2 * outputs / groups
         nn.init.normal_(self.conv.weight, 0.0, (2.0 / fan_out) ** 0.5)
-        self.norm = nn.BatchNorm2d(outputs)
+        self.norm = nn.BatchNorm2d(outputs, eps=epsilon)
         self.act = activation(act)
         self.sizes = sorted({kernel, *kernels}, reverse=True)
         for large, small in zip(self.sizes, self.sizes[1:], strict=False):

@@ -6,6 +6,7 @@ A new operator is one function here and one line in ``EMITTERS``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,16 @@ import numpy as np
 from search_spaces.errors import SpaceError
 from search_spaces.onnx.graph import Graph
 from search_spaces.onnx.weights import Array, Reader
-from search_spaces.specs import Classifier, Conv, FusedMBConv, LayerSpec, MBConv
+from search_spaces.specs import (
+    Bottleneck,
+    Classifier,
+    Conv,
+    FusedMBConv,
+    LayerSpec,
+    MaxPool,
+    MBConv,
+    SeparableConv,
+)
 
 Emit = Callable[[Graph, str, Any, Sequence[str], Reader], str]
 
@@ -86,9 +96,10 @@ def unit(
     slot: str,
     name: str,
     value: str,
+    *,
     weights: Reader,
     shape: tuple[int, int, int],
-    *,
+    epsilon: float,
     stride: int = 1,
     act: str = "none",
 ) -> str:
@@ -97,7 +108,7 @@ def unit(
     ``shape`` is (out, in, kernel); ``in`` 0 means depthwise.
     """
     out, inner, kernel = shape
-    weight, bias = weights.folded(name, out, inner or 1, kernel, kernel)
+    weight, bias = weights.folded(name, epsilon, out, inner or 1, kernel, kernel)
     part = f"{slot}/{name}"
     groups = 1 if inner else out
     constant = f"{weights.key}.{name}"
@@ -106,32 +117,84 @@ def unit(
 
 
 def _conv(graph: Graph, slot: str, spec: Conv, inputs: Sequence[str], weights: Reader) -> str:
+    add = partial(unit, graph, slot, weights=weights, epsilon=spec.epsilon)
     shape = (spec.out, spec.channels, spec.kernel)
-    return unit(graph, slot, "main", inputs[0], weights, shape, stride=spec.stride, act=spec.act)
+    value = add("main", inputs[0], shape=shape, stride=spec.stride, act=spec.act)
+    return graph.node("Add", slot, [inputs[0], value]) if spec.residual else value
+
+
+def _separable(
+    graph: Graph, slot: str, spec: SeparableConv, inputs: Sequence[str], weights: Reader
+) -> str:
+    add = partial(unit, graph, slot, weights=weights, epsilon=spec.epsilon)
+    shape = (spec.channels, 0, spec.kernel)
+    value = add("depthwise", inputs[0], shape=shape, stride=spec.stride, act=spec.act)
+    value = add("project", value, shape=(spec.out, spec.channels, 1))
+    return graph.node("Add", slot, [inputs[0], value]) if spec.residual else value
+
+
+def _max_pool(
+    graph: Graph, slot: str, spec: MaxPool, inputs: Sequence[str], weights: Reader
+) -> str:
+    kernel, stride = [spec.kernel] * 2, [spec.stride] * 2
+    pads = [spec.kernel // 2] * 4
+    return graph.node("MaxPool", slot, inputs, kernel_shape=kernel, strides=stride, pads=pads)
 
 
 def _fused(
     graph: Graph, slot: str, spec: FusedMBConv, inputs: Sequence[str], weights: Reader
 ) -> str:
+    add = partial(unit, graph, slot, weights=weights, epsilon=spec.epsilon)
     shape = (spec.middle, spec.channels, spec.kernel)
-    value = unit(graph, slot, "expand", inputs[0], weights, shape, stride=spec.stride, act=spec.act)
-    value = unit(graph, slot, "project", value, weights, (spec.out, spec.middle, 1))
+    value = add("expand", inputs[0], shape=shape, stride=spec.stride, act=spec.act)
+    value = add("project", value, shape=(spec.out, spec.middle, 1))
     return graph.node("Add", slot, [inputs[0], value]) if spec.residual else value
 
 
 def _mbconv(graph: Graph, slot: str, spec: MBConv, inputs: Sequence[str], weights: Reader) -> str:
+    add = partial(unit, graph, slot, weights=weights, epsilon=spec.epsilon)
     middle = spec.middle
-    value = unit(
-        graph, slot, "expand", inputs[0], weights, (middle, spec.channels, 1), act=spec.act
-    )
+    value = add("expand", inputs[0], shape=(middle, spec.channels, 1), act=spec.act)
     depthwise = (middle, 0, spec.kernel)
-    value = unit(
-        graph, slot, "depthwise", value, weights, depthwise, stride=spec.stride, act=spec.act
-    )
+    value = add("depthwise", value, shape=depthwise, stride=spec.stride, act=spec.act)
     if spec.squeeze:
         value = _squeeze(graph, slot, spec, value, weights)
-    value = unit(graph, slot, "project", value, weights, (spec.out, middle, 1))
+    value = add("project", value, shape=(spec.out, middle, 1))
     return graph.node("Add", slot, [inputs[0], value]) if spec.residual else value
+
+
+def _bottleneck(
+    graph: Graph, slot: str, spec: Bottleneck, inputs: Sequence[str], weights: Reader
+) -> str:
+    add = partial(unit, graph, slot, weights=weights, epsilon=spec.epsilon)
+    middle = spec.middle
+    value = add("reduce", inputs[0], shape=(middle, spec.channels, 1), act=spec.act)
+    shape = (middle, middle, spec.kernel)
+    value = add("main", value, shape=shape, stride=spec.stride, act=spec.act)
+    value = add("expand", value, shape=(spec.out, middle, 1))
+    shortcut = inputs[0]
+    if spec.project:
+        if spec.stride > 1:
+            shortcut = _average(graph, f"{slot}/shortcut", spec, shortcut)
+        shortcut = add("shortcut", shortcut, shape=(spec.out, spec.channels, 1))
+    return activation(graph, slot, spec.act, graph.node("Add", slot, [shortcut, value]))
+
+
+def _average(graph: Graph, part: str, spec: Bottleneck, value: str) -> str:
+    # Padded at the end instead of rounded up, and the padding not counted: the same numbers, but
+    # runtimes have disagreed about ceil_mode.
+    _, height, width = spec.inputs[0].shape
+    window = [spec.stride, spec.stride]
+    pads = [0, 0, -height % spec.stride, -width % spec.stride]
+    return graph.node(
+        "AveragePool",
+        part,
+        [value],
+        kernel_shape=window,
+        strides=window,
+        pads=pads,
+        count_include_pad=0,
+    )
 
 
 def _squeeze(graph: Graph, slot: str, spec: MBConv, value: str, weights: Reader) -> str:
@@ -152,7 +215,12 @@ def _classifier(
 ) -> str:
     value = graph.node("GlobalAveragePool", slot, inputs)
     value = graph.node("Flatten", slot, [value], axis=1)
-    weight = weights.get("linear.weight", spec.classes, spec.channels)
+    if spec.hidden:
+        weight = weights.get("hidden.weight", spec.hidden, spec.channels)
+        constant = graph.constant(f"{weights.key}.hidden.weight", weight)
+        value = graph.node("Gemm", f"{slot}/hidden", [value, constant], transB=1)
+        value = activation(graph, f"{slot}/hidden", spec.act, value)
+    weight = weights.get("linear.weight", spec.classes, spec.features)
     bias = weights.get("linear.bias", spec.classes)
     constants = [
         graph.constant(f"{weights.key}.linear.weight", weight),
@@ -162,8 +230,11 @@ def _classifier(
 
 
 EMITTERS: Mapping[type[LayerSpec], Emit] = {
+    Bottleneck: _bottleneck,
     Classifier: _classifier,
     Conv: _conv,
     FusedMBConv: _fused,
     MBConv: _mbconv,
+    MaxPool: _max_pool,
+    SeparableConv: _separable,
 }

@@ -11,9 +11,17 @@ import numpy.typing as npt
 
 from search_spaces.errors import SpaceError
 from search_spaces.plan import Plan
-from search_spaces.specs import Classifier, Conv, FusedMBConv, LayerSpec, MBConv
+from search_spaces.specs import (
+    Bottleneck,
+    Classifier,
+    Conv,
+    FusedMBConv,
+    LayerSpec,
+    MaxPool,
+    MBConv,
+    SeparableConv,
+)
 
-NORM_EPSILON = 1e-5  # PyTorch's default, which the blocks keep
 TINY = float(np.finfo(np.float32).tiny)
 
 Array = npt.NDArray[np.float32]
@@ -43,10 +51,11 @@ class Reader:
             )
         return array
 
-    def folded(self, unit: str, *shape: int) -> tuple[Array, Array]:
+    def folded(self, unit: str, epsilon: float, *shape: int) -> tuple[Array, Array]:
         """Convolution and norm of a unit as one convolution: weight [shape], bias [out].
 
-        In double precision, because the division by a small deviation amplifies rounding.
+        ``epsilon`` is what the norm adds to the variance. In double precision, because the
+        division by a small deviation amplifies rounding.
         """
         weight = self.get(f"{unit}.conv.weight", *shape).astype(np.float64)
         out = shape[0]
@@ -54,7 +63,7 @@ class Reader:
             self.get(f"{unit}.norm.{name}", out).astype(np.float64)
             for name in ("weight", "bias", "running_mean", "running_var")
         )
-        scale = gamma / np.sqrt(variance + NORM_EPSILON)
+        scale = gamma / np.sqrt(variance + epsilon)
         folded = weight * scale[:, None, None, None]
         return normal(folded), normal(beta - mean * scale)
 
@@ -102,15 +111,42 @@ def _mbconv(spec: MBConv) -> Shapes:
     }
 
 
+def _separable(spec: SeparableConv) -> Shapes:
+    return {
+        **_unit("depthwise", spec.channels, 1, spec.kernel, spec.kernel),
+        **_unit("project", spec.out, spec.channels, 1, 1),
+    }
+
+
+def _bottleneck(spec: Bottleneck) -> Shapes:
+    return {
+        **_unit("reduce", spec.middle, spec.channels, 1, 1),
+        **_unit("main", spec.middle, spec.middle, spec.kernel, spec.kernel),
+        **_unit("expand", spec.out, spec.middle, 1, 1),
+        **(_unit("shortcut", spec.out, spec.channels, 1, 1) if spec.project else {}),
+    }
+
+
 def _classifier(spec: Classifier) -> Shapes:
-    return {"linear.weight": (spec.classes, spec.channels), "linear.bias": (spec.classes,)}
+    return {
+        **({"hidden.weight": (spec.hidden, spec.channels)} if spec.hidden else {}),
+        "linear.weight": (spec.classes, spec.features),
+        "linear.bias": (spec.classes,),
+    }
+
+
+def _none(spec: LayerSpec) -> Shapes:
+    return {}
 
 
 SHAPES: Mapping[type[LayerSpec], Callable[[Any], Shapes]] = {
+    Bottleneck: _bottleneck,
     Classifier: _classifier,
     Conv: _conv,
     FusedMBConv: _fused,
     MBConv: _mbconv,
+    MaxPool: _none,
+    SeparableConv: _separable,
 }
 
 

@@ -15,7 +15,7 @@ class Bottleneck(Spatial):
 
     The shortcut is the input, or with ``project`` an average over stride x stride (windows cut
     off at the border average what is there), a 1x1 convolution and a norm: ResNet-D, He et al.,
-    "Bag of Tricks", 2019.
+    "Bag of Tricks", 2019. Without ``out`` it gives as many channels as it takes.
     """
 
     middle: int
@@ -26,7 +26,7 @@ class Bottleneck(Spatial):
         cls,
         inputs: tuple[Tensor, ...],
         *,
-        out: int,
+        out: int | None = None,
         expand: float,
         kernel: int = 3,
         stride: int = 1,
@@ -34,6 +34,7 @@ class Bottleneck(Spatial):
         project: bool | None = None,
         epsilon: float = EPSILON,
     ) -> Self:
+        out = inputs[0].shape[0] if out is None else out
         middle = divisible(round(out * expand))
         project = stride != 1 or inputs[0].shape[0] != out if project is None else project
         return cls(inputs, out, kernel, stride, act, middle, project, epsilon=epsilon)

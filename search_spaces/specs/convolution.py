@@ -11,7 +11,10 @@ from search_spaces.specs.base import EPSILON, LayerSpec, Spatial, Tensor, stride
 
 @dataclass(frozen=True)
 class Conv(Spatial):
-    """Convolution, norm, activation; with ``residual`` the input is added to what comes out."""
+    """Convolution, norm, activation; with ``residual`` the input is added to what comes out.
+
+    Without ``out`` it gives as many channels as it takes.
+    """
 
     residual: bool = field(default=False, kw_only=True)
 
@@ -20,13 +23,14 @@ class Conv(Spatial):
         cls,
         inputs: tuple[Tensor, ...],
         *,
-        out: int,
+        out: int | None = None,
         kernel: int = 3,
         stride: int = 1,
         act: str = "relu",
         residual: bool = False,
         epsilon: float = EPSILON,
     ) -> Self:
+        out = inputs[0].shape[0] if out is None else out
         return cls(inputs, out, kernel, stride, act, residual=residual, epsilon=epsilon)
 
     def __post_init__(self) -> None:

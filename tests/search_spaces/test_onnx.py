@@ -361,5 +361,5 @@ def test_denormals_never_reach_the_file() -> None:
     spec = Conv.resolve((IMAGE,), out=8)
     arrays = random_weights(spec, np.random.default_rng(0))
     arrays["main.norm.weight"][:] = 1e-39
-    weight, _ = Reader("x", arrays).folded("main", 8, 3, 3, 3)
+    weight, _ = Reader("x", arrays).folded("main", 1e-5, 8, 3, 3, 3)
     assert not weight.any()

@@ -1,0 +1,124 @@
+"""OFA's own notation of a subnet, to and from architectures.
+
+Mobile families: ``{"ks": [...], "e": [...], "d": [...], "r": [...]}``, kernels and expansions of
+all blocks whether they stand or not, depths of the stages, resolution. ResNet-50: ``e`` and ``d``
+alike, ``d[0]`` for the stem, and ``w``, indices into the list of widths, two of the stem first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from search_spaces.architecture import Architecture
+from search_spaces.choices import Choice, Value
+from search_spaces.errors import SpaceError
+from search_spaces.ofa import mobilenetv3, proxyless, resnet50
+from search_spaces.space import Space
+
+FAMILIES = (mobilenetv3.NAME, proxyless.NAME, resnet50.NAME)
+RESOLUTION = "resolution"
+STEM_DEPTH = "stem.depth"
+
+Config = dict[str, list[Any]]
+
+
+def from_config(space: Space, config: Mapping[str, Any]) -> Architecture:
+    """The architecture that OFA's code calls ``config``.
+
+    One number stands for a list of it, as in OFA's code; without ``r`` the largest resolution is
+    taken; ``wid`` may stand in a mobile configuration if it says nothing.
+
+    Raises:
+        SpaceError: a space of another family; a key, a length or a value that the space lacks.
+    """
+    asked = _choices(space)
+    given = {key: value for key, value in config.items() if key != "wid" or value is not None}
+    given.setdefault("r", asked["r"][0].values[-1])
+    if set(given) != set(asked):
+        odd = ", ".join(sorted(set(given) ^ set(asked)))
+        raise SpaceError(
+            f"a configuration of {space.name} has {', '.join(asked)}; got {', '.join(given)} "
+            f"(check {odd})"
+        )
+    values: dict[str, Value] = {}
+    for key, choices in asked.items():
+        listed = _listed(key, given[key], _length(space, key, choices))
+        for choice, value in zip(choices, listed, strict=False):
+            values[choice.name] = _value(space, key, choice, value)
+        if len(listed) > len(choices) and listed[-1] < 1:
+            raise SpaceError(f"{key}: the last stage is one block; got depth {listed[-1]}")
+    return Architecture(
+        space.name,
+        space.identity,
+        tuple((choice.name, values[choice.name]) for choice in space.choices),
+    )
+
+
+def to_config(space: Space, architecture: Architecture) -> Config:
+    """``architecture`` in OFA's notation: what ``from_config`` takes back.
+
+    Raises ``SpaceError`` for a space of another family or an architecture of another space.
+    """
+    space.encode(architecture)
+    config: Config = {}
+    for key, choices in _choices(space).items():
+        config[key] = [_published(space, key, c, architecture[c.name]) for c in choices]
+        config[key] += [1] * (_length(space, key, choices) - len(choices))
+    return config
+
+
+def _choices(space: Space) -> dict[str, list[Choice]]:
+    """The choices behind each key, in OFA's order."""
+    if space.name not in FAMILIES:
+        raise SpaceError(
+            f"OFA's notation is for {', '.join(FAMILIES)}; {space.name!r} is none of them"
+        )
+    ending = {"ks": ".kernel", "e": ".expand", "d": ".depth", "w": ".width", "r": RESOLUTION}
+    if space.name == resnet50.NAME:
+        del ending["ks"]
+    else:
+        del ending["w"]
+    return {
+        key: sorted(
+            (c for c in space.choices if c.name.endswith(end)), key=lambda c: _place(c.name)
+        )
+        for key, end in ending.items()
+    }
+
+
+def _place(name: str) -> tuple[int, ...]:
+    """Stem before stages, inner before outer width, stages and blocks by number."""
+    if name.startswith("stem"):
+        return (0, name != "stem.inner.width")
+    return tuple(int(part.lstrip("s")) for part in name.split(".") if part.lstrip("s").isdigit())
+
+
+def _length(space: Space, key: str, choices: Sequence[Choice]) -> int:
+    # The last stage of ProxylessNAS is one block, and yet OFA lists a depth for it.
+    return len(choices) + (space.name == proxyless.NAME and key == "d")
+
+
+def _listed(key: str, value: Any, length: int) -> list[Any]:
+    listed = list(value) if isinstance(value, (list, tuple)) else [value] * length
+    if len(listed) != length:
+        raise SpaceError(f"{key} lists {length} values (or is one number); got {len(listed)}")
+    return listed
+
+
+def _value(space: Space, key: str, choice: Choice, value: Any) -> Value:
+    """The choice's value that OFA writes as ``value``."""
+    options = [_published(space, key, choice, option) for option in choice.values]
+    if isinstance(value, bool) or value not in options:
+        raise SpaceError(f"{key}: {choice.name!r} is one of {options}; got {value!r}")
+    return choice.values[options.index(value)]
+
+
+def _published(space: Space, key: str, choice: Choice, value: Value) -> Any:
+    """The choice's ``value`` as OFA writes it."""
+    if key == "w":
+        return choice.values.index(value)
+    if choice.name == STEM_DEPTH:
+        depths = next(c for c in space.choices if c.name == "s1.depth").values
+        return depths[-1] if value else depths[0]
+    return value

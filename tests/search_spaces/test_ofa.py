@@ -1,0 +1,227 @@
+"""The Once-for-All family against what OFA's published code computed (golden files)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
+
+import search_spaces
+from search_spaces import Space, ofa
+from search_spaces.errors import ArtefactError, SpaceError
+from search_spaces.supernet import Supernet
+
+FOLDERS = {
+    "ofa-mobilenetv3": "ofa_golden",
+    "ofa-proxyless": "ofa_golden_proxyless",
+    "ofa-resnet50": "ofa_golden_resnet50",
+}
+
+SPACES: dict[str, Space] = {}
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What OFA's code saved and computed; our supernet with those weights."""
+
+    space: Space
+    supernet: Supernet
+    weights: dict[str, torch.Tensor]
+    configs: list[dict[str, Any]]
+    image: torch.Tensor
+    outputs: np.ndarray
+    parameters: np.ndarray
+    macs: np.ndarray | None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module", params=FOLDERS)
+def golden(request: pytest.FixtureRequest, shared_data: Path) -> Golden:
+    name = str(request.param)
+    folder = shared_data / FOLDERS[name]
+    said = json.loads((folder / "configs.json").read_text())
+    cases = np.load(folder / "cases.npz")
+    with np.load(folder / "weights.npz") as archive:
+        weights = {key: torch.from_numpy(archive[key]) for key in archive.files}
+    options: dict[str, Any] = {"num_classes": said["num_classes"], "resolutions": (64,)}
+    if name == "ofa-resnet50":
+        options["widths"] = said["width_mult_list"]
+        options["depths"] = said["depth_list"]
+        options["expands"] = said["expand_ratio_list"]
+    else:
+        options["width"] = said["width"]
+    space = search_spaces.get(name, **options)
+    supernet = space.supernet().eval()
+    ofa.load_state_dict(supernet, weights)
+    macs = cases["macs"] if "macs" in cases.files else None
+    return Golden(
+        space,
+        supernet,
+        weights,
+        said["configs"],
+        torch.from_numpy(cases["input"]),
+        cases["outputs"],
+        cases["parameters"],
+        macs,
+    )
+
+
+def test_every_subnet_gives_ofas_outputs_active_and_extracted(golden: Golden) -> None:
+    assert len(golden.configs) == 20
+    for config, expected in zip(golden.configs, golden.outputs, strict=True):
+        architecture = ofa.from_config(golden.space, config)
+        with torch.no_grad():
+            active = golden.supernet(golden.image, architecture).numpy()
+            extracted = golden.supernet.extract(architecture)(golden.image).numpy()
+        for found in (active, extracted):
+            assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_parameters_and_macs_equal_ofas_to_the_unit(golden: Golden) -> None:
+    X = np.array([golden.space.encode(ofa.from_config(golden.space, c)) for c in golden.configs])
+    np.testing.assert_array_equal(golden.space.parameters(X), golden.parameters)
+    if golden.macs is not None:
+        np.testing.assert_array_equal(golden.space.macs(X), golden.macs)
+    for row in X[:4]:
+        network = golden.space.build(golden.space.decode(row)).eval()
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(golden.image[:1])
+        assert counter.get_total_flops() == 2 * golden.space.macs(row)[0]
+        held = sum(parameter.numel() for parameter in network.parameters())
+        assert held == golden.space.parameters(row)[0]
+
+
+def test_ofas_notation_is_taken_and_given_back(golden: Golden) -> None:
+    for config in golden.configs:
+        there = ofa.to_config(golden.space, ofa.from_config(golden.space, config))
+        if golden.space.name == "ofa-proxyless":  # OFA itself takes any depth for its last stage
+            config = {**config, "d": [*config["d"][:-1], 1]}
+        assert there == config
+
+
+def renamed(name: str, old: bool) -> str:
+    """The name that other classes and ages of OFA's code give the tensor."""
+    if old:
+        name = re.sub(r"^(blocks\.\d+)\.conv\.", r"\1.mobile_inverted_conv.", name)
+    return name.replace(".bn.bn.", ".bn.").replace(".conv.conv.weight", ".conv.weight")
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_names_of_older_checkpoints_are_understood(golden: Golden, old: bool) -> None:
+    again = golden.space.supernet()
+    ofa.load_state_dict(again, {renamed(k, old): v for k, v in golden.weights.items()})
+    expected = golden.supernet.state_dict()
+    assert all(torch.equal(v, expected[k]) for k, v in again.state_dict().items())
+
+
+def test_weights_that_do_not_fit_are_refused_and_nothing_is_copied(golden: Golden) -> None:
+    fresh = golden.space.supernet()
+    before = {k: v.clone() for k, v in fresh.state_dict().items()}
+    name = next(k for k in golden.weights if k.endswith("conv.weight"))
+    lacking = {k: v for k, v in golden.weights.items() if k != name}
+    with pytest.raises(ArtefactError, match="lack 1 of"):
+        ofa.load_state_dict(fresh, lacking)
+    with pytest.raises(ArtefactError, match="no tensor of"):
+        ofa.load_state_dict(fresh, {**golden.weights, "blocks.99.conv.weight": torch.ones(1)})
+    with pytest.raises(ArtefactError, match="has shape"):
+        ofa.load_state_dict(fresh, {**golden.weights, name: torch.ones(3, 3)})
+    assert all(torch.equal(v, before[k]) for k, v in fresh.state_dict().items())
+
+
+def test_weights_of_another_space_are_refused(golden: Golden) -> None:
+    with pytest.raises(SpaceError, match="small-images"):
+        ofa.load_state_dict(search_spaces.get("small-images").supernet(), golden.weights)
+
+
+def test_channels_follow_ofas_rounding() -> None:
+    # By hand: make_divisible(width * base, 8) of OFA's code at 0.35 for 16, 24, 40, 80.
+    plan = search_spaces.get("ofa-mobilenetv3", width=0.35, resolutions=(64,))
+    outs = {node.slot: node.spec.output.shape[0] for node in plan.lower_row(plan.largest).nodes}
+    assert [outs[s] for s in ("stem", "s1.0", "s2.0", "s3.0")] == [8, 8, 16, 32]
+
+
+def test_the_published_networks_have_their_published_sizes() -> None:
+    mobile = search_spaces.get("ofa-mobilenetv3")
+    assert mobile.size > 10**19
+    assert [c.values for c in mobile.choices if c.name == "resolution"] == [
+        tuple(range(128, 225, 4))
+    ]
+    # The supernet's largest network at 224: 7.66 million parameters, of OFA's own model zoo.
+    assert mobile.parameters(mobile.largest)[0] == 7_664_760
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_notation_and_rows_are_inverse(name: str, seed: int) -> None:
+    space = SPACES.setdefault(name, search_spaces.get(name))
+    row = space.sample(1, np.random.default_rng(seed))[0]
+    config = ofa.to_config(space, space.decode(row))
+    np.testing.assert_array_equal(space.encode(ofa.from_config(space, config)), row)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"ks": [3] * 19}, "ks lists 20 values"),
+        ({"ks": 4}, r"one of \[3, 5, 7\]; got 4"),
+        ({"d": [2, 2, 2, 2, 5]}, r"s5.depth' is one of \[2, 3, 4\]; got 5"),
+        ({"w": 1}, "check w"),
+        ({"e": None}, "got None"),
+    ],
+)
+def test_configurations_that_the_space_lacks_are_refused(
+    changes: dict[str, Any], says: str
+) -> None:
+    space = search_spaces.get("ofa-mobilenetv3")
+    config = {"ks": 3, "e": 4, "d": 2, "r": 224} | changes
+    with pytest.raises(SpaceError, match=says):
+        ofa.from_config(space, config)
+
+
+def test_one_number_stands_for_a_list_and_the_largest_resolution_for_none() -> None:
+    space = search_spaces.get("ofa-mobilenetv3")
+    architecture = ofa.from_config(space, {"wid": None, "ks": 7, "e": 6, "d": 4})
+    np.testing.assert_array_equal(space.encode(architecture), space.largest)
+    with pytest.raises(SpaceError, match="small-images"):
+        ofa.from_config(search_spaces.get("small-images"), {"ks": 3})
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("ofa-mobilenetv3", {"width": 0}, "width is above 0"),
+        ("ofa-mobilenetv3", {"resolutions": (160, 128)}, "resolutions ascend"),
+        ("ofa-proxyless", {"depths": ()}, "depths ascend"),
+        ("ofa-resnet50", {"depths": (-1, 0)}, "depths ascend from 0"),
+        ("ofa-resnet50", {"widths": (1, 0.5)}, "widths ascend"),
+    ],
+)
+def test_options_out_of_range_are_refused(name: str, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(SpaceError, match=says):
+        search_spaces.get(name, **options)
+
+
+def test_the_stem_keeps_its_middle_only_at_the_greatest_depth() -> None:
+    space = search_spaces.get("ofa-resnet50")
+    for depth, stands in ((2, True), (0, False)):
+        config = {"d": [depth, 0, 0, 0, 0], "e": 0.2, "w": 0}
+        slots = [node.slot for node in space.lower(ofa.from_config(space, config)).nodes]
+        assert ("stem.1" in slots) == stands
