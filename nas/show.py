@@ -108,7 +108,7 @@ def spaces_table() -> tuple[dict[str, Any], RenderableType]:
     whichever networks these are.
     """
     table = Table(header_style="bold")
-    for title in ("space", "networks", "choices", "MMACs", "parameters"):
+    for title in ("space", "networks", "choices", "MMACs", "M parameters"):
         table.add_column(title, no_wrap=True)
     spaces = []
     for name in catalogue.names():
@@ -130,10 +130,11 @@ def spaces_table() -> tuple[dict[str, Any], RenderableType]:
         )
         table.add_row(
             name,
-            f"{space.size:,}",
+            # All columns must fit into 80 characters; large spaces have twenty digits.
+            f"{space.size:,}" if space.size < 10**9 else f"{space.size:.2e}",
             str(len(space.choices)),
             f"{macs[0] / 1e6:.2f} to {macs[1] / 1e6:.2f}",
-            f"{parameters[0]:,.0f} to {parameters[1]:,.0f}",
+            f"{parameters[0] / 1e6:.2f} to {parameters[1] / 1e6:.2f}",
         )
     return {"spaces": spaces}, table
 

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
@@ -214,15 +215,16 @@ def test_spaces_tells_size_choices_and_costs() -> None:
     for one in said.json["spaces"]:
         space = expected[one["name"]]
         assert (one["size"], one["choices"]) == (space.size, len(space.choices))
-        for end, row in (("smallest", space.smallest), ("largest", space.largest)):
-            plan = space.lower_row(row)
-            assert one[end] == {
-                "macs": sum(node.spec.macs for node in plan.nodes),
-                "parameters": sum(node.spec.params for node in plan.nodes),
-            }
+        rows = space.sample(1000, np.random.default_rng(0))
+        rows = np.concatenate([rows, [space.smallest, space.largest]])
+        for name, costs in (("macs", space.macs(rows)), ("parameters", space.parameters(rows))):
+            # All of these list their options from small to large, so the rows have the ends.
+            assert (one["smallest"][name], one["largest"][name]) == (costs.min(), costs.max())
     text = nas("spaces").out
     for name, space in expected.items():
-        assert re.search(rf"{name}\W+{space.size:,} ", text)
+        size = f"{space.size:,}" if space.size < 10**9 else f"{space.size:.2e}"
+        assert re.search(rf"{name}\W+{re.escape(size)} ", text)
+    assert "…" not in text
 
 
 def test_a_resolution_that_is_measured_again_joins_the_others(job: Job, run: Path) -> None:
