@@ -11,7 +11,7 @@ import pytest
 import search_spaces
 from nas.config import PHASES, Phase, PhaseName
 from nas.training.phases import OPENS, check_kinds, kind, sample_open, smallest_open
-from search_spaces import Net, Space, choice
+from search_spaces import Net, Space
 from search_spaces.errors import ConfigError
 from search_spaces.specs import Classifier, Conv
 
@@ -65,8 +65,8 @@ def test_a_phase_may_be_left_out_if_a_later_one_opens_its_choices() -> None:
 
 
 def test_a_choice_of_one_value_needs_no_phase() -> None:
-    net = Net(image=(3, choice("resolution", 8)))
-    net("stem", Conv, out=choice("stem.width", 8), kernel=3)
+    net = Net(image=(3, search_spaces.choice("resolution", 8)))
+    net("stem", Conv, out=search_spaces.choice("stem.width", 8), kernel=3)
     net("classifier", Classifier, classes=2)
     check_kinds(Space(net, "fixed"), [Phase("largest", 1)])
 
