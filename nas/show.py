@@ -22,7 +22,7 @@ from search_spaces.specs import LayerSpec
 DIFFERS = "bold yellow"
 ABSENT = "–"
 # What the shapes say already, and what is the same throughout a space.
-PLAIN = ("inputs", "out", "act")
+PLAIN = ("inputs", "out", "act", "epsilon")
 
 
 class Predicts(Protocol):
