@@ -12,7 +12,16 @@ from torch.nn import functional
 
 from search_spaces.blocks import BLOCKS, Block
 from search_spaces.blocks.slicing import SqueezeExcite, Unit
-from search_spaces.specs import Classifier, Conv, FusedMBConv, LayerSpec, MBConv, Tensor
+from search_spaces.specs import (
+    Bottleneck,
+    Classifier,
+    Conv,
+    FusedMBConv,
+    LayerSpec,
+    MBConv,
+    SeparableConv,
+    Tensor,
+)
 
 IMAGE = (Tensor((16, 8, 8)),)
 NARROW = (Tensor((8, 8, 8)),)
@@ -30,6 +39,26 @@ PAIRS: list[tuple[LayerSpec, LayerSpec]] = [
     ),
     (MBConv(IMAGE, 24, 5, 2, "relu", 48, 0, False), MBConv(IMAGE, 16, 3, 2, "relu", 32, 0, False)),
     (Classifier(IMAGE, 10), Classifier(NARROW, 10)),
+    (
+        Classifier(IMAGE, 10, hidden=24, act="h_swish"),
+        Classifier(NARROW, 10, hidden=16, act="h_swish"),
+    ),
+    (
+        SeparableConv(IMAGE, 16, 5, 1, "relu", True, epsilon=1e-3),
+        SeparableConv(NARROW, 8, 3, 1, "relu", True, epsilon=1e-3),
+    ),
+    (
+        Conv(IMAGE, 16, 3, 1, "relu", residual=True),
+        Conv(NARROW, 8, 3, 1, "relu", residual=True),
+    ),
+    (
+        Bottleneck(IMAGE, 16, 3, 1, "relu", 32, False),
+        Bottleneck(NARROW, 8, 3, 1, "relu", 16, False),
+    ),
+    (
+        Bottleneck(IMAGE, 24, 3, 2, "relu", 32, True),
+        Bottleneck(NARROW, 16, 3, 2, "relu", 16, True),
+    ),
 ]
 NAMES = [f"{type(large).__name__}-{i}" for i, (large, _) in enumerate(PAIRS)]
 

@@ -31,15 +31,19 @@ from search_spaces.plan import Node, Plan
 from search_spaces.space import Space
 from search_spaces.specs import (
     ACTIVATIONS,
+    Bottleneck,
     Classifier,
     Conv,
     FusedMBConv,
     LayerSpec,
+    MaxPool,
     MBConv,
+    SeparableConv,
     Tensor,
 )
 
 IMAGE = Tensor((3, 12, 12))
+ODD = Tensor((3, 11, 9))
 ACTS = {
     "none": lambda x: x,
     "relu": F.relu,
@@ -80,19 +84,40 @@ def optimised(model: onnx.ModelProto, tmp_path: Any) -> Counter[str]:
 
 
 def torch_unit(
-    x: torch.Tensor, w: dict[str, Any], name: str, stride: int, groups: int, act: str
+    x: torch.Tensor,
+    w: dict[str, Any],
+    name: str,
+    stride: int,
+    groups: int,
+    act: str,
+    epsilon: float = 1e-5,
 ) -> torch.Tensor:
     array = {k: torch.from_numpy(v) for k, v in w.items()}
     kernel = array[f"{name}.conv.weight"].shape[-1]
     x = F.conv2d(x, array[f"{name}.conv.weight"], None, stride, kernel // 2, 1, groups)
     norm = [array[f"{name}.norm.{part}"] for part in ("running_mean", "running_var")]
     affine = [array[f"{name}.norm.{part}"] for part in ("weight", "bias")]
-    return ACTS[act](F.batch_norm(x, *norm, *affine, training=False, eps=1e-5))
+    return ACTS[act](F.batch_norm(x, *norm, *affine, training=False, eps=epsilon))
 
 
 def torch_layer(spec: LayerSpec, w: dict[str, Any], x: torch.Tensor) -> torch.Tensor:
     if isinstance(spec, Conv):
-        return torch_unit(x, w, "main", spec.stride, 1, spec.act)
+        y = torch_unit(x, w, "main", spec.stride, 1, spec.act, spec.epsilon)
+        return x + y if spec.residual else y
+    if isinstance(spec, SeparableConv):
+        y = torch_unit(x, w, "depthwise", spec.stride, spec.channels, spec.act, spec.epsilon)
+        y = torch_unit(y, w, "project", 1, 1, "none", spec.epsilon)
+        return x + y if spec.residual else y
+    if isinstance(spec, MaxPool):
+        return nn.MaxPool2d(spec.kernel, spec.stride, spec.kernel // 2)(x)
+    if isinstance(spec, Bottleneck):
+        y = torch_unit(x, w, "reduce", 1, 1, spec.act)
+        y = torch_unit(y, w, "main", spec.stride, 1, spec.act)
+        y = torch_unit(y, w, "expand", 1, 1, "none")
+        if spec.project:
+            x = nn.AvgPool2d(spec.stride, spec.stride, 0, ceil_mode=True)(x)
+            x = torch_unit(x, w, "shortcut", 1, 1, "none")
+        return ACTS[spec.act](x + y)
     if isinstance(spec, FusedMBConv):
         y = torch_unit(x, w, "expand", spec.stride, 1, spec.act)
         y = torch_unit(y, w, "project", 1, 1, "none")
@@ -110,7 +135,10 @@ def torch_layer(spec: LayerSpec, w: dict[str, Any], x: torch.Tensor) -> torch.Te
         return x + y if spec.residual else y
     assert isinstance(spec, Classifier)
     weight, bias = (torch.from_numpy(w[f"linear.{part}"]) for part in ("weight", "bias"))
-    return F.linear(x.mean((2, 3)), weight, bias)
+    y = x.mean((2, 3))
+    if spec.hidden:
+        y = ACTS[spec.act](F.linear(y, torch.from_numpy(w["hidden.weight"])))
+    return F.linear(y, weight, bias)
 
 
 def torch_plan(plan: Plan, weights: dict[str, Any], image: np.ndarray) -> np.ndarray:
@@ -122,13 +150,18 @@ def torch_plan(plan: Plan, weights: dict[str, Any], image: np.ndarray) -> np.nda
 
 
 def squeezed_space() -> Space:
-    """Everything that small-images does not have: squeeze-excite, relu, relu6, stride on MBConv."""
-    net = Net(image=(3, 16))
-    net("stem", Conv, out=16, stride=2, act="relu")
+    """Everything that small-images does not have: other blocks, squeeze-excite, relu, relu6."""
+    net = Net(image=(3, 22))
+    net("first", Conv, out=16, act="relu")
+    net("again", Conv, residual=True, act="relu")
+    net("pool", MaxPool, kernel=3, stride=2)
+    net("separable", SeparableConv, out=16, act="relu6", epsilon=1e-3)
+    net("bottleneck", Bottleneck, out=24, expand=0.5, stride=2)
+    net("stem", Bottleneck, expand=0.5)
     net("a", MBConv, out=24, expand=3, kernel=5, stride=2, act="relu6", se=True)
     net("b", MBConv, out=24, expand=2, kernel=3, act="h_swish", se=True)
     net("c", FusedMBConv, out=24, expand=2, act="relu")
-    net("classifier", Classifier, classes=7)
+    net("classifier", Classifier, classes=7, hidden=16, act="h_swish")
     return Space(net, "squeezed")
 
 
@@ -142,7 +175,19 @@ LAYERS: list[LayerSpec] = [
         for s in (1, 2)
         for se in (False, True)
     ),
+    Conv.resolve((IMAGE,), residual=True, epsilon=0.3),
+    *(SeparableConv.resolve((IMAGE,), out=o, stride=s) for o in (3, 8) for s in (1, 2)),
+    SeparableConv.resolve((ODD,), out=3, residual=False, act="relu6", epsilon=0.3),
+    *(MaxPool((image,), 3, s) for image in (IMAGE, ODD) for s in (1, 2)),
+    *(
+        Bottleneck.resolve((image,), out=o, expand=2, stride=s)
+        for image in (IMAGE, ODD)
+        for o in (3, 8)
+        for s in (1, 2)
+    ),
+    Bottleneck.resolve((IMAGE,), expand=4, act="h_swish"),
     Classifier((IMAGE,), 5),
+    Classifier((IMAGE,), 5, hidden=8, act="h_swish"),
 ]
 
 
@@ -153,7 +198,7 @@ def test_every_layer_computes_what_its_spec_means(spec: LayerSpec) -> None:
     weights = random_plan_weights(plan, rng)
     model = write(plan, weights, batch=2)
     onnx.checker.check_model(model, full_check=True)
-    image = rng.normal(size=(2, *IMAGE.shape)).astype(np.float32)
+    image = rng.normal(size=(2, *spec.inputs[0].shape)).astype(np.float32)
     expected = torch_plan(plan, weights, image)
     assert expected.shape[1:] == spec.output.shape
     np.testing.assert_allclose(run(model, image), expected, rtol=1e-4, atol=1e-5)
