@@ -26,7 +26,7 @@ from latency_lut.entries import key
 from latency_lut.fit import LEADING, Posterior, Scales
 from latency_lut.references import NAMES
 from latency_lut.table import Campaign, Fit
-from nas.cli import app
+from nas.commands import app
 from nas.run import Run
 from search_spaces import Architecture, Choice, LayerSpec, Plan, Space
 

@@ -1,0 +1,266 @@
+"""The commands: a table from names to typed functions; what is heavy is imported late."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.terminal import Screen
+from search_spaces.errors import NasLoopError
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="nas",
+    help="Give it images, a device and a latency budget; get back a measured ONNX file.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+Device = Annotated[str, typer.Option("--device", help="Where it is measured: cpu.")]
+
+
+@app.command()
+def init(
+    images: Annotated[str, typer.Argument(metavar="IMAGES", help="Folder, Parquet, .npz, digits.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The file to write.")] = Path("nas.yaml"),
+    json: Json = False,
+) -> None:
+    """Look at the images, write a configuration."""
+    from nas.init import inspect, write_config
+
+    screen = Screen(json)
+    summary = inspect(images)
+    write_config(summary, out)
+    data = {
+        "config": str(out),
+        "classes": list(summary.classes),
+        "counts": {part: list(counts) for part, counts in summary.counts.items()},
+    }
+    screen.result(
+        data,
+        f"{images}: {len(summary.classes)} classes, {summary.training_images:,} training images\n"
+        f"wrote {out}; next: nas train {out} --out run",
+    )
+
+
+@app.command()
+def spaces(json: Json = False) -> None:
+    """What can be searched, how large it is."""
+    from nas.show import spaces_table
+
+    screen = Screen(json)
+    data, table = spaces_table()
+    screen.result(data, table)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A file that init wrote.")],
+    out: Annotated[Path, typer.Option("--out", help="The run folder.")] = Path("run"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train the supernet."""
+    from nas.jobs.train import train_command
+
+    screen = Screen(json)
+    data = train_command(config, out, resume, screen)
+    screen.result(data, f"trained: {data['supernet']}; next: nas measure {out}")
+
+
+@app.command()
+def measure(
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run folder.")] = None,
+    space: Annotated[str | None, typer.Option("--space", help="A space, without a run.")] = None,
+    device: Device = "cpu",
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Else the configuration's, or 1.", min=1)
+    ] = None,
+    resolution: Annotated[
+        list[int] | None,
+        typer.Option("--resolution", help="Only these, added to a table that is there."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="The table's name; else by device and threads.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="The table's file.")] = None,
+    allow_noisy: Annotated[
+        bool, typer.Option("--allow-noisy", help="Keep a table that the machine's noise spoils.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Build a latency table of a device."""
+    from nas.jobs.measure import measure_command
+
+    screen = Screen(json)
+    data, text = measure_command(
+        run, space, device, threads, resolution, name, out, allow_noisy, screen
+    )
+    screen.result(data, text)
+
+
+@app.command()
+def search(
+    run: RunFolder,
+    latency_ms: Annotated[
+        float | None, typer.Option("--latency-ms", help="The budget; else the configuration's.")
+    ] = None,
+    device: Device = "cpu",
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Else the configuration's.", min=1)
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="A latency table; else the run's own.")
+    ] = None,
+    searcher: Annotated[str, typer.Option("--searcher", help="nsga2 or random.")] = "nsga2",
+    predictor: Annotated[str, typer.Option("--predictor", help="auto, ridge, gp, mlp.")] = "auto",
+    budget: Annotated[
+        int | None, typer.Option("--budget", help="Evaluations of the search.", min=1)
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder of front.json; else the run.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted search.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Find the best subnet under a latency budget."""
+    from nas.jobs.search import search_command
+
+    screen = Screen(json)
+    data, text = search_command(
+        run,
+        latency_ms,
+        device,
+        threads,
+        table,
+        searcher,
+        predictor,
+        budget,
+        seed,
+        out,
+        resume,
+        screen,
+    )
+    screen.result(data, text)
+
+
+@app.command()
+def export(
+    run: RunFolder,
+    architecture: Annotated[
+        Path | None, typer.Option("--architecture", help="An architecture file; else the best.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Else RUN/best.onnx.")] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Take pixels from 0 to 255; normalise in the graph.")
+    ] = False,
+    dtype: Annotated[str, typer.Option("--dtype", help="float32 or uint8 (with --raw).")] = (
+        "float32"
+    ),
+    layout: Annotated[str, typer.Option("--layout", help="NCHW or NHWC (with --raw).")] = "NCHW",
+    batch: Annotated[
+        int, typer.Option("--batch", help="A fixed batch; 0 leaves it dynamic.", min=0)
+    ] = 1,
+    json: Json = False,
+) -> None:
+    """Write a subnet as ONNX, compared with PyTorch on real images."""
+    from nas.best import require_best
+    from nas.export import ExportOptions
+    from nas.jobs.export import export_run, read_architecture
+    from nas.jobs.trained import TrainedRun
+    from nas.run import Run
+
+    screen = Screen(json)
+    folder = Run.open(run)
+    if architecture is None and not folder.best.is_file():
+        raise NasLoopError(
+            f"{folder.best}: there is no best network yet; run `nas search {run}` or name one "
+            "with --architecture FILE"
+        )
+    if architecture is None:
+        require_best(folder)
+    trained = TrainedRun(folder)
+    chosen = read_architecture(architecture or folder.best, trained.space)
+    options = ExportOptions(raw, dtype, layout, batch or None)
+    data = export_run(trained, chosen, out or folder.onnx, options)
+    agreement = data["agreement"]
+    screen.result(
+        data,
+        f"wrote {data['file']} ({data['bytes'] / 1e6:.2f} MB); on {agreement['images']} held-out "
+        f"images logits differ from PyTorch's by at most {agreement['largest_difference']:.1e}",
+    )
+
+
+@app.command()
+def profile(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Any ONNX image model.")],
+    device: Device = "cpu",
+    threads: Annotated[int, typer.Option("--threads", min=1)] = 1,
+    table: Annotated[
+        Path | None,
+        typer.Option("--table", help="A latency table or its run: times compare with it."),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option("--size", help="Pixels of sides that the model leaves open.", min=1),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure a model: latency first, then throughput, memory, and where the time goes."""
+    from nas.profile import profile as measured
+    from nas.profile import render
+
+    screen = Screen(json)
+    result = measured(model, device=device, threads=threads, table=table, size=size)
+    screen.result(result.to_dict(), render(result))
+
+
+@app.command()
+def show(
+    architectures: Annotated[list[Path], typer.Argument(metavar="ARCHITECTURE...")],
+    run: Annotated[
+        Path | None, typer.Option("--run", help="The run whose space and table are used.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print and compare architectures."""
+    from nas.jobs.show import show_command
+
+    screen = Screen(json)
+    data, text = show_command(architectures, run)
+    screen.result(data, text)
+
+
+@app.command()
+def report(run: RunFolder, json: Json = False) -> None:
+    """One HTML file with the pictures; the only place where test images are used."""
+    from nas.jobs.report import report_command
+
+    screen = Screen(json)
+    data = report_command(run, screen)
+    screen.result(data, f"wrote {data['report']}")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="The run folder.")] = Path("demo-run"),
+    json: Json = False,
+) -> None:
+    """The whole job on the built-in images (handwritten digits); goes on where it stopped."""
+    from nas.jobs.demo import demo_command
+
+    screen = Screen(json)
+    data, text = demo_command(out, screen)
+    screen.result(data, text)
