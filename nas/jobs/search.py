@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import predictors
 from latency_lut import Device, LatencyTable
 from nas import search as searching
+from nas.best import write_front
 from nas.jobs import select
 from nas.jobs.front import figures, measured_front
 from nas.jobs.predictor import fitted_predictor
@@ -25,7 +25,7 @@ from nas.search import searchers
 from nas.search.pareto import hypervolume
 from nas.terminal import Screen
 from search_spaces.errors import ConfigError, InfeasibleError
-from search_spaces.files import sha256_of, write_atomic
+from search_spaces.files import sha256_of
 from search_spaces.space import Population
 
 __all__ = ["SearchOptions", "search_command", "search_run"]
@@ -164,11 +164,7 @@ def _write(
         "cloud": [[round(float(ms), 6), round(float(e), 4)] for e, ms in values[::step, :2]],
         "history": _history(study.problem.objective_values(values), study.feasible),
     }
-    files = Run(out)
-    write_atomic(files.front, json.dumps(document, indent=1) + "\n")
-    write_atomic(
-        files.best, json.dumps({**best["architecture"], "measured": best}, indent=2) + "\n"
-    )
+    write_front(Run(out), document)
     return document
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from nas.best import require_best
 from nas.header import Header, peek, space_of
 from nas.report.data import Epoch, Front, Network, ReportData, Table, Test
 from nas.report.documents import read_document, read_front, read_test
@@ -110,6 +111,7 @@ class _Reader:
         """The network of ``best.json``, its layers timed by the table of the front's device."""
 
         def read() -> Network:
+            require_best(self.run)
             architecture = Architecture.from_json(self.text(self.run.best))
             side = space.lower(architecture).image.shape[-1]
             for path, table in tables.items():

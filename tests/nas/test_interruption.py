@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from search_spaces.files import write_atomic
 from tests.nas.conftest import BUDGET_MS, Job
-from tests.nas.tiny import Interrupter, files, nas, rows, start
+from tests.nas.tiny import ROOT, Interrupter, files, nas, rows, start
 
 INTERRUPTED = (
     "nas: interrupted; what was finished is kept, the same command goes on from there (train and "
@@ -226,6 +228,27 @@ def polled_or_done(reached: Callable[[], bool], *arguments: object) -> None:
     assert process.returncode in (0, -signal.SIGKILL)
 
 
+def test_a_search_that_stopped_between_its_two_files(
+    job: Job, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(path: Path, text: str) -> None:
+        if path.name == "best.json":
+            signal.raise_signal(signal.SIGINT)
+        write_atomic(path, text)
+
+    search = ("search", run, "--latency-ms", BUDGET_MS, "--resume")
+    monkeypatch.setattr("nas.best.write_atomic", stop)
+    assert nas(*search).code == 130
+    monkeypatch.undo()
+    # The same study, but latencies are measured anew: the old best is not in the new front.
+    assert (run / "best.json").read_bytes() == (job.run / "best.json").read_bytes()
+    said = nas("export", run)
+    assert said.code == 2 and "these two differ, as when a search is killed" in said.err
+    assert nas("export", run, "--architecture", run / "best.json").code == 0
+    assert nas(*search).code == 0
+    assert nas("export", run).code == 0
+
+
 def test_a_run_that_was_killed_while_its_folder_was_made(job: Job, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
@@ -242,3 +265,22 @@ def test_a_polite_kill_is_answered_like_an_interruption(
     monkeypatch.setattr("nas.jobs.train.train", killed)
     said = nas("train", job.config, "--out", tmp_path / "run")
     assert said.code == 130 and said.err.splitlines()[-1] == INTERRUPTED
+
+
+@pytest.mark.parametrize("module", ["typer", "rich.console", "search_spaces", "numpy", "nas.show"])
+def test_an_interruption_during_the_imports(module: str) -> None:
+    code = f"""
+import signal, sys
+
+class Strike:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Strike())
+from nas.cli import main
+sys.argv = ["nas", "spaces"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{INTERRUPTED}\n")

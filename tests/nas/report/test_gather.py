@@ -98,6 +98,16 @@ def test_a_front_of_something_else_is_named(run: Run, content: str) -> None:
     render(data)
 
 
+def test_a_best_network_of_another_front_is_named(run: Run) -> None:
+    front = json.loads(run.front.read_text())
+    edit(run.front, best=(front["best"] + 1) % len(front["points"]))
+    data = gather(run)
+    assert data.front is not None and data.network is None
+    (warning,) = data.warnings
+    assert warning.startswith(f"{run.best} is the best network of {run.front}")
+    render(data)
+
+
 def test_a_point_without_what_every_point_has(run: Run) -> None:
     front = json.loads(run.front.read_text())
     front["points"][0]["latency_ms"] = float("nan")

@@ -1,0 +1,49 @@
+"""The best network of a search: ``front.json`` names it, ``best.json`` is its copy to hand on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nas.run import Run
+from search_spaces.errors import ArtefactError
+from search_spaces.files import write_atomic
+
+__all__ = ["require_best", "write_front"]
+
+
+def write_front(run: Run, front: Mapping[str, Any]) -> None:
+    """``front.json``, and its best network as ``best.json``, an architecture with its figures.
+
+    Two files cannot be replaced at once; ``require_best`` notices if only the first was.
+
+    Raises:
+        NasLoopError: a file cannot be written; the old one is kept.
+    """
+    write_atomic(run.front, json.dumps(front, indent=1) + "\n")
+    write_atomic(run.best, json.dumps(_best(front), indent=2) + "\n")
+
+
+def require_best(run: Run) -> None:
+    """Raise ``ArtefactError`` if ``best.json`` is not the best network of ``front.json``.
+
+    Where one of them is missing or damaged there is nothing to compare; who reads it says so.
+    """
+    try:
+        front = json.loads(run.front.read_text(encoding="utf-8"))
+        best = json.loads(run.best.read_text(encoding="utf-8"))
+        named = _best(front)
+    except (OSError, ValueError, LookupError, TypeError):
+        return
+    if best != named:
+        raise ArtefactError(
+            f"{run.best} is the best network of {run.front} and a copy of what stands there; these "
+            "two differ, as when a search is killed between them: search again, or name a network "
+            "with --architecture"
+        )
+
+
+def _best(front: Mapping[str, Any]) -> dict[str, Any]:
+    point = front["points"][front["best"]]
+    return {**point["architecture"], "measured": point}
