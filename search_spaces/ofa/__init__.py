@@ -4,6 +4,7 @@ from search_spaces.ofa.mobilenetv3 import ofa_mobilenetv3
 from search_spaces.ofa.notation import from_config, to_config
 from search_spaces.ofa.proxyless import ofa_proxyless
 from search_spaces.ofa.resnet50 import ofa_resnet50
+from search_spaces.ofa.sizes import options_of
 from search_spaces.ofa.weights import load_state_dict
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "ofa_mobilenetv3",
     "ofa_proxyless",
     "ofa_resnet50",
+    "options_of",
     "to_config",
 ]

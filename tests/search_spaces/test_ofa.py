@@ -145,6 +145,37 @@ def test_weights_that_do_not_fit_are_refused_and_nothing_is_copied(golden: Golde
     assert all(torch.equal(v, before[k]) for k, v in fresh.state_dict().items())
 
 
+def test_options_are_read_off_the_weights(golden: Golden) -> None:
+    options = ofa.options_of(golden.space.name, golden.weights)
+    assert options["num_classes"] == 10
+    if golden.space.name == "ofa-resnet50":
+        return
+    space = search_spaces.get(golden.space.name, resolutions=(64,), **options)
+    assert space.identity == golden.space.identity
+    other = {"ofa-mobilenetv3": "ofa-proxyless", "ofa-proxyless": "ofa-mobilenetv3"}
+    with pytest.raises(ArtefactError, match="another network of the family"):
+        ofa.options_of(other[golden.space.name], golden.weights)
+    with pytest.raises(SpaceError, match="small-images"):
+        ofa.options_of("small-images", golden.weights)
+
+
+@pytest.mark.parametrize("width", [0.5, 0.75, 1.0, 1.2])
+def test_the_width_found_makes_the_same_space(width: float) -> None:
+    space = search_spaces.get("ofa-mobilenetv3", width=width, resolutions=(32,), num_classes=3)
+    weights = {
+        "first_conv.conv.weight": "stem.main.conv.weight",
+        "blocks.0.conv.point_linear.conv.weight": "first.project.conv.weight",
+        "final_expand_layer.conv.weight": "last.main.conv.weight",
+        "feature_mix_layer.conv.weight": "classifier.hidden.weight",
+        "classifier.linear.weight": "classifier.linear.weight",
+    }
+    own = space.supernet().state_dict()
+    state = {theirs: own[f"blocks.{ours}"] for theirs, ours in weights.items()}
+    options = ofa.options_of(space.name, state)
+    again = search_spaces.get(space.name, resolutions=(32,), **options)
+    assert again.identity == space.identity
+
+
 def test_weights_of_another_space_are_refused(golden: Golden) -> None:
     with pytest.raises(SpaceError, match="small-images"):
         ofa.load_state_dict(search_spaces.get("small-images").supernet(), golden.weights)

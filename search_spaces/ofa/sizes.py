@@ -1,0 +1,70 @@
+"""The options of a space, read off the shapes of weights saved by OFA's code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.errors import ArtefactError, SpaceError
+from search_spaces.ofa import mobilenetv3, proxyless, resnet50
+from search_spaces.ofa.weights import drawn_together
+from search_spaces.specs import divisible
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PUBLISHED = (1.0, 1.2, 1.3)
+WIDTHS = (*PUBLISHED, *(hundredths / 100 for hundredths in range(5, 301)))
+"""Tried in this order: what was published, then every hundredth."""
+
+
+def options_of(name: str, state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
+    """``width`` and ``num_classes`` of the space ``name`` that the weights fit.
+
+    Widths that round to the same channels everywhere make the same networks; the first of
+    ``WIDTHS`` is named. The widths of ResNet-50 cannot be told from its weights, which show the
+    largest only: for it ``num_classes`` alone is returned.
+
+    Raises:
+        SpaceError: a space that is not of the family.
+        ArtefactError: weights of another family, or of no width.
+    """
+    sizes = {drawn_together(key): tuple(tensor.shape) for key, tensor in state_dict.items()}
+    classes = _channels(sizes, name, "classifier.linear.weight")
+    if name == resnet50.NAME:
+        return {"num_classes": classes}
+    bases = _bases(name)
+    found = {key: _channels(sizes, name, key) for key in bases}
+    for width in WIDTHS:
+        if all(found[key] == divisible(base * width) for key, base in bases.items()):
+            return {"width": width, "num_classes": classes}
+    raise ArtefactError(
+        f"no width gives {name} the channels of these weights ({sorted(found.values())}); are "
+        "they of another network of the family?"
+    )
+
+
+def _bases(name: str) -> dict[str, int]:
+    """Channels at width 1, by the name of a tensor that has them."""
+    if name not in (mobilenetv3.NAME, proxyless.NAME):
+        raise SpaceError(f"OFA's code has no weights of {name!r}; use a space of its family")
+    family = mobilenetv3 if name == mobilenetv3.NAME else proxyless
+    bases = {
+        "first_conv.conv.weight": family.STEM,
+        "blocks.0.conv.point_linear.conv.weight": family.FIRST,
+    }
+    if name == mobilenetv3.NAME:
+        bases["final_expand_layer.conv.weight"] = mobilenetv3.LAST
+        bases["feature_mix_layer.conv.weight"] = mobilenetv3.HIDDEN
+    else:
+        bases["feature_mix_layer.conv.weight"] = proxyless.LAST
+    return bases
+
+
+def _channels(sizes: Mapping[str, tuple[int, ...]], name: str, key: str) -> int:
+    if key not in sizes:
+        raise ArtefactError(
+            f"the weights have no {key!r}, which every supernet of {name} has; are they of another "
+            "network of the family?"
+        )
+    return sizes[key][0]
