@@ -1,6 +1,6 @@
 """How fast it is: devices, measurement, latency tables and their error."""
 
-from latency_lut.accuracy import Accuracy
+from latency_lut.accuracy import Accuracy, mape
 from latency_lut.campaign import Effort, Progress
 from latency_lut.catalogue import DEVICES, device, table_name
 from latency_lut.entries import key as entry_key
@@ -10,7 +10,7 @@ from latency_lut.journal import ASIDE
 from latency_lut.latency import Latency
 from latency_lut.measure import measure
 from latency_lut.merge import merged
-from latency_lut.networks import NetworkLatency, measure_networks
+from latency_lut.networks import NetworkLatency, measure_networks, networks_seconds
 from latency_lut.plans import WHOLE_NETWORKS, Cost, Plans, network_model, plan_table
 from latency_lut.seam import Connection, Device, Loaded, Model, Sample
 from latency_lut.table import LatencyTable
@@ -38,10 +38,12 @@ __all__ = [
     "Sample",
     "device",
     "entry_key",
+    "mape",
     "measure",
     "measure_networks",
     "merged",
     "network_model",
+    "networks_seconds",
     "plan_table",
     "reference_times",
     "table_name",

@@ -36,6 +36,11 @@ class Accuracy:
     repeat_noise: float
 
 
+def mape(predicted: Floats, measured: Floats) -> float:
+    """Mean absolute error relative to what was measured (0.01 for 1%), over both [n]."""
+    return float(np.abs(predicted / measured - 1).mean())
+
+
 def accuracy(predicted_ms: Floats, std_ms: Floats | None, measured: list[Latency]) -> Accuracy:
     """Figures of predictions [n] with their standard deviations [n], or None without."""
     from scipy.stats import kendalltau, spearmanr  # Takes a second, and predicting needs it not.
@@ -47,7 +52,7 @@ def accuracy(predicted_ms: Floats, std_ms: Floats | None, measured: list[Latency
     covered = None if std_ms is None else np.abs(predicted_ms - ms) <= NINETY * std_ms
     return Accuracy(
         networks=len(ms),
-        mape=float(np.abs(error).mean()),
+        mape=mape(predicted_ms, ms),
         bias=float(error.mean()),
         within_2_5=float((np.abs(error) <= 0.025).mean()),
         within_5=float((np.abs(error) <= 0.05).mean()),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from latency_lut.campaign import Effort, Report, collect
+from latency_lut.campaign import Effort, Report, collect, estimate_s
 from latency_lut.errors import DeviceError
 from latency_lut.journal import Journal
 from latency_lut.latency import Latency, latencies
@@ -86,6 +87,19 @@ def measure_networks(
         _result(model.name, measured[model.name], times[model.name], batch, peak, pace)
         for model, peak in zip(models, peaks.values(), strict=True)
     ]
+
+
+def networks_seconds(device: Device, ms: Sequence[float], effort: Effort | None = None) -> float:
+    """About how many seconds ``measure_networks`` takes for networks of ``ms`` milliseconds.
+
+    Every network is loaded once in a process of its own, for its memory; one such process is
+    timed. Raises ``DeviceError`` if the device fails.
+    """
+    began = time.monotonic()
+    _peak_memory(references()[1], device)
+    process = time.monotonic() - began
+    models = [Model(str(i), bytes, guess_ms=one) for i, one in enumerate(ms)]
+    return len(ms) * process + estimate_s(models, effort or STANDARD)
 
 
 def _result(

@@ -26,7 +26,7 @@ from nas.jobs.measure import measure_table
 from nas.jobs.report import report_command
 from nas.jobs.search import SearchOptions, search_run
 from nas.jobs.tables import open_table
-from nas.jobs.train import train_with_progress
+from nas.jobs.train import announce_training, train_with_progress
 from nas.jobs.trained import TrainedRun
 from nas.profile import profile
 from nas.run import Run
@@ -54,12 +54,17 @@ CONFIG = Config(
 
 
 def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
-    """Train, measure, search, export, profile, report; goes on with what an earlier call left."""
+    """Train, measure, search, export, profile, report; goes on with what an earlier call left.
+
+    Each of the long ones says how long it will take and how much disk it needs before it starts.
+    """
     began = time.monotonic()
     run = Run.create(out, CONFIG, resume=True)
     screen.say(f"digits, 8x8 pixels, 10 classes; everything goes to {out}")
     if not run.supernet.is_file():
-        train_with_progress(run, CONFIG, open_dataset(CONFIG), screen)
+        dataset = open_dataset(CONFIG)
+        announce_training(run, CONFIG, dataset, screen, "the same command")
+        train_with_progress(run, CONFIG, dataset, screen)
     trained = TrainedRun(run)
     device = device_of("cpu", threads=CONFIG.latency.threads)
     table_file = run.latency(table_name("cpu", CONFIG.latency.threads))

@@ -86,6 +86,12 @@ class Samples:
             tell(done + 1, len(X))
         return np.array(values)
 
+    def keep(self, row: Population, accuracy: float) -> None:
+        """Store the accuracy of one canonical row [choices], unless it is known."""
+        key = tuple(int(option) for option in row)
+        if key not in self.known():
+            self._store(key, accuracy)
+
     def _store(self, key: tuple[int, ...], accuracy: float) -> None:
         try:
             with self._file:

@@ -14,16 +14,18 @@ import predictors
 from latency_lut import Device, LatencyTable
 from nas import search as searching
 from nas.best import write_front
+from nas.disk import megabytes, require_room
 from nas.jobs import select
 from nas.jobs.front import figures, measured_front
-from nas.jobs.predictor import fitted_predictor
+from nas.jobs.predictor import fitted_predictor, sampled
 from nas.jobs.samples import Samples
+from nas.jobs.search_cost import search_bytes, search_seconds
 from nas.jobs.tables import chosen_table
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.search import searchers
 from nas.search.pareto import hypervolume
-from nas.terminal import Screen
+from nas.terminal import Screen, duration
 from search_spaces.errors import ConfigError, InfeasibleError
 from search_spaces.files import sha256_of
 from search_spaces.space import Population
@@ -80,6 +82,7 @@ def search_run(
     )
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
     Samples(trained.run.samples, space, trained.belongs()).known()
+    _announce(trained, options, out, device, screen)
     study_file = Run(out).study
     if not resume:
         study_file.unlink(missing_ok=True)
@@ -126,6 +129,21 @@ def search_run(
         )
     marks.append(time.monotonic())
     return _write(trained, table, options, out, study, points, chosen, marks)
+
+
+def _announce(
+    trained: TrainedRun, options: SearchOptions, out: Path, device: Device, screen: Screen
+) -> None:
+    """Say how long it will take and how much disk it needs; refuse where there is no room."""
+    rows = sampled(trained)
+    needed = search_bytes(rows.shape[1], len(rows), options.evaluations, options.candidates)
+    require_room(out, needed, "-o")
+    seconds = search_seconds(trained, rows, options.candidates, options.latency_ms, device)
+    left = "as long as its candidates take" if seconds is None else f"about {duration(seconds)}"
+    screen.say(
+        f"up to {len(rows)} subnets and {options.candidates} candidates to measure: {left} to go "
+        f"and up to {megabytes(needed)} in {out} (interrupt at will, what is measured is kept)"
+    )
 
 
 def _write(

@@ -20,7 +20,7 @@ from nas.training.phases import check_kinds
 from nas.weights import save_supernet
 from search_spaces.errors import ConfigError
 
-__all__ = ["train_command", "train_run", "train_with_progress"]
+__all__ = ["announce_training", "train_command", "train_run", "train_with_progress"]
 
 
 def train_run(run: Run, config: Config, dataset: Dataset, tell: Callable[[Progress], None]) -> None:
@@ -64,6 +64,28 @@ def train_with_progress(run: Run, config: Config, dataset: Dataset, screen: Scre
         train_run(run, config, dataset, tell)
 
 
+def announce_training(
+    run: Run, config: Config, dataset: Dataset, screen: Screen, way_on: str
+) -> float:
+    """Say how long it will take and how much disk it needs; returns the seconds.
+
+    Raises:
+        ArtefactError: a checkpoint that is damaged or belongs to something else.
+        NasLoopError: there is no room for it.
+    """
+    done = 0
+    if run.checkpoint.exists():  # Before anything is written, or timed.
+        done = load_checkpoint(run.checkpoint, _belongs(config, dataset))["epoch"]
+    estimate = estimate_training(config, dataset, done)
+    screen.say(
+        f"{len(dataset.splits.train):,} training images, {len(dataset.splits.val):,} held out; "
+        f"about {duration(estimate.seconds)} to go and {megabytes(estimate.bytes)} in "
+        f"{run.folder} (interrupt at will, {way_on} goes on)"
+    )
+    require_room(run.folder, estimate.bytes, "--out")
+    return estimate.seconds
+
+
 def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) -> dict[str, Any]:
     """Check, say how long it will take and how much disk it needs, train."""
     config = Config.load(config_file)
@@ -75,17 +97,7 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
         )
     dataset = open_dataset(config)
     check_kinds(space_of(config, len(dataset.classes)), config.train.phases)
-    belongs = _belongs(config, dataset)
-    done = 0
-    if run.checkpoint.exists():  # Before anything is written, or timed.
-        done = load_checkpoint(run.checkpoint, belongs)["epoch"]
-    estimate = estimate_training(config, dataset, done)
-    screen.say(
-        f"{len(dataset.splits.train):,} training images, {len(dataset.splits.val):,} held out; "
-        f"about {duration(estimate.seconds)} to go and {megabytes(estimate.bytes)} in "
-        f"{out} (interrupt at will, --resume goes on)"
-    )
-    require_room(out, estimate.bytes, "--out")
+    seconds = announce_training(run, config, dataset, screen, "--resume")
     Run.create(out, config, resume)
     began = time.monotonic()
     train_with_progress(run, config, dataset, screen)
@@ -94,6 +106,6 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
         "supernet": str(run.supernet),
         "seconds": round(time.monotonic() - began, 1),
         "epochs": sum(phase.epochs for phase in config.train.phases),
-        "estimate_seconds": round(estimate.seconds, 1),
+        "estimate_seconds": round(seconds, 1),
         "config": str(config_file),
     }

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -251,7 +252,11 @@ def test_whole_networks_of_this_machine() -> None:
     effort = latency_lut.Effort(rounds=3, runs=3, legs=2)
     options: dict[str, Any] = {"rng": np.random.default_rng(0), "effort": effort}
     device = latency_lut.device("cpu")
+    began = time.monotonic()
     small, large = latency_lut.measure_networks(models, device, **options)
+    took = time.monotonic() - began
+    told = latency_lut.networks_seconds(device, [small.latency_ms, large.latency_ms], effort)
+    assert took / 8 < told < 8 * took, "right to the order on a machine that does other things"
     assert (small.name, large.name) == ("small", "large")
     assert 0 < small.latency_ms < large.latency_ms
     for one in (small, large):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from latency_lut.accuracy import accuracy
+from latency_lut.accuracy import accuracy, mape
 from latency_lut.build import design_matrix
 from latency_lut.campaign import Effort
 from latency_lut.fingerprint import Fingerprint
@@ -145,6 +145,10 @@ def test_files_that_are_no_tables_are_refused(path: Path) -> None:
     path.write_text(json.dumps({**document, "fits": fits}))
     with pytest.raises(ArtefactError, match="arrays of other sizes"):
         LatencyTable.load(path, SPACE)
+
+
+def test_mean_absolute_error_is_relative_to_what_was_measured() -> None:
+    assert mape(np.array([1.1, 1.6]), np.array([1.0, 2.0])) == pytest.approx(0.15)
 
 
 def test_accuracy_figures_are_what_their_names_say() -> None:

@@ -134,6 +134,18 @@ def test_a_disk_that_is_too_small_is_noticed_before_training(
     assert f"nas: {tmp_path}/run: 1 MB are needed and 0 MB are free; make room" in said.err
 
 
+def test_a_disk_that_is_too_small_is_noticed_before_searching(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(run)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1))
+    said = nas("search", run, "--latency-ms", 1)
+    assert said.code == 2 and files(run) == before
+    assert said.err.splitlines()[-1] == (
+        f"nas: {run}: 1 MB are needed and 0 MB are free; make room or choose another -o"
+    )
+
+
 def test_a_disk_that_is_too_small_is_noticed_before_measuring(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
