@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from nas.layers import details
 from search_spaces import catalogue
 from search_spaces.architecture import Architecture
 from search_spaces.errors import SpaceError
@@ -21,8 +21,6 @@ from search_spaces.specs import LayerSpec
 
 DIFFERS = "bold yellow"
 ABSENT = "–"
-# What the shapes say already, and what is the same throughout a space.
-PLAIN = ("inputs", "out", "act", "epsilon")
 
 
 class Predicts(Protocol):
@@ -141,11 +139,10 @@ def spaces_table() -> tuple[dict[str, Any], RenderableType]:
 
 def describe(spec: LayerSpec) -> str:
     """A layer in one line: its kind, the shapes in and out, and what else makes it."""
-    values = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
-    counts = {k: v for k, v in values.items() if k not in PLAIN and v and (k, v) != ("stride", 1)}
-    made = [name if value is True else f"{name} {value}" for name, value in counts.items()]
     shapes = " + ".join(_shape(tensor.shape) for tensor in spec.inputs)
-    line = f"{type(spec).__name__} {shapes} → {_shape(spec.output.shape)} {', '.join(made)}"
+    line = (
+        f"{type(spec).__name__} {shapes} → {_shape(spec.output.shape)} {', '.join(details(spec))}"
+    )
     return line.rstrip()
 
 

@@ -30,14 +30,6 @@ def spearman(predicted: npt.ArrayLike, actual: npt.ArrayLike) -> float:
     return float(spearmanr(p, a).statistic) if np.ptp(p) and np.ptp(a) else float("nan")
 
 
-def mape(predicted: npt.ArrayLike, actual: npt.ArrayLike) -> float:
-    """Mean absolute error in percent of the actual values, none of which may be zero."""
-    p, a = _pair(predicted, actual)
-    if not a.all():
-        raise PredictorError("a percentage of zero is undefined; leave out actual values of 0")
-    return float(100 * np.mean(np.abs(p - a) / np.abs(a)))
-
-
 def coverage(
     mean: npt.ArrayLike, std: npt.ArrayLike, actual: npt.ArrayLike, level: float = 0.9
 ) -> float:

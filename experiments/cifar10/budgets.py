@@ -30,15 +30,10 @@ from nas.export import ExportOptions, agreement
 from nas.jobs.export import export_run, read_architecture
 from nas.jobs.search import SearchOptions, search_run
 from nas.jobs.trained import TrainedRun
+from nas.report.statistics import binomial
 from nas.run import Run
 from nas.terminal import Screen
 from search_spaces.files import write_atomic
-
-
-def binomial_interval(percent: float, images: int) -> float:
-    """Half of the 95% interval of an accuracy, in points."""
-    share = percent / 100
-    return 196.0 * float(np.sqrt(share * (1 - share) / images))
 
 
 def one_budget(
@@ -106,7 +101,8 @@ def draw(rows: list[dict[str, object]], path: Path, device: str) -> None:
     latency = np.array([row["measured_ms"] for row in rows], dtype=float)
     for name, colour, images in (("test", "#1f5fa8", 10_000), ("val", "#b8860b", 5_000)):
         accuracy = np.array([row[f"{name}_accuracy"] for row in rows], dtype=float)
-        spread = [binomial_interval(value, images) for value in accuracy]
+        ends = np.array([binomial(value, images) for value in accuracy]).T
+        spread = np.abs(ends - accuracy)  # [2, rows], below and above
         axes.errorbar(latency, accuracy, spread, fmt="o-", color=colour, capsize=3, label=name)
     for row in rows:
         axes.axvline(float(str(row["budget_ms"])), color="0.8", lw=0.8, zorder=0)

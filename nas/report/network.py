@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 
+from nas.layers import details
 from nas.report.data import Block, Network
 from search_spaces import Architecture, LayerSpec, Space
 
 __all__ = ["network_of"]
-
-# Said elsewhere in the picture: shapes are in and out, the activation is the same throughout.
-ELSEWHERE = ("inputs", "out", "classes", "act")
 
 
 def network_of(
@@ -39,26 +36,9 @@ def _block(
         stage,
         slot,
         type(spec).__name__,
-        _details(spec),
+        details(spec),
         spec.output.shape,
         spec.macs,
         spec.params,
         latency(spec),
     )
-
-
-def _details(spec: LayerSpec) -> tuple[str, ...]:
-    values = {f.name: getattr(spec, f.name) for f in fields(spec) if f.name not in ELSEWHERE}
-    details = []
-    if kernel := values.pop("kernel", None):
-        details.append(f"{kernel}×{kernel}")
-    if values.get("stride") == 1:
-        values.pop("stride")
-    if middle := values.pop("middle", None):
-        details.append(f"{middle} middle (×{middle / spec.channels:.2g})")
-    for name, value in values.items():
-        if value is True:
-            details.append(name)
-        elif value:
-            details.append(f"{name} {value}")
-    return tuple(details)

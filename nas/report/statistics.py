@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from nas.report.data import Point
 
-__all__ = ["Contradiction", "binomial", "contradiction", "mape"]
+__all__ = ["Contradiction", "binomial", "contradiction"]
 
 NORMAL_95 = 1.959964
 
@@ -24,11 +24,6 @@ def binomial(percent: float, images: int) -> tuple[float, float]:
     spread = math.sqrt(share * (1 - share) / images + z2 / (4 * images**2))
     half = NORMAL_95 * spread / (1 + z2 / images)
     return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)
-
-
-def mape(pairs: Sequence[tuple[float, float]]) -> float:
-    """Mean absolute error in percent over pairs (predicted, measured)."""
-    return 100 * sum(abs(p - m) / m for p, m in pairs) / len(pairs)
 
 
 @dataclass(frozen=True)

@@ -74,10 +74,10 @@ def test_what_differs_is_highlighted_and_what_is_equal_is_not() -> None:
 def test_layers_are_described_by_what_makes_them() -> None:
     specs = {node.slot: node.spec for node in SPACE.lower_row(SPACE.largest).nodes}
     assert show.describe(specs["s1.1"]) == (
-        "FusedMBConv 32x16x16 → 32x16x16 kernel 3, middle 64, residual"
+        "FusedMBConv 32x16x16 → 32x16x16 kernel 3, middle 64 (×2), residual"
     )
-    assert show.describe(specs["classifier"]) == "Classifier 256x4x4 → 10 classes 10"
-    assert show.describe(specs["s4.0"]).endswith("kernel 5, stride 2, middle 200")
+    assert show.describe(specs["classifier"]) == "Classifier 256x4x4 → 10"
+    assert show.describe(specs["s4.0"]).endswith("kernel 5, stride 2, middle 200 (×2.5)")
 
 
 def test_names_are_given_or_numbers() -> None:

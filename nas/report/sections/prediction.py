@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from latency_lut import mape
 from nas.report.data import ReportData
 from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded, spread
 from nas.report.sections.common import command, missing, section
-from nas.report.statistics import mape
 
 __all__ = ["prediction"]
 
@@ -159,13 +161,18 @@ def _marks(area: draw.Plot, pairs: Sequence[Pair], unit: str) -> list[Html]:
 def _latency_caption(pairs: Sequence[Pair], held: Sequence[tuple[float, float]]) -> Html:
     said = []
     if pairs:
-        error = mape([(p.predicted, p.measured) for p in pairs])
-        said.append(f"{fixed(error, 1)}% on the {len(pairs)} networks of the front")
+        off = _percent_off([(p.predicted, p.measured) for p in pairs])
+        said.append(f"{off} on the {len(pairs)} networks of the front")
     if held:
-        said.append(f"{fixed(mape(held), 1)}% on {len(held)} networks that no fit has seen")
+        said.append(f"{_percent_off(held)} on {len(held)} networks that no fit has seen")
     return el(
         "span", "Latency, mean absolute error (MAPE): ", "; ".join(said), ". The band is ±5%."
     )
+
+
+def _percent_off(pairs: Sequence[tuple[float, float]]) -> str:
+    predicted, measured = np.array(pairs).T
+    return f"{fixed(100 * mape(predicted, measured), 1)}%"
 
 
 def _accuracy_caption(pairs: Sequence[Pair]) -> Html:

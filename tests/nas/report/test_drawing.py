@@ -10,7 +10,7 @@ from nas.report.data import Point
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, pixels, significant
 from nas.report.draw.scale import Scale, padded, spread
-from nas.report.statistics import binomial, contradiction, mape
+from nas.report.statistics import binomial, contradiction
 
 
 def test_elements_escape_text_and_attributes() -> None:
@@ -101,10 +101,6 @@ def test_wilsons_interval() -> None:
     assert binomial(90, 100) == pytest.approx((82.56, 94.48), abs=0.01)
     assert binomial(100, 10) == pytest.approx((72.25, 100), abs=0.01)
     assert binomial(0, 10)[0] == 0
-
-
-def test_mape() -> None:
-    assert mape([(1.1, 1.0), (1.6, 2.0)]) == pytest.approx(15)
 
 
 def point(macs: float, ms: float, error: float = 0.0) -> Point:
