@@ -198,7 +198,10 @@ def test_init_writes_what_train_reads(tmp_path: Path) -> None:
         "counts": {"train": [5, 5]},
     }
     document = yaml.safe_load(out.read_text())
-    document["train"]["phases"] = [{"name": "largest", "epochs": 1}]
+    document["train"]["phases"] = [
+        {"name": "largest", "epochs": 1},
+        {"name": "width", "epochs": 0},
+    ]
     out.write_text(yaml.safe_dump(document))
     said = nas("train", out, "--out", tmp_path / "run")
     assert said.code == 0, said.err
