@@ -17,7 +17,7 @@ import pytest
 
 from search_spaces.files import write_atomic
 from tests.nas.conftest import BUDGET_MS, Job
-from tests.nas.tiny import ROOT, Interrupter, files, nas, rows, start
+from tests.nas.tiny import ROOT, Interrupter, files, nas, rows, start, uncovered
 
 INTERRUPTED = (
     "nas: interrupted; what was finished is kept, the same command goes on from there (train and "
@@ -282,5 +282,7 @@ from nas.cli import main
 sys.argv = ["nas", "spaces"]
 main()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=uncovered()
+    )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{INTERRUPTED}\n")

@@ -155,19 +155,23 @@ def nas(*arguments: object, interrupter: Interrupter | None = None) -> Said:
     return Said(code, out.getvalue(), err.getvalue())
 
 
-def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
-    """Start a command in a process of its own.
+def uncovered() -> dict[str, str]:
+    """The environment of a process whose coverage is not measured.
 
-    It is not covered: a signal that strikes inside coverage's lock leaves it locked for ever.
+    One that a signal will strike: inside coverage's lock, it would leave that locked for ever.
     """
-    uncovered = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_PROCESS")}
+    return {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_PROCESS")}
+
+
+def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """Start a command in a process of its own, uncovered."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.nas.tiny", *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**uncovered, "OMP_NUM_THREADS": "1"},
+        env={**uncovered(), "OMP_NUM_THREADS": "1"},
         **options,
     )
 

@@ -57,7 +57,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     path = tmp_path_factory.mktemp("images") / "digits.npz"
     digits = load_digits()
     np.savez(path, images=(digits.images[:200] * 15).astype(np.uint8), labels=digits.target[:200])
-    train = TrainConfig(batch_size=BATCH, learning_rate=0.05, threads=1, phases=PHASES)
+    train = TrainConfig(batch_size=BATCH, learning_rate=0.005, threads=1, phases=PHASES)
     data = DataConfig(path=str(path), size=8, shift=1, horizontal_flip=False)
     return Config(data=data, space=SpaceConfig(resolutions=(8,)), train=train)
 
