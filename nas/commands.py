@@ -122,7 +122,14 @@ def search(
         Path | None, typer.Option("--table", help="A latency table; else the run's own.")
     ] = None,
     searcher: Annotated[str, typer.Option("--searcher", help="nsga2 or random.")] = "nsga2",
-    predictor: Annotated[str, typer.Option("--predictor", help="auto, ridge, gp, mlp.")] = "auto",
+    predictor: Annotated[
+        str,
+        typer.Option("--predictor", help="auto, ridge, gp, mlp, or a fitted one's file (.npz)."),
+    ] = "auto",
+    proxy: Annotated[
+        str | None,
+        typer.Option("--proxy", help="macs or parameters, taken in a predictor's place."),
+    ] = None,
     budget: Annotated[
         int | None, typer.Option("--budget", help="Evaluations of the search.", min=1)
     ] = None,
@@ -147,6 +154,7 @@ def search(
         table,
         searcher,
         predictor,
+        proxy,
         budget,
         seed,
         out,
@@ -198,8 +206,9 @@ def export(
     agreement = data["agreement"]
     screen.result(
         data,
-        f"wrote {data['file']} ({data['bytes'] / 1e6:.2f} MB); on {agreement['images']} held-out "
-        f"images logits differ from PyTorch's by at most {agreement['largest_difference']:.1e}",
+        f"wrote {data['file']} ({data['bytes'] / 1e6:.2f} MB); on {agreement['images']} "
+        f"{data['compared_on']} logits differ from PyTorch's by at most "
+        f"{agreement['largest_difference']:.1e}",
     )
 
 
@@ -241,6 +250,39 @@ def show(
     screen = Screen(json)
     data, text = show_command(architectures, run)
     screen.result(data, text)
+
+
+@app.command("import-ofa")
+def import_ofa(
+    weights: Annotated[
+        Path, typer.Argument(metavar="WEIGHTS", help="torch.save's, .npz or .safetensors.")
+    ],
+    space: Annotated[
+        str, typer.Option("--space", help="ofa-mobilenetv3, ofa-proxyless or ofa-resnet50.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The run folder.")] = Path("run"),
+    resolution: Annotated[
+        list[int] | None,
+        typer.Option("--resolution", help="Only these; else 128 to 224 in steps of 4."),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", help="KEY=VALUE: an option of the space, as kernels=[3,5]."),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Images of the weights' classes, to measure accuracies on."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make a run of published once-for-all weights, without training."""
+    from nas.jobs.imported import import_ofa_command
+
+    screen = Screen(json)
+    result, text = import_ofa_command(
+        weights, space, out, resolution or (), option or (), data, screen
+    )
+    screen.result(result, text)
 
 
 @app.command()

@@ -41,7 +41,10 @@ class Config:
     """Everything a run is told. Equal configurations are equal objects."""
 
     version: int = option(VERSION, help="The version of this file format.")
-    data: DataConfig = option(help="The images, and what is done to them.")
+    data: DataConfig | None = option(
+        help="The images, and what is done to them; null for a run of imported weights without "
+        "images."
+    )
     space: SpaceConfig = option(SpaceConfig(), help="Which networks there are to choose from.")
     train: TrainConfig = option(TrainConfig(), help="How the supernet is trained.")
     search: SearchConfig = option(SearchConfig(), help="How a network is chosen from it.")
@@ -54,11 +57,25 @@ class Config:
                 f"version must be {VERSION}, the format this program knows, got {self.version}; "
                 "use the release that wrote the configuration"
             )
-        if self.space.resolutions[-1] > self.data.size:
+        if self.data is not None and self.space.resolutions[-1] > self.data.size:
             raise ConfigError(
                 f"space.resolutions may not exceed data.size ({self.data.size}), got "
                 f"{self.space.resolutions[-1]}; raise data.size or remove the resolution"
             )
+
+    @property
+    def images(self) -> DataConfig:
+        """The section ``data``.
+
+        Raises:
+            ConfigError: it is null.
+        """
+        if self.data is None:
+            raise ConfigError(
+                "data is null, and this needs images; name them there (`nas init IMAGES` writes "
+                "such a section), or import the weights with --data IMAGES"
+            )
+        return self.data
 
     @staticmethod
     def load(path: str | Path) -> Config:

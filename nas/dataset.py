@@ -39,8 +39,12 @@ def image_options(data: DataConfig) -> ImageOptions:
 
 
 def open_dataset(config: Config) -> Dataset:
-    """Read and divide what the configuration names; errors name the path."""
-    data = config.data
+    """Read and divide what the configuration names; errors name the path.
+
+    Raises:
+        ConfigError: the configuration names no images.
+    """
+    data = config.images
     options = image_options(data)
     splits = load_splits(
         data.location,

@@ -82,13 +82,13 @@ def model(
     classes: tuple[str, ...],
     belongs: Mapping[str, str],
     options: ExportOptions,
-    images: ImageOptions,
+    images: ImageOptions | None,
 ) -> onnx.ModelProto:
     """The ONNX model with all that a deployer needs among its metadata.
 
     Args:
         belongs: digests of what the network comes from (space, weights, data).
-        images: how the images became square and of one size before training.
+        images: how the images became square and of one size before training, if that is known.
     """
     size = subnet.plan.image.shape[-1]
     channels = ("R", "G", "B")
@@ -101,11 +101,7 @@ def model(
         "input_dtype": options.dtype,
         "input_channels": "".join(channels),
         "input_range": "0 to 255" if options.raw else "(pixel - mean) / std, pixel from 0 to 255",
-        # An image is made square and of the first size, then of the second if that is another.
-        "image_fit": images.fit,
-        "image_background": json.dumps(images.background),
-        "image_sizes": json.dumps(list(dict.fromkeys((images.size, size)))),
-        "image_filter": FILTER_NAME,
+        **({} if images is None else _image_metadata(images, size)),
         "normalisation": json.dumps(
             {
                 "inside_the_graph": options.raw,
@@ -126,6 +122,16 @@ def model(
         preprocessing=options.preprocessing(normalisation),
         metadata=metadata,
     )
+
+
+def _image_metadata(images: ImageOptions, size: int) -> dict[str, str]:
+    """An image is made square and of the first size, then of the second if that is another."""
+    return {
+        "image_fit": images.fit,
+        "image_background": json.dumps(images.background),
+        "image_sizes": json.dumps(list(dict.fromkeys((images.size, size)))),
+        "image_filter": FILTER_NAME,
+    }
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,11 @@ KEY = "nas-loop"
 
 @dataclass(frozen=True)
 class Header:
-    """The identities of space and data, class names, and the normalisation (0-255 units)."""
+    """The identities of space and data, class names, and the normalisation (0-255 units).
+
+    Weights that were not trained here say in ``origin`` where they come from; ``data`` is empty
+    where no images are known.
+    """
 
     space: str
     identity: str
@@ -29,6 +33,7 @@ class Header:
     classes: tuple[str, ...]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    origin: str = ""
 
     def metadata(self) -> dict[str, str]:
         """As it stands in the file: under one key, since safetensors orders keys at random."""

@@ -12,7 +12,7 @@ from nas.data.summary import DatasetSummary, inspect
 from search_spaces.errors import ConfigError
 from search_spaces.files import write_atomic
 
-__all__ = ["DatasetSummary", "inspect", "suggest", "write_config"]
+__all__ = ["DatasetSummary", "inspect", "lasting_path", "suggest", "write_config"]
 
 # Networks of `small-images` halve their maps three times; two cores train no larger images.
 _SIZES = (16, 24, 32)
@@ -63,7 +63,7 @@ def _data(summary: DatasetSummary, notes: dict[str, str]) -> DataConfig:
             "divided by itself."
         )
     return DataConfig(
-        path=_path(summary.path),
+        path=lasting_path(summary.path),
         size=size,
         fit=fit,
         # Predictors are fitted on it: a few hundred images at least, where there are so few.
@@ -99,8 +99,8 @@ def _flip_note(summary: DatasetSummary) -> str:
     return "Set it to false if a mirrored image does not keep its class."
 
 
-def _path(given: str) -> str:
-    # Absolute, because a run is resumed from wherever the user happens to be.
+def lasting_path(given: str) -> str:
+    """Absolute, because a run is resumed from wherever the user happens to be."""
     return given if given == DIGITS else str(Path(given).resolve())
 
 

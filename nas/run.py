@@ -133,7 +133,9 @@ class Run:
 
 def _differing(one: Config, other: Config) -> list[str]:
     """Keys that decide what is trained and that differ; images may lie elsewhere by now."""
-    sections = ("data", "space", "train")
+    if (one.data is None) != (other.data is None):
+        return ["data"]
+    sections = ("data", "space", "train") if one.data else ("space", "train")
     return [
         f"{section}.{entry.name}"
         for section in sections

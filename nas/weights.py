@@ -35,12 +35,12 @@ def save_supernet(
     normalisation: Normalisation,
     classes: tuple[str, ...],
     data: str,
+    origin: str = "",
 ) -> None:
-    """Write weights and statistics with the identities of space and data."""
+    """Write weights and statistics with the identities of space and data; see ``Header``."""
     space = supernet.space
-    header = Header(
-        space.name, space.identity, data, classes, normalisation.mean, normalisation.std
-    )
+    mean, std = normalisation.mean, normalisation.std
+    header = Header(space.name, space.identity, data, classes, mean, std, origin)
     tensors = {name: tensor.contiguous() for name, tensor in supernet.state_dict().items()}
     write_atomic(path, save(tensors, header.metadata()))
 

@@ -1,4 +1,4 @@
-"""Candidates of a search, measured: accuracy on held-out images, latency on the device."""
+"""Candidates of a search, measured: latency on the device, accuracy where there are images."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from latency_lut import Device, LatencyTable, Model, NetworkLatency, measure_networks
 from nas.export import ExportOptions
 from nas.jobs.export import onnx_model
+from nas.jobs.guide import Guide
 from nas.jobs.samples import Samples
 from nas.jobs.select import expected_accuracy
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
-from predictors import Predictor
 from search_spaces.space import Population
 
 __all__ = ["measure_candidates"]
@@ -24,7 +24,7 @@ __all__ = ["measure_candidates"]
 def measure_candidates(
     trained: TrainedRun,
     table: LatencyTable,
-    predictor: Predictor,
+    guide: Guide,
     X: Population,
     device: Device,
     screen: Screen,
@@ -35,13 +35,7 @@ def measure_candidates(
     """
     space = trained.space
     latency, latency_std = table.predict(X, return_std=True)
-    error, error_std = predictor.predict(X, return_std=True)
-    samples = Samples(trained.run.samples, space, trained.belongs())
-    with screen.progress("measure candidates' accuracies", len(X)) as advance:
-        accuracy = samples.measure(
-            X, trained.val_accuracy, lambda done, of: advance(done, "subnets")
-        )
-    images = len(trained.dataset.images.val_labels)
+    scores = _scores(trained, guide, X, screen)
     names = [space.digest(space.decode(row)) for row in X]
     files = {name: _file(trained, row) for name, row in zip(names, X, strict=True)}
     models = [Model(name, lambda name=name: files[name]) for name in files]  # type: ignore[misc]
@@ -53,15 +47,9 @@ def measure_candidates(
     return [
         {
             "architecture": json.loads(space.decode(row).to_json()),
-            "predicted_error": float(error[i]),
-            "predicted_error_std": float(error_std[i]),
+            **scores[i],
             "predicted_latency_ms": float(latency[i]),
             "predicted_latency_std": float(latency_std[i]),
-            "val_accuracy": float(accuracy[i]),
-            "val_images": images,
-            "accuracy": expected_accuracy(
-                float(accuracy[i]), images, 100.0 - float(error[i]), float(error_std[i])
-            ),
             **_measured(by_name[names[i]]),
             "model_mb": len(files[names[i]]) / 1e6,
             "macs": float(space.macs(row)[0]),
@@ -69,6 +57,38 @@ def measure_candidates(
         }
         for i, row in enumerate(X)
     ]
+
+
+def _scores(
+    trained: TrainedRun, guide: Guide, X: Population, screen: Screen
+) -> list[dict[str, Any]]:
+    """What is known of the quality of every row; ``score`` is what a choice goes by.
+
+    Where there are images it is the accuracy that is to be expected, else what the guide says.
+    """
+    values, deviations = guide.source.predict(X, return_std=True)
+    points: list[dict[str, Any]] = [{} for _ in X]
+    if guide.unit is None:
+        for point, error, std in zip(points, values, deviations, strict=True):
+            point |= {"predicted_error": float(error), "predicted_error_std": float(std)}
+    if not trained.has_images:
+        for point, score in zip(points, guide.score(values), strict=True):
+            point |= {"val_accuracy": None, "val_images": 0, "score": float(score)}
+        return points
+    samples = Samples(trained.run.samples, trained.space, trained.belongs())
+    with screen.progress("measure candidates' accuracies", len(X)) as advance:
+        accuracy = samples.measure(
+            X, trained.val_accuracy, lambda done, of: advance(done, "subnets")
+        )
+    images = len(trained.dataset.images.val_labels)
+    for point, measured in zip(points, accuracy, strict=True):
+        score = float(measured)
+        if guide.unit is None:
+            score = expected_accuracy(
+                score, images, 100.0 - point["predicted_error"], point["predicted_error_std"]
+            )
+        point |= {"val_accuracy": float(measured), "val_images": images, "score": score}
+    return points
 
 
 def _measured(one: NetworkLatency) -> dict[str, Any]:

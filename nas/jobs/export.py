@@ -11,6 +11,7 @@ import onnx
 from nas.dataset import image_options
 from nas.export import ExportOptions, model, save_checked
 from nas.jobs.trained import TrainedRun
+from nas.photographs import photographs
 from search_spaces import Architecture, Space
 from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.subnet import Subnet
@@ -19,6 +20,7 @@ __all__ = ["CHECKED", "export_run", "onnx_model", "read_architecture"]
 
 CHECKED = 256
 """Held-out images that the file is compared on before it is left."""
+HELD_OUT, PHOTOGRAPHS = "held-out images", "crops of photographs"
 
 
 def read_architecture(path: Path, space: Space | None = None) -> Architecture:
@@ -58,14 +60,16 @@ def onnx_model(
         trained.trained.classes,
         belongs,
         options,
-        image_options(trained.config.data),
+        image_options(trained.config.images) if trained.has_images else None,
     )
 
 
 def export_run(
     trained: TrainedRun, architecture: Architecture, out: Path, options: ExportOptions
 ) -> dict[str, Any]:
-    """Extract, recalibrate, write, compare on held-out images, and only then leave the file.
+    """Extract, recalibrate, write, compare on real images, and only then leave the file.
+
+    Those are held-out ones; a run without images is compared on crops of two photographs.
 
     Raises:
         NasLoopError: the file does not agree with PyTorch, or an artefact does not fit.
@@ -74,11 +78,15 @@ def export_run(
     trained.space.encode(architecture)
     subnet = trained.evaluator.network(architecture)
     file = onnx_model(trained, subnet, architecture, options)
-    images, _ = trained.dataset.images.held_out(CHECKED)
+    if trained.has_images:
+        images, _ = trained.dataset.images.held_out(CHECKED)
+    else:
+        images = photographs(subnet.plan.image.shape[-1], CHECKED // 4)
     result = save_checked(out, file, subnet, trained.trained.normalisation, options, images)
     return {
         "file": str(out),
         "bytes": out.stat().st_size,
         "metadata": {prop.key: prop.value for prop in file.metadata_props},
         "agreement": asdict(result),
+        "compared_on": HELD_OUT if trained.has_images else PHOTOGRAPHS,
     }

@@ -8,9 +8,9 @@ import numpy as np
 
 from latency_lut import Device, LatencyTable
 from nas.jobs import select
+from nas.jobs.guide import Guide
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
-from predictors import Predictor
 from search_spaces.space import Population
 
 __all__ = ["figures", "measured_front"]
@@ -23,7 +23,7 @@ ENOUGH = 0.95
 def measured_front(
     trained: TrainedRun,
     table: LatencyTable,
-    predictor: Predictor,
+    guide: Guide,
     rows: Population,
     budget_ms: float,
     candidates: int,
@@ -38,7 +38,7 @@ def measured_front(
     from nas.jobs.candidates import measure_candidates
 
     predicted = np.asarray(table.predict(rows), dtype=np.float64)
-    error = np.asarray(predictor.predict(rows), dtype=np.float64)
+    error = np.asarray(guide.source.predict(rows), dtype=np.float64)
     points: list[dict[str, Any]] = []
     done: list[int] = []
     limit, number = budget_ms, candidates
@@ -48,7 +48,7 @@ def measured_front(
             break
         picked = open_[select.candidates(predicted[open_], error[open_], number)]
         done += picked.tolist()
-        points += measure_candidates(trained, table, predictor, rows[picked], device, screen)
+        points += measure_candidates(trained, table, guide, rows[picked], device, screen)
         above = [point for point in points if point["latency_ms"] > budget_ms]
         best = select.best(*figures(points), budget_ms)
         if not above or (best is not None and points[best]["latency_ms"] > ENOUGH * budget_ms):
@@ -59,8 +59,8 @@ def measured_front(
 
 
 def figures(points: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
-    """Measured latencies of points, and what accuracy is expected of them."""
+    """Measured latencies of points, and their scores."""
     return (
         [point["latency_ms"] for point in points],
-        [point["accuracy"] for point in points],
+        [point["score"] for point in points],
     )

@@ -50,8 +50,9 @@ def report_command(folder: Path, screen: Screen) -> dict[str, Any]:
     if run.front.is_file() and run.supernet.is_file():
         trained = TrainedRun(run)
         front = _front(trained)
-        tested = test_front(trained, front, screen)
-        result["test_accuracy"] = tested[front["best"]]["test_accuracy"]
+        if trained.has_images:
+            tested = test_front(trained, front, screen)
+            result["test_accuracy"] = tested[front["best"]]["test_accuracy"]
     write_report(gather(run), run.report)
     return result
 

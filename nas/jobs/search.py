@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import predictors
 from latency_lut import Device, LatencyTable
 from nas import search as searching
 from nas.best import write_front
 from nas.disk import megabytes, require_room
 from nas.jobs import select
 from nas.jobs.front import figures, measured_front
-from nas.jobs.predictor import fitted_predictor, sampled
+from nas.jobs.guide import Guide, fitted_guide, ready_guide
+from nas.jobs.predictor import sampled
 from nas.jobs.samples import Samples
 from nas.jobs.search_cost import search_bytes, search_seconds
 from nas.jobs.tables import chosen_table
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
+from nas.scale import ACCURACY, worded
 from nas.search import searchers
 from nas.search.pareto import hypervolume
 from nas.terminal import Screen, duration
@@ -45,6 +46,7 @@ class SearchOptions:
     latency_ms: float
     searcher: str = "nsga2"
     predictor: str = "auto"
+    proxy: str | None = None
     evaluations: int = 5000
     seed: int = 0
     candidates: int = 20
@@ -72,7 +74,7 @@ def search_run(
     table.require(device.fingerprint())
     # What can be refused is refused before hours of measuring, and before anything is removed.
     searchers.get(options.searcher)
-    predictors.get(options.predictor, space)
+    ready = ready_guide(trained, options.predictor, options.proxy)
 
     def latency(rows: Population) -> npt.NDArray[np.float64]:
         return np.asarray(table.predict(rows), dtype=np.float64)
@@ -81,24 +83,25 @@ def search_run(
         space, "latency_ms", latency, options.latency_ms, np.random.default_rng(0)
     )
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
-    Samples(trained.run.samples, space, trained.belongs()).known()
-    _announce(trained, options, out, device, screen)
+    if trained.has_images:
+        Samples(trained.run.samples, space, trained.belongs()).known()
+    _announce(trained, options, ready is None, out, device, screen)
     study_file = Run(out).study
     if not resume:
         study_file.unlink(missing_ok=True)
     marks = [time.monotonic()]
-    predictor = fitted_predictor(trained, options.predictor, screen)
+    guide = ready or fitted_guide(trained, options.predictor, screen)
     marks.append(time.monotonic())
     study = searching.minimize(
         space,
-        {"error": predictor.predict, "latency_ms": latency},
+        {"error": guide.source.predict, "latency_ms": latency},
         {"latency_ms": options.latency_ms},
         searcher=options.searcher,
         budget=options.evaluations,
         seed=options.seed,
         path=study_file,
         belongs={
-            "predictor": f"{options.predictor} {predictor.samples}",
+            "predictor": guide.identity,
             "table": _identity(table),
             "searcher": f"{options.searcher} {options.evaluations} {options.seed}",
         },
@@ -113,7 +116,7 @@ def search_run(
     points = measured_front(
         trained,
         table,
-        predictor,
+        guide,
         np.array([evaluation.row for evaluation in front]),
         options.latency_ms,
         options.candidates,
@@ -128,20 +131,29 @@ def search_run(
             f"{fastest:.4g} ms: raise the budget"
         )
     marks.append(time.monotonic())
-    return _write(trained, table, options, out, study, points, chosen, marks)
+    return _write(trained, table, guide, options, out, study, points, chosen, marks)
 
 
 def _announce(
-    trained: TrainedRun, options: SearchOptions, out: Path, device: Device, screen: Screen
+    trained: TrainedRun,
+    options: SearchOptions,
+    to_fit: bool,
+    out: Path,
+    device: Device,
+    screen: Screen,
 ) -> None:
-    """Say how long it will take and how much disk it needs; refuse where there is no room."""
-    rows = sampled(trained)
+    """Say how long it will take and how much disk it needs; refuse where there is no room.
+
+    ``to_fit``: a predictor is fitted first, on subnets that are measured.
+    """
+    rows = sampled(trained) if to_fit else np.empty((0, len(trained.space.choices)), np.int64)
     needed = search_bytes(rows.shape[1], len(rows), options.evaluations, options.candidates)
     require_room(out, needed, "-o")
     seconds = search_seconds(trained, rows, options.candidates, options.latency_ms, device)
     left = "as long as its candidates take" if seconds is None else f"about {duration(seconds)}"
+    subnets = f"up to {len(rows)} subnets and " if to_fit else ""
     screen.say(
-        f"up to {len(rows)} subnets and {options.candidates} candidates to measure: {left} to go "
+        f"{subnets}{options.candidates} candidates to measure: {left} to go "
         f"and up to {megabytes(needed)} in {out} (interrupt at will, what is measured is kept)"
     )
 
@@ -149,6 +161,7 @@ def _announce(
 def _write(
     trained: TrainedRun,
     table: LatencyTable,
+    guide: Guide,
     options: SearchOptions,
     out: Path,
     study: searching.Study,
@@ -161,7 +174,7 @@ def _write(
     front = [point for point, keep in zip(points, kept, strict=True) if keep]
     front.sort(key=lambda point: float(point["latency_ms"]))
     values = study.records.values
-    step = max(1, len(values) // CLOUD)
+    cloud = values[:: max(1, len(values) // CLOUD)]
     steps = np.diff(marks)
     document = {
         "format": FORMAT,
@@ -171,6 +184,9 @@ def _write(
         "table": table.campaign.when,
         "budget_ms": options.latency_ms,
         "predictor": options.predictor,
+        "proxy": options.proxy,
+        "guide": guide.name,
+        "score": ACCURACY if trained.has_images else guide.scale,
         "searcher": options.searcher,
         "seed": options.seed,
         **trained.belongs(),
@@ -179,11 +195,18 @@ def _write(
         "best": front.index(best),
         "points": front,
         "dominated": [point for point, keep in zip(points, kept, strict=True) if not keep],
-        "cloud": [[round(float(ms), 6), round(float(e), 4)] for e, ms in values[::step, :2]],
+        "cloud": _cloud(cloud[:, 1], guide.score(cloud[:, 0])),
         "history": _history(study.problem.objective_values(values), study.feasible),
     }
     write_front(Run(out), document)
     return document
+
+
+def _cloud(
+    latency_ms: npt.NDArray[np.float64], score: npt.NDArray[np.float64]
+) -> list[list[float]]:
+    pairs = zip(latency_ms.tolist(), score.tolist(), strict=True)
+    return [[round(ms, 6), round(value, 4)] for ms, value in pairs]
 
 
 def _identity(table: LatencyTable) -> str:
@@ -212,6 +235,7 @@ def search_command(
     table_file: Path | None,
     searcher: str,
     predictor: str,
+    proxy: str | None,
     budget: int | None,
     seed: int | None,
     out: Path | None,
@@ -232,6 +256,7 @@ def search_command(
         latency_ms,
         searcher,
         predictor,
+        proxy,
         budget or config.search.population * config.search.generations,
         config.search.seed if seed is None else seed,
         config.search.candidates,
@@ -243,7 +268,14 @@ def search_command(
     best = document["points"][document["best"]]
     text = (
         f"best: {best['latency_ms']:.4g} ms measured (budget {latency_ms:g} ms), "
-        f"{best['val_accuracy']:.2f}% of the held-out images; wrote {Run(target).front} and "
+        f"{_quality(document, best)}; wrote {Run(target).front} and "
         f"{Run(target).best}; next: nas export {folder}"
     )
     return document, text
+
+
+def _quality(document: dict[str, Any], best: dict[str, Any]) -> str:
+    if best["val_accuracy"] is not None:
+        return f"{best['val_accuracy']:.2f}% of the held-out images"
+    score = worded(document["score"], best["score"])
+    return f"{score} ({document['guide']}; no images to measure on)"

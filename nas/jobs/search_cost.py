@@ -36,16 +36,28 @@ def search_seconds(
     """About how long it takes to measure what is not known of ``rows`` [n, choices], and then
     ``candidates`` networks of ``budget_ms`` on ``device``.
 
-    The accuracies of the space's two ends are timed, and the others taken to lie between as their
-    MACs do; the ends are among the samples and kept. Where all ``rows`` are known there is nothing
-    to time, and the last search's own time for its candidates is what is told: None without one.
+    Where all ``rows`` are known there is nothing to time, and the last search's own time for its
+    candidates is what is told: None without one.
+    """
+    if not trained.has_images:
+        return networks_seconds(device, [budget_ms] * candidates)
+    samples = Samples(trained.run.samples, trained.space, trained.belongs())
+    known = samples.known()
+    unknown = rows[[tuple(row.tolist()) not in known for row in rows]]
+    if len(rows) and not len(unknown):
+        return _recorded(trained.run.front)
+    accuracies = _accuracies_seconds(trained, samples, unknown, candidates)
+    return accuracies + networks_seconds(device, [budget_ms] * candidates)
+
+
+def _accuracies_seconds(
+    trained: TrainedRun, samples: Samples, unknown: Population, candidates: int
+) -> float:
+    """For the accuracies of ``unknown`` rows and of ``candidates`` of middling MACs.
+
+    The space's two ends are timed, and kept; others are taken to lie between as their MACs do.
     """
     space = trained.space
-    samples = Samples(trained.run.samples, space, trained.belongs())
-    known = samples.known()
-    unknown = np.array([row for row in rows if tuple(row.tolist()) not in known], dtype=np.int64)
-    if not len(unknown):
-        return _recorded(trained.run.front)
     ends = np.stack([space.smallest, space.largest])
     macs = space.macs(ends)
     trained.val_accuracy(ends[0])  # Weights and images are read before the clock starts.
@@ -56,8 +68,7 @@ def search_seconds(
         seconds.append(time.perf_counter() - began)
         samples.keep(row, accuracy)
     costs = np.concatenate([space.macs(unknown), np.full(candidates, macs.mean())])
-    accuracies = float(np.interp(costs, macs, seconds).sum())
-    return accuracies + networks_seconds(device, [budget_ms] * candidates)
+    return float(np.interp(costs, macs, seconds).sum())
 
 
 def _recorded(front: Path) -> float | None:

@@ -36,6 +36,11 @@ class TrainedRun:
         """The configuration."""
         return self.run.config()
 
+    @property
+    def has_images(self) -> bool:
+        """Whether there are images to recalibrate and to measure accuracies on."""
+        return self.config.data is not None
+
     @cached_property
     def header(self) -> Header:
         """What the file of weights says of itself."""
@@ -66,13 +71,23 @@ class TrainedRun:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The images; raises ``ArtefactError`` if they are not those of the training."""
+        """The images.
+
+        Raises:
+            ArtefactError: they are not those of the training, or of the import.
+            ConfigError: the run has none.
+        """
         from nas.dataset import open_dataset
 
         dataset = open_dataset(self.config)
+        if not self.header.data:
+            raise ArtefactError(
+                f"{self.run.supernet}: imported without images; import the weights again with "
+                f"--data {self.config.images.path}"
+            )
         if dataset.fingerprint != self.header.data:
             raise ArtefactError(
-                f"{self.config.data.path}: other images than the weights in {self.run.folder} "
+                f"{self.config.images.path}: other images than the weights in {self.run.folder} "
                 f"were trained on ({dataset.fingerprint[:12]}, not {self.header.data[:12]}); "
                 "restore the data, or train again"
             )
@@ -83,8 +98,8 @@ class TrainedRun:
         """Inherited accuracy."""
         from nas.training.evaluate import Evaluator
 
-        images = self.dataset.images
-        return Evaluator(self.trained.supernet, self.trained.normalisation, images.calibration)
+        calibration = self.dataset.images.calibration if self.has_images else None
+        return Evaluator(self.trained.supernet, self.trained.normalisation, calibration)
 
     def belongs(self) -> dict[str, str]:
         """What results of this run depend on."""

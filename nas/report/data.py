@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nas.scale import ACCURACY
+
 __all__ = [
     "Block",
     "Epoch",
@@ -23,14 +25,16 @@ __all__ = [
 class Point:
     """A measured network. None is what was not measured; accuracies and errors in percent.
 
-    ``latency_low`` and ``latency_high`` bound the measured latency; ``throughput`` is in images
-    a second, memory and model size in megabytes.
+    ``score`` is what the choice went by, on the scale that the front names. ``latency_low`` and
+    ``latency_high`` bound the measured latency; ``throughput`` is in images a second, memory and
+    model size in megabytes.
     """
 
     latency_ms: float
-    val_accuracy: float
+    score: float
     macs: float
     parameters: float
+    val_accuracy: float | None = None
     val_images: int = 0
     latency_low: float | None = None
     latency_high: float | None = None
@@ -45,12 +49,18 @@ class Point:
     predicted_error: float | None = None
     predicted_error_std: float | None = None
 
+    @property
+    def height(self) -> float:
+        """Where it stands on the front's scale: as measured, or else by its score."""
+        return self.score if self.val_accuracy is None else self.val_accuracy
+
 
 @dataclass(frozen=True)
 class Front:
     """What a search left: ``points`` in the order of latency, the chosen one among them.
 
-    ``cloud`` are pairs (predicted latency in ms, predicted error in percent), ``history`` pairs
+    ``guide`` is what stood in for the unknown accuracies, ``scale`` what scores are and their
+    unit. ``cloud`` are pairs (predicted latency in ms, predicted score), ``history`` pairs
     (evaluations, hypervolume), ``seconds`` the time of each step.
     """
 
@@ -61,7 +71,8 @@ class Front:
     cloud: tuple[tuple[float, float], ...] = ()
     history: tuple[tuple[float, float], ...] = ()
     searcher: str = ""
-    predictor: str = ""
+    guide: str = ""
+    scale: str = ACCURACY
     seed: int | None = None
     evaluations: int = 0
     seconds: Mapping[str, float] | None = None
@@ -71,6 +82,11 @@ class Front:
     def best(self) -> Point:
         """The point that was chosen."""
         return self.points[self.chosen]
+
+    @property
+    def tried(self) -> bool:
+        """Whether accuracies were measured on images."""
+        return self.best.val_accuracy is not None
 
 
 @dataclass(frozen=True)
@@ -162,13 +178,16 @@ class Provenance:
 class ReportData:
     """Everything a report shows. None and empty parts are said to be missing.
 
-    ``folder`` is the run, as commands name it; ``trained`` says whether there are weights;
-    ``warnings`` are sentences about parts that could not be used.
+    ``folder`` is the run, as commands name it; ``trained`` says whether there are weights,
+    ``imported`` that they were not trained here, ``images`` whether the run has any; ``warnings``
+    are sentences about parts that could not be used, or that say less than they seem to.
     """
 
     folder: str
     provenance: Provenance
     trained: bool = False
+    imported: bool = False
+    images: bool = True
     warnings: tuple[str, ...] = ()
     log: tuple[Epoch, ...] = ()
     tables: tuple[Table, ...] = ()

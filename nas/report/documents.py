@@ -52,7 +52,8 @@ def read_front(document: Mapping[str, Any]) -> Front:
         cloud=_pairs(document.get("cloud")),
         history=_pairs(document.get("history")),
         searcher=str(document.get("searcher", "")),
-        predictor=str(document.get("predictor", "")),
+        guide=str(document.get("guide", "")),
+        scale=str(document["score"]),
         seed=document.get("seed"),
         evaluations=int(document.get("evaluations", 0)),
         seconds=document.get("seconds"),
@@ -61,7 +62,7 @@ def read_front(document: Mapping[str, Any]) -> Front:
 
 
 def read_point(document: Mapping[str, Any]) -> Point:
-    """A measured network; what it lacks is None, but never latency, accuracy or costs."""
+    """A measured network; what it lacks is None, but never latency, score or costs."""
     required = {field.name for field in fields(Point) if field.default is MISSING}
     known = {field.name for field in fields(Point)}
     values = {name: _finite(value) for name, value in document.items() if name in known}

@@ -51,6 +51,8 @@ class _Reader:
         space = self.space(header)
         document = self.tried(lambda: read_document(run.front, lambda front: front))
         front = self.front(document, header, space)
+        if config.data is None:
+            self.warnings.append(_without_images(front))
         paths = sorted(run.latency("x").parent.glob("*.json"))
         read = {path: self.tried(lambda path=path: read_table(path, space)) for path in paths}  # type: ignore[misc]
         tables = {path: table for path, table in read.items() if table is not None}
@@ -60,6 +62,8 @@ class _Reader:
                 run, config, self.now, header, document if front else None, tuple(tables.values())
             ),
             trained=header is not None,
+            imported=header is not None and bool(header.origin),
+            images=config.data is not None,
             log=self.tried(lambda: read_log(run.log)) or (),
             tables=tuple(tables.values()),
             front=front,
@@ -126,6 +130,14 @@ class _Reader:
             return path.read_text(encoding="utf-8")
         except OSError as error:
             raise ArtefactError(f"{path.name} cannot be read ({error.strerror})") from error
+
+
+def _without_images(front: Front | None) -> str:
+    said = (
+        "There were no images: batch norms keep the statistics of the imported supernet, which "
+        "fit no subnet exactly, and no accuracy was measured"
+    )
+    return f"{said}. Networks were judged by the {front.guide}." if front else f"{said}."
 
 
 def read_log(path: Path) -> tuple[Epoch, ...]:

@@ -30,9 +30,12 @@ def provenance(
     tables: Sequence[Table],
 ) -> Provenance:
     """Facts by label, and the commands that make such a run again."""
-    facts = {"Report": _date(now), "Run": str(run.folder), "Images": config.data.path}
+    data = config.data
+    facts = {"Report": _date(now), "Run": str(run.folder), "Images": data.path if data else "none"}
+    if header is not None and header.origin:
+        facts["Imported from"] = header.origin
     if header is not None:
-        facts["Data fingerprint"] = header.data
+        facts["Data fingerprint"] = header.data or "none"
         facts["Classes"] = f"{len(header.classes)}: {', '.join(header.classes)}"
         facts["Space"] = header.space
         facts["Space identity"] = header.identity
@@ -41,26 +44,39 @@ def provenance(
         when = str(table.campaign.get("when", "at an unknown date"))
         facts[f"Latency table {table.name}"] = ", ".join([when, *_described(table.device)])
     if front is not None:
-        facts["Searched"] = f"{front.get('searcher')}, written {_written(run.front)}"
+        facts["Searched"] = (
+            f"{front.get('searcher')} by the {front.get('guide')}, written {_written(run.front)}"
+        )
         facts["Measured on"] = ", ".join(_described(front.get("device") or {}))
-    facts["Seeds"] = (
-        f"split {config.data.split_seed}, training {config.train.seed}, "
-        f"search {config.search.seed if front is None else front.get('seed')}"
+    seeds: dict[str, Any] = (
+        {"split": data.split_seed, "training": config.train.seed} if data else {}
     )
+    seeds["search"] = config.search.seed if front is None else front.get("seed")
+    facts["Seeds"] = ", ".join(f"{name} {seed}" for name, seed in seeds.items())
     facts["Versions"] = ", ".join([f"Python {platform.python_version()}", *_versions()])
-    return Provenance(facts, _commands(run, front), config.to_yaml())
+    return Provenance(facts, _commands(run, header, front), config.to_yaml())
 
 
-def _commands(run: Run, front: Mapping[str, Any] | None) -> tuple[str, ...]:
+def _commands(run: Run, header: Header | None, front: Mapping[str, Any] | None) -> tuple[str, ...]:
     folder, config = shlex.quote(str(run.folder)), shlex.quote(str(run.config_file))
-    budget = f"{front['budget_ms']:g}" if front and "budget_ms" in front else "BUDGET"
+    made = f"nas train {config} --out {folder}"
+    if header is not None and header.origin:
+        made = f"nas import-ofa WEIGHTS --space {header.space} --out {folder}"
     return (
-        f"nas train {config} --out {folder}",
+        made,
         f"nas measure {folder}",
-        f"nas search {folder} --latency-ms {budget}",
+        f"nas search {folder} --latency-ms {_search_arguments(front or {})}",
         f"nas export {folder}",
         f"nas report {folder}",
     )
+
+
+def _search_arguments(front: Mapping[str, Any]) -> str:
+    budget = f"{front['budget_ms']:g}" if "budget_ms" in front else "BUDGET"
+    if proxy := front.get("proxy"):
+        return f"{budget} --proxy {proxy}"
+    predictor = str(front.get("predictor", "auto"))
+    return budget if predictor == "auto" else f"{budget} --predictor {shlex.quote(predictor)}"
 
 
 def _described(device: Mapping[str, Any]) -> list[str]:

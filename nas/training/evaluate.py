@@ -31,26 +31,28 @@ class Evaluator:
     """Inherited accuracy of subnets: extracted, recalibrated, run on held-out images.
 
     Batch norms are recalibrated on the same training images for every subnet, so that an
-    accuracy is a function of the weights and the architecture alone.
+    accuracy is a function of the weights and the architecture alone. Where there are no images
+    subnets keep the statistics that the supernet has.
     """
 
     def __init__(
         self,
         supernet: Supernet,
         normalisation: Normalisation,
-        calibration: Tensor,
+        calibration: Tensor | None,
         batch_size: int = 256,
     ) -> None:
-        """``calibration``: uint8 training images [N, C, H, W]."""
+        """``calibration``: uint8 training images [N, C, H, W], or None if there are none."""
         self.supernet = supernet
         self.normalisation = normalisation
         self.calibration = calibration
         self.batch_size = batch_size
 
     def network(self, architecture: Architecture) -> Subnet:
-        """The subnet with statistics of its own, in evaluation mode, channels-last."""
+        """The subnet, recalibrated if there are images, in evaluation mode, channels-last."""
         subnet = self.supernet.extract(architecture).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        recalibrate(subnet, self.batches(self.calibration, _resolution(architecture)))
+        if self.calibration is not None:
+            recalibrate(subnet, self.batches(self.calibration, _resolution(architecture)))
         subnet.eval()
         return subnet
 

@@ -64,14 +64,14 @@ def test_search(job: Job) -> None:
     front = job.said["search"].json
     assert front == json.loads((job.run / "front.json").read_text())
     latency = [point["latency_ms"] for point in front["points"]]
-    accuracy = [point["accuracy"] for point in front["points"]]
+    accuracy = [point["score"] for point in front["points"]]
     assert latency == sorted(latency) and accuracy == sorted(accuracy)
     measured = [*front["points"], *front["dominated"]]
     assert len(measured) == 2
     chosen = front["points"][front["best"]]
     assert chosen["latency_ms"] <= BUDGET_MS
-    assert chosen["accuracy"] == max(
-        point["accuracy"] for point in measured if point["latency_ms"] <= BUDGET_MS
+    assert chosen["score"] == max(
+        point["score"] for point in measured if point["latency_ms"] <= BUDGET_MS
     )
     best = json.loads((job.run / "best.json").read_text())
     assert best.pop("measured") == chosen and best == chosen["architecture"]

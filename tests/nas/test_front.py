@@ -42,7 +42,7 @@ class Device:
                 "layers": int(row[0]),
                 "predicted_latency_ms": float(ms),
                 "latency_ms": float(ms) * self.slowness,
-                "accuracy": 50.0 + float(row[0]),
+                "score": 50.0 + float(row[0]),
             }
             for row, ms in zip(X, table.predict(X), strict=True)
         ]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from nas.report.data import ReportData
 from nas.report.draw.markup import Child, Html, el
 
-__all__ = ["command", "missing", "section", "table"]
+__all__ = ["command", "missing", "section", "table", "untested"]
 
 
 def section(name: str, title: str, *children: Child) -> Html:
@@ -19,6 +19,13 @@ def section(name: str, title: str, *children: Child) -> Html:
 def missing(what: str, how: str) -> Html:
     """Says that a part is missing, and the command that makes it."""
     return el("p", what, " Run ", el("code", how), ".", class_="missing")
+
+
+def untested(data: ReportData) -> Html | None:
+    """Says that test accuracies are missing, where there are images to test on."""
+    if data.test is not None or not data.images:
+        return None
+    return missing("There are no test accuracies.", command(data, "report"))
 
 
 def command(data: ReportData, name: str, *arguments: str) -> str:

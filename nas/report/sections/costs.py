@@ -9,7 +9,7 @@ from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded
-from nas.report.sections.common import command, missing, section, table
+from nas.report.sections.common import command, missing, section, table, untested
 from nas.report.statistics import contradiction
 from predictors.ranks import kendall
 
@@ -23,9 +23,8 @@ FIRST: tuple[Column, ...] = (
     ("latency, ms", lambda p: significant(p.latency_ms, 4)),
     ("low, ms", lambda p: significant(p.latency_low, 4)),
     ("high, ms", lambda p: significant(p.latency_high, 4)),
-    ("validation, %", lambda p: fixed(p.val_accuracy)),
 )
-# The column of test accuracies stands between the two.
+# The columns of accuracies, or scores, stand between the two.
 LAST: tuple[Column, ...] = (
     ("predicted, ms", lambda p: significant(p.predicted_latency_ms, 4)),
     ("median, ms", lambda p: significant(p.median_ms, 4)),
@@ -51,10 +50,10 @@ def costs(data: ReportData) -> Html:
     return section(
         "costs",
         "Every cost side by side",
-        None if data.test else missing("There are no test accuracies.", command(data, "report")),
+        untested(data),
         table(
             "Every point of the front, fastest first; the chosen one is marked",
-            ("network", *_titles(FIRST), "test, %", *_titles(LAST)),
+            ("network", *_titles(FIRST), *_judged_titles(front), *_titles(LAST)),
             _rows(front, data.test),
             front.chosen,
             broad=True,
@@ -80,10 +79,19 @@ def _rows(front: Front, test: Test | None) -> list[list[str]]:
             name += " chosen"
         elif point.latency_ms > front.budget_ms:
             name += " over budget"
-        tested = fixed(test.accuracy[number] if test else None)
+        judged = [significant(point.score, 4)]
+        if front.tried:
+            judged = [
+                fixed(point.val_accuracy),
+                fixed(test.accuracy[number] if test else None),
+            ]
         first, last = ([cell(point) for _, cell in columns] for columns in (FIRST, LAST))
-        rows.append([name, *first, tested, *last])
+        rows.append([name, *first, *judged, *last])
     return rows
+
+
+def _judged_titles(front: Front) -> tuple[str, ...]:
+    return ("validation, %", "test, %") if front.tried else (front.scale,)
 
 
 def _titles(columns: Sequence[Column]) -> list[str]:

@@ -7,7 +7,8 @@ from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded, spread
-from nas.report.sections.common import command, missing, section
+from nas.report.sections.common import command, missing, section, untested
+from nas.scale import name_and_unit
 from nas.report.statistics import binomial
 
 __all__ = ["frontier"]
@@ -25,7 +26,9 @@ def frontier(data: ReportData) -> Html:
             "Accuracy against latency",
             missing("There is no front yet.", command(data, "search", "--latency-ms BUDGET")),
         )
-    legend = [("key-val", "validation, measured"), ("key-ring", "chosen"), ("key-budget", "budget")]
+    name, _ = name_and_unit(front.scale)
+    judged = "validation, measured" if front.tried else name
+    legend = [("key-val", judged), ("key-ring", "chosen"), ("key-budget", "budget")]
     if data.test:
         legend.insert(1, ("key-test", "test"))
     if front.dominated:
@@ -34,21 +37,18 @@ def frontier(data: ReportData) -> Html:
         legend.append(("key-cloud", "searched, predicted only"))
     return section(
         "frontier",
-        "Accuracy against latency",
-        None if data.test else missing("There are no test accuracies.", command(data, "report")),
+        f"{name[0].upper()}{name[1:]} against latency",
+        untested(data),
         draw.figure(lambda width: _draw(front, data.test, width), _caption(front, data), legend),
     )
 
 
 def _caption(front: Front, data: ReportData) -> Html:
     within = sum(point.latency_ms <= front.budget_ms for point in front.points)
-    images = front.best.val_images
     text = (
         f"{len(front.points)} measured networks that no other one beats, {within} of them within "
-        f"the budget of {significant(front.budget_ms)} ms. Vertical bars are binomial 95% "
-        f"intervals ({images:,} validation images"
-        + (f", {data.test.images:,} test images" if data.test else "")
-        + "), horizontal bars the interval of the measured latency."
+        f"the budget of {significant(front.budget_ms)} ms. {_vertical(front, data.test)}"
+        "Horizontal bars are the interval of the measured latency."
     )
     if data.test:
         text += (
@@ -60,6 +60,17 @@ def _caption(front: Front, data: ReportData) -> Html:
     return el("span", text)
 
 
+def _vertical(front: Front, test: Test | None) -> str:
+    if front.tried:
+        images = f"{front.best.val_images:,} validation images"
+        images += f", {test.images:,} test images" if test else ""
+        return f"Vertical bars are binomial 95% intervals ({images}). "
+    said = f"No network was run on images: heights are by the {front.guide}. "
+    if front.best.predicted_error_std:
+        said += "Vertical bars are the predictor's own 95% intervals. "
+    return said
+
+
 def _draw(front: Front, test: Test | None, width: int) -> Html:
     points = (*front.points, *front.dominated)
     shown = [_interval(point) for point in points]
@@ -68,18 +79,19 @@ def _draw(front: Front, test: Test | None, width: int) -> Html:
         heights += [v for tested in test.accuracy for v in binomial(tested, test.images)]
     widths = [front.budget_ms, *(ms for point in points for ms in _measured(point))]
     low, high = padded(heights)
+    high = min(high, 100.5) if front.scale.endswith("%") else high
     area = draw.plot(
         width,
         420 if width == draw.WIDE else 380,
         padded(widths, log=spread(widths)),
-        (low, min(high, 100.5)),
-        ("measured latency, ms", "accuracy, %"),
+        (low, high),
+        ("measured latency, ms", front.scale),
         log=(spread(widths), False),
     )
     budget = (front.budget_ms, area.y.low), (front.budget_ms, area.y.high)
     left = area.x(front.budget_ms) > area.width / 2
     marks: list[Html] = [
-        draw.cloud(area, [(ms, 100 - error) for ms, error in front.cloud], "dots-cloud"),
+        draw.cloud(area, front.cloud, "dots-cloud"),
         draw.bar(area, *budget, "budget"),
         draw.note(
             area,
@@ -92,7 +104,7 @@ def _draw(front: Front, test: Test | None, width: int) -> Html:
         ),
         draw.circles(
             area,
-            [(p.latency_ms, p.val_accuracy, _text("beaten", p)) for p in front.dominated],
+            [(p.latency_ms, p.height, _text("beaten", p)) for p in front.dominated],
             "mark beaten",
             3,
         ),
@@ -101,11 +113,9 @@ def _draw(front: Front, test: Test | None, width: int) -> Html:
         accuracy = test.accuracy[number] if test else None
         marks += _point(area, point, f"#{number + 1}", accuracy, test)
     best = front.best
-    marks.append(draw.ring(area, best.latency_ms, best.val_accuracy))
+    marks.append(draw.ring(area, best.latency_ms, best.height))
     marks.append(
-        draw.note(
-            area, best.latency_ms, best.val_accuracy, "chosen", "note-chosen end", dx=-13, dy=-7
-        )
+        draw.note(area, best.latency_ms, best.height, "chosen", "note-chosen end", dx=-13, dy=-7)
     )
     return draw.chart(area, marks, _alt(front, test))
 
@@ -113,7 +123,7 @@ def _draw(front: Front, test: Test | None, width: int) -> Html:
 def _point(
     area: draw.Plot, point: Point, name: str, accuracy: float | None, test: Test | None
 ) -> list[Html]:
-    ms, val = point.latency_ms, point.val_accuracy
+    ms, val = point.latency_ms, point.height
     low, high = _interval(point)
     fast, slow = _measured(point)
     marks = [
@@ -130,9 +140,10 @@ def _point(
 
 
 def _interval(point: Point) -> tuple[float, float]:
-    if not point.val_images:
-        return point.val_accuracy, point.val_accuracy
-    return binomial(point.val_accuracy, point.val_images)
+    if point.val_accuracy is not None and point.val_images:
+        return binomial(point.val_accuracy, point.val_images)
+    half = 1.96 * (point.predicted_error_std or 0.0) if point.val_accuracy is None else 0.0
+    return point.height - half, point.height + half
 
 
 def _measured(point: Point) -> tuple[float, float]:
@@ -143,14 +154,17 @@ def _measured(point: Point) -> tuple[float, float]:
 
 
 def _text(name: str, point: Point) -> str:
-    return f"{name}: {significant(point.latency_ms)} ms, {fixed(point.val_accuracy)}% validation"
+    quality = f"score {significant(point.score, 4)}"
+    if point.val_accuracy is not None:
+        quality = f"{fixed(point.val_accuracy)}% validation"
+    return f"{name}: {significant(point.latency_ms)} ms, {quality}"
 
 
 def _alt(front: Front, test: Test | None) -> str:
-    first, last, best = front.points[0], front.points[-1], front.best
+    first, last = front.points[0], front.points[-1]
     tested = f", {fixed(test.accuracy[front.chosen])}% test" if test else ""
     return (
         f"Scatter of {len(front.points)} networks from {_text('the fastest', first)} to "
-        f"{_text('the slowest', last)}; chosen {significant(best.latency_ms)} ms, "
-        f"{fixed(best.val_accuracy)}% validation{tested}; budget {significant(front.budget_ms)} ms"
+        f"{_text('the slowest', last)}; {_text('chosen', front.best)}{tested}; "
+        f"budget {significant(front.budget_ms)} ms"
     )

@@ -11,7 +11,7 @@ from nas.report.sections.common import command, missing, section, table
 __all__ = ["history"]
 
 STEPS = {
-    "samples": "measuring subnets and fitting the accuracy predictor",
+    "samples": "measuring subnets and fitting a predictor, if one was asked for",
     "search": "searching",
     "measure": "measuring the candidates",
 }
@@ -31,8 +31,8 @@ def history(data: ReportData) -> Html:
     final = front.history[-1][1]
     settled = next(n for n, value in front.history if value >= 0.99 * final)
     caption = (
-        f"Hypervolume of the predicted front as a share of the last, by {front.searcher} with the "
-        f"{front.predictor} predictor and seed {front.seed}: {front.evaluations:,} evaluations, "
+        f"Hypervolume of the predicted front as a share of the last, by {front.searcher} on the "
+        f"{front.guide} with seed {front.seed}: {front.evaluations:,} evaluations, "
         f"99% of the final value after {settled:,.0f}."
     )
     return section(

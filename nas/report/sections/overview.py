@@ -6,6 +6,7 @@ from nas.report.data import ReportData
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.sections.common import command, missing
+from nas.scale import name_and_unit, worded
 
 __all__ = ["overview", "sentence"]
 
@@ -20,7 +21,10 @@ def sentence(data: ReportData) -> str:
     where = f" on {device['cpu']}" if device.get("cpu") else ""
     if isinstance(threads := device.get("threads"), int):
         where += f", {threads} thread{'s' * (threads != 1)}"
-    accuracy = f"{fixed(best.val_accuracy, 1)}% validation"
+    if not front.tried:
+        accuracy = f"{worded(front.scale, best.score)} ({front.guide})"
+    else:
+        accuracy = f"{fixed(best.val_accuracy, 1)}% validation"
     if data.test is not None:
         accuracy += f", {fixed(data.test.accuracy[front.chosen], 1)}% test"
     return (
@@ -54,10 +58,20 @@ def _figures(data: ReportData) -> Html | None:
         return None
     best = data.front.best
     tested = data.test.accuracy[data.front.chosen] if data.test else None
+    name, unit = name_and_unit(data.front.scale)
     figures = (
         ("Latency", significant(best.latency_ms), "ms"),
-        ("Validation", fixed(best.val_accuracy, 2), "%"),
-        ("Test", fixed(tested, 2), "%"),
+        *(
+            (
+                ("Validation", fixed(best.val_accuracy, 2), "%"),
+                ("Test", fixed(tested, 2), "%"),
+            )
+            if data.front.tried
+            else (
+                (name[0].upper() + name[1:], significant(best.score, 4), unit),
+                ("Parameters", significant(best.parameters / 1e6), "million"),
+            )
+        ),
         ("Throughput", significant(best.throughput), "images/s"),
         ("Model", significant(best.model_mb), "MB"),
         ("Memory", significant(best.peak_memory_mb), "MB"),

@@ -41,7 +41,7 @@ def prediction(data: ReportData) -> Html:
     accuracy = [
         Pair(100 - p.predicted_error, p.predicted_error_std or 0.0, p.val_accuracy, f"#{i + 1}")
         for i, p in enumerate(front.points if front else ())
-        if p.predicted_error is not None
+        if p.predicted_error is not None and p.val_accuracy is not None
     ]
     held = [
         (network.predicted_ms, network.measured_ms)
@@ -73,12 +73,16 @@ def prediction(data: ReportData) -> Html:
                 [("key-val", "front, ±1 deviation")],
             )
             if accuracy
-            else missing(
-                "No accuracy was predicted.", command(data, "search", "--latency-ms BUDGET")
-            ),
+            else _no_accuracy(data),
             class_="pair",
         ),
     )
+
+
+def _no_accuracy(data: ReportData) -> Html:
+    if data.front is not None and not data.images:
+        return el("p", "Without images no accuracy was measured to compare with.")
+    return missing("No accuracy was predicted.", command(data, "search", "--latency-ms BUDGET"))
 
 
 def _side(width: int) -> int:

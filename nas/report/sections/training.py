@@ -21,6 +21,12 @@ LETTER, LINE = 7, 15
 def training(data: ReportData) -> Html:
     """Loss and held-out accuracy over epochs."""
     log = data.log
+    if not log and data.imported:
+        return section(
+            "training",
+            "Training",
+            el("p", "The weights were imported; how they were trained is not known here."),
+        )
     if not log:
         return section(
             "training",

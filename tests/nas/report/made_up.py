@@ -153,6 +153,9 @@ def made_up_front(
         "budget_ms": budget,
         "confidence": None,
         "predictor": "auto",
+        "proxy": None,
+        "guide": "auto predictor",
+        "score": "accuracy, %",
         "searcher": "nsga2",
         "seed": 7,
         "weights": weights,
@@ -162,10 +165,17 @@ def made_up_front(
         "best": max(within, key=lambda i: points[i]["val_accuracy"]),
         "points": points,
         "dominated": [
-            {**p, "latency_ms": p["latency_ms"] * 1.03, "val_accuracy": p["val_accuracy"] - 0.4}
+            {
+                **p,
+                "latency_ms": p["latency_ms"] * 1.03,
+                "val_accuracy": p["val_accuracy"] - 0.4,
+                "score": p["score"] - 0.4,
+            }
             for p in points[::4]
         ],
-        "cloud": [[float(a), float(b)] for a, b in zip(latency[:1500], error[:1500], strict=True)],
+        "cloud": [
+            [float(ms), 100 - float(e)] for ms, e in zip(latency[:1500], error[:1500], strict=True)
+        ],
         "history": volumes,
     }
 
@@ -175,13 +185,15 @@ def point(
 ) -> dict[str, Any]:
     measured = latency * (1 + rng.normal(0, 0.015))
     parameters = float(space.parameters(row)[0])
+    accuracy = 100 - error - abs(rng.normal(0, 0.3))
     return {
         "architecture": json.loads(space.decode(row).to_json()),
         "predicted_error": error,
         "predicted_error_std": 0.6,
         "predicted_latency_ms": latency,
         "predicted_latency_std": 0.012 * latency,
-        "val_accuracy": 100 - error - abs(rng.normal(0, 0.3)),
+        "val_accuracy": accuracy,
+        "score": accuracy,
         "val_images": 5000,
         "latency_ms": measured,
         "latency_low": measured * 0.991,

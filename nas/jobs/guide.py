@@ -1,0 +1,95 @@
+"""What a search goes by while accuracies are unknown: a predictor, or a proxy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, overload
+
+import numpy.typing as npt
+
+import predictors
+from nas.jobs.predictor import fitted_predictor
+from nas.jobs.trained import TrainedRun
+from nas.terminal import Screen
+from predictors import COSTS, CostProxy
+from predictors.method import Floats
+from search_spaces.errors import ConfigError
+from search_spaces.files import sha256_of
+
+__all__ = ["Guide", "fitted_guide", "ready_guide"]
+
+SAVED = ".npz"
+
+
+class Predicts(Protocol):
+    """What predictors and proxies have in common; smaller is better."""
+
+    @overload
+    def predict(self, X: npt.ArrayLike, return_std: Literal[False] = ...) -> Floats: ...
+    @overload
+    def predict(self, X: npt.ArrayLike, return_std: Literal[True]) -> tuple[Floats, Floats]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """Stands in for the error of networks while a search runs.
+
+    Attributes:
+        name: as people read it.
+        identity: what its values depend on.
+        source: whose ``predict`` is asked.
+        unit: of a proxy's scores; None for a predictor, which predicts the error in percent.
+    """
+
+    name: str
+    identity: str
+    source: Predicts
+    unit: str | None = None
+
+    @property
+    def scale(self) -> str:
+        """What its scores are, with the unit."""
+        return self.unit or "predicted accuracy, %"
+
+    def score(self, values: Floats) -> Floats:
+        """Scores, of which more is better, from what ``source`` predicts."""
+        return -values if self.unit else 100.0 - values
+
+
+def ready_guide(trained: TrainedRun, predictor: str, proxy: str | None) -> Guide | None:
+    """The guide that a user names; None where a predictor is to be fitted on measured subnets.
+
+    Args:
+        predictor: the name of one to be fitted, or a file of a fitted one.
+        proxy: the name of one that is taken instead, or None.
+
+    Raises:
+        PredictorError: no predictor, or no proxy, of that name.
+        ArtefactError: the file is no predictor, or one of another space or of other images.
+        ConfigError: a predictor to be fitted, and no images to measure subnets on.
+    """
+    if proxy is not None:
+        made = CostProxy(proxy, trained.space)
+        return Guide(f"proxy {proxy}", f"proxy {proxy}", made, made.unit)
+    if predictor.endswith(SAVED):
+        return _loaded(trained, Path(predictor))
+    predictors.get(predictor, trained.space)
+    if not trained.has_images:
+        raise ConfigError(
+            f"{trained.run.folder} has no images to measure subnets on; name a fitted predictor "
+            f"with --predictor FILE{SAVED}, or a proxy with --proxy ({' or '.join(COSTS)})"
+        )
+    return None
+
+
+def fitted_guide(trained: TrainedRun, name: str, screen: Screen) -> Guide:
+    """A predictor of that name, fitted on the run's measured subnets; measures what is missing."""
+    fitted = fitted_predictor(trained, name, screen)
+    return Guide(f"{name} predictor", f"{name} {fitted.samples}", fitted)
+
+
+def _loaded(trained: TrainedRun, file: Path) -> Guide:
+    data = trained.header.data if trained.has_images else None
+    loaded = predictors.load(file, trained.space, data=data)
+    return Guide(f"{loaded.name} predictor in {file.name}", f"file {sha256_of(file)}", loaded)

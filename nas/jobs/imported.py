@@ -1,0 +1,127 @@
+"""``nas import-ofa``: weights of the Once-for-All family become a run, without training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import search_spaces
+from nas.config import Config, DataConfig, SpaceConfig
+from nas.data.augment import Normalisation
+from nas.dataset import open_dataset
+from nas.disk import require_room
+from nas.init import lasting_path
+from nas.run import Run
+from nas.tensors import read_tensors
+from nas.terminal import Screen
+from nas.weights import save_supernet
+from search_spaces import ofa
+from search_spaces.errors import ConfigError
+from search_spaces.files import sha256_of
+
+__all__ = ["IMAGENET", "import_ofa_command", "options_from"]
+
+IMAGENET = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+"""What OFA's code normalises images by, in units of 0-255 (its 0.485, 0.456, 0.406 and so on)."""
+
+
+def options_from(texts: Sequence[str]) -> dict[str, Any]:
+    """Options of a space from ``KEY=VALUE``, the value written as in YAML: ``widths=[0.5, 1.0]``.
+
+    Raises:
+        ConfigError: another form, a value that is not YAML, or a key twice.
+    """
+    options: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier() or key in options:
+            raise ConfigError(
+                f"--option is KEY=VALUE, each key once, for example widths=[0.8,1.0]; got {text!r}"
+            )
+        try:
+            options[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--option {key}: {value!r} is not YAML") from error
+    return options
+
+
+def import_ofa_command(
+    weights: Path,
+    space_name: str,
+    out: Path,
+    resolutions: Sequence[int],
+    options: Sequence[str],
+    images: str | None,
+    screen: Screen,
+) -> tuple[dict[str, Any], str]:
+    """Read, check that everything fits, and only then make the run folder.
+
+    Width and number of classes are read off the weights' shapes; what cannot be seen there (the
+    smaller widths of ``ofa-resnet50``) are the space's defaults unless ``options`` say otherwise.
+
+    Raises:
+        ArtefactError: the file is none of weights, or they do not fit the space.
+        ConfigError: the folder holds a run already, or options contradict each other.
+        SpaceError: no space of the family, or options that it refuses.
+    """
+    given = options_from(options)
+    if Run(out).supernet.exists():
+        raise ConfigError(f"{out} holds trained weights already; choose another --out")
+    tensors = read_tensors(weights)
+    found: Mapping[str, Any] = ofa.options_of(space_name, tensors)
+    classes = int(found["num_classes"])
+    seen = {key: value for key, value in found.items() if key != "num_classes"}
+    section = _section(space_name, resolutions, {**seen, **given})
+    data = None
+    if images is not None:
+        data = DataConfig(path=lasting_path(images), size=section.resolutions[-1])
+    config = Config(data=data, space=section)
+    run = Run.check(out, config, resume=True)
+    supernet = search_spaces.get(
+        space_name, resolutions=section.resolutions, num_classes=classes, **section.options
+    ).supernet()
+    ofa.load_state_dict(supernet, tensors)
+    names, fingerprint = tuple(map(str, range(classes))), ""
+    if data is not None:
+        dataset = open_dataset(config)
+        names, fingerprint = dataset.classes, dataset.fingerprint
+        if len(names) != classes:
+            raise ConfigError(
+                f"{images} has {len(names)} classes, the weights have {classes}; name images of "
+                "the classes that the weights know, in the order of their names"
+            )
+    require_room(out, 2 * sum(tensor.nbytes for tensor in tensors.values()), "--out")
+    run = Run.create(out, config, resume=True)
+    origin = f"{weights.name}, SHA-256 {sha256_of(weights)}, as {space_name}"
+    save_supernet(run.supernet, supernet, IMAGENET, names, fingerprint, origin)
+    space = supernet.space
+    result = {
+        "run": str(out),
+        "supernet": str(run.supernet),
+        "space": space.name,
+        "identity": space.identity,
+        "resolutions": list(section.resolutions),
+        "options": dict(section.options),
+        "classes": classes,
+        "images": images,
+    }
+    described = ", ".join(f"{key} {value}" for key, value in section.options.items())
+    without = (
+        ""
+        if images
+        else "; without images norms keep their statistics, and searches name a --predictor "
+        "FILE.npz or a --proxy"
+    )
+    text = (
+        f"{space.name} ({described}), {classes} classes, {len(section.resolutions)} resolutions: "
+        f"wrote {run.supernet}{without}; next: nas measure {out}"
+    )
+    return result, text
+
+
+def _section(name: str, resolutions: Sequence[int], options: Mapping[str, Any]) -> SpaceConfig:
+    """The section of the configuration; resolutions are the space's own unless they are named."""
+    return SpaceConfig(name, tuple(sorted(set(resolutions))) or ofa.RESOLUTIONS, options)
