@@ -8,8 +8,8 @@ from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded, spread
 from nas.report.sections.common import command, missing, section, untested
-from nas.scale import name_and_unit
 from nas.report.statistics import binomial
+from nas.scale import name_and_unit
 
 __all__ = ["frontier"]
 
