@@ -46,8 +46,8 @@ def from_config(space: Space, config: Mapping[str, Any]) -> Architecture:
         listed = _listed(key, given[key], _length(space, key, choices))
         for choice, value in zip(choices, listed, strict=False):
             values[choice.name] = _value(space, key, choice, value)
-        if len(listed) > len(choices) and listed[-1] < 1:
-            raise SpaceError(f"{key}: the last stage is one block; got depth {listed[-1]}")
+        if len(listed) > len(choices) and not _counts(listed[-1]):
+            raise SpaceError(f"{key}: the last stage is one block; got depth {listed[-1]!r}")
     return Architecture(
         space.name,
         space.identity,
@@ -104,6 +104,10 @@ def _listed(key: str, value: Any, length: int) -> list[Any]:
     if len(listed) != length:
         raise SpaceError(f"{key} lists {length} values (or is one number); got {len(listed)}")
     return listed
+
+
+def _counts(depth: Any) -> bool:
+    return isinstance(depth, int) and not isinstance(depth, bool) and depth > 0
 
 
 def _value(space: Space, key: str, choice: Choice, value: Any) -> Value:

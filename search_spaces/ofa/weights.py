@@ -50,13 +50,15 @@ def load_state_dict(supernet: Supernet, state_dict: Mapping[str, Tensor]) -> Non
                 f"{name!r} is no tensor of {supernet.space.name}; are the weights of another "
                 "network of the family?"
             )
-        if tensor.numel() != own[target].numel() or tensor.dim() < own[target].dim():
+        shape = tuple(own[target].shape)
+        # OFA's 1x1 convolution of a pooled map is a linear layer here.
+        if tuple(tensor.shape) not in (shape, (*shape, 1, 1)):
             raise ArtefactError(
                 f"{name!r} has shape {tuple(tensor.shape)}, the space asks for "
-                f"{tuple(own[target].shape)}; make the space with the width and the classes that "
+                f"{shape}; make the space with the width and the classes that "
                 "the weights were trained with"
             )
-        found[target] = tensor.reshape(own[target].shape)
+        found[target] = tensor.reshape(shape)
     missing = [name for name in own if name not in found and not name.endswith("batches_tracked")]
     if missing:
         raise ArtefactError(
