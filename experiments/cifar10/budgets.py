@@ -3,17 +3,20 @@
     python experiments/cifar10/budgets.py RUN [--budgets 0.2 0.3 ...] [-o results]
 
 Needs RUN/supernet.safetensors and RUN/latency/cpu.json (`nas train`, `nas measure`). Writes one
-folder a budget (front.json, best.json, best.onnx), results.json, results.md and frontier.png.
+folder a budget (front.json, best.json, best.onnx), results.json, results.md and frontier.png, and
+prints which of the claims in README.md hold.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -38,7 +41,7 @@ from search_spaces.files import write_atomic
 
 def one_budget(
     trained: TrainedRun, table: LatencyTable, budget: float, out: Path, screen: Screen
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Search, export and test one budget."""
     config = trained.config.search
     options = SearchOptions(
@@ -95,7 +98,34 @@ def ends(trained: TrainedRun) -> dict[str, dict[str, float]]:
     }
 
 
-def draw(rows: list[dict[str, object]], path: Path, device: str) -> None:
+def claims(rows: list[dict[str, Any]], ends: dict[str, dict[str, float]]) -> dict[str, list[Any]]:
+    """What is claimed: the figure found, and whether it holds."""
+    rows = sorted(rows, key=lambda row: row["measured_ms"])
+    tested = [row["test_accuracy"] for row in rows]
+    drop = float((np.maximum.accumulate(tested) - tested).max())
+    spread = rows[-1]["measured_ms"] / rows[0]["measured_ms"]
+    over = max(row["measured_ms"] / row["budget_ms"] for row in rows)
+    different = sum(row["onnx_different"] for row in rows)
+    largest = ends["largest"]["test_accuracy"]
+    return {
+        "test accuracy of the largest subnet, at least 90%": [largest, largest >= 90],
+        "test accuracy of the fastest subnet, at least 84%": [tested[0], tested[0] >= 84],
+        "subnets, at least 5": [len(rows), len(rows) >= 5],
+        "slowest against fastest, at least 2": [spread, spread >= 2],
+        "largest drop of test accuracy along the front, at most 0.5 points": [drop, drop <= 0.5],
+        "measured against budget, at most 1": [over, over <= 1],
+        "test images whose class differs in ONNX Runtime, 0": [different, different == 0],
+    }
+
+
+def seconds(trained: TrainedRun, table: LatencyTable) -> dict[str, float]:
+    """How long training and measuring took, from the run's own records."""
+    with trained.run.log.open() as stream:
+        trained_s = sum(float(row["seconds"]) for row in csv.DictReader(stream))
+    return {"train": round(trained_s), "measure": round(table.campaigns[-1].seconds)}
+
+
+def draw(rows: list[dict[str, Any]], path: Path, device: str) -> None:
     """The frontier: measured latency, test and validation accuracy with intervals."""
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     latency = np.array([row["measured_ms"] for row in rows], dtype=float)
@@ -133,9 +163,15 @@ def main() -> None:
     for budget in budgets:
         screen.say(f"budget {budget:g} ms")
         rows.append(one_budget(trained, table, budget, arguments.out / f"{budget:g}ms", screen))
+    limits = ends(trained)
+    held = claims(rows, limits)
+    for name, (found, holds) in held.items():
+        print(f"{'holds' if holds else 'FALLS SHORT'}: {name}: {found:.4g}")
     document = {
         "rows": rows,
-        "ends": ends(trained),
+        "ends": limits,
+        "claims": held,
+        "seconds": seconds(trained, table),
         "fingerprint": table.fingerprint.to_dict(),
         "python": platform.python_version(),
         "weights": trained.belongs()["weights"],
@@ -143,7 +179,7 @@ def main() -> None:
     write_atomic(arguments.out / "results.json", json.dumps(document, indent=1) + "\n")
     lines = [
         "| budget, ms | predicted, ms | measured, ms | val, % | test, % | MMACs | parameters |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| ---: " * 7 + "|",
         *(
             f"| {row['budget_ms']:g} | {row['predicted_ms']:.3f} ± {row['predicted_std_ms']:.3f} "
             f"| {row['measured_ms']:.3f} | {row['val_accuracy']:.2f} | {row['test_accuracy']:.2f} "
