@@ -123,9 +123,13 @@ def search(
     ] = None,
     searcher: Annotated[str, typer.Option("--searcher", help="nsga2 or random.")] = "nsga2",
     predictor: Annotated[
-        str,
-        typer.Option("--predictor", help="auto, ridge, gp, mlp, or a fitted one's file (.npz)."),
-    ] = "auto",
+        str | None,
+        typer.Option(
+            "--predictor",
+            help="auto (the usual), ridge, gp, mlp, or the file (.npz) of one that was fitted on "
+            "errors in percent.",
+        ),
+    ] = None,
     proxy: Annotated[
         str | None,
         typer.Option("--proxy", help="macs or parameters, taken in a predictor's place."),

@@ -72,8 +72,8 @@ class Config:
         """
         if self.data is None:
             raise ConfigError(
-                "data is null, and this needs images; name them there (`nas init IMAGES` writes "
-                "such a section), or import the weights with --data IMAGES"
+                "data is null, and this needs images; `nas init IMAGES` writes a configuration to "
+                "train with, `nas import-ofa` takes images with --data IMAGES"
             )
         return self.data
 

@@ -47,7 +47,9 @@ def peek(path: Path) -> Header:
         ArtefactError: missing, truncated or of another format.
     """
     if not path.is_file():
-        raise ArtefactError(f"{path}: there are no trained weights; run `nas train` to the end")
+        raise ArtefactError(
+            f"{path}: there are no trained weights; run `nas train` to the end, or `nas import-ofa`"
+        )
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}

@@ -29,7 +29,7 @@ class Run:
         if not run.config_file.is_file():
             raise ArtefactError(
                 f"{folder}: not a run folder (it has no config.yaml); `nas train CONFIG --out "
-                f"{folder}` makes one"
+                f"{folder}` makes one, and so does `nas import-ofa`"
             )
         return run
 
@@ -53,7 +53,7 @@ class Run:
             if differing := _differing(run.config(), config):
                 raise ConfigError(
                     f"{folder} holds a run of another configuration ({', '.join(differing)}); "
-                    f"resume with {run.config_file}, or choose another --out"
+                    f"resume with what {run.config_file} says, or choose another --out"
                 )
         elif run.folder.is_dir() and any(not _litter(entry) for entry in run.folder.iterdir()):
             raise ConfigError(f"{folder} is not empty and not a run; choose another --out")

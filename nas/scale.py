@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ACCURACY", "name_and_unit", "worded"]
+__all__ = ["ACCURACY", "capitalised", "name_and_unit", "worded"]
 
 ACCURACY = "accuracy, %"
 
@@ -11,6 +11,11 @@ def name_and_unit(scale: str) -> tuple[str, str]:
     """The two parts of a scale."""
     name, _, unit = scale.rpartition(", ")
     return name, unit
+
+
+def capitalised(name: str) -> str:
+    """As it begins a line; the rest stays as it is."""
+    return name[:1].upper() + name[1:]
 
 
 def worded(scale: str, score: float) -> str:

@@ -39,7 +39,7 @@ def to_dict(
 ) -> dict[str, Any]:
     """What ``render`` shows, for ``--json``: costs, decisions and layers of each architecture.
 
-    A decision that the network does not ask is None. ``latency_ms`` is there with a table only.
+    A decision that the network does not ask is None. ``predicted_latency_ms`` needs a table.
 
     Raises:
         SpaceError: no architecture, one of another space, or not a name for each.
@@ -66,7 +66,7 @@ def to_dict(
             },
         }
         if latency is not None:
-            entry["latency_ms"] = float(latency[i])
+            entry["predicted_latency_ms"] = float(latency[i])
         shown.append(entry)
     return {"space": space.name, "identity": space.identity, "architectures": shown}
 
@@ -88,7 +88,7 @@ def render(
     _line(costs, "parameters", entries, lambda entry: f"{entry['parameters']:,}")
     _line(costs, "layers", entries, lambda entry: str(len(entry["layers"])))
     if table is not None:
-        _line(costs, "latency, predicted", entries, lambda e: f"{e['latency_ms']:.3f} ms")
+        _line(costs, "latency, predicted", entries, lambda e: f"{e['predicted_latency_ms']:.3f} ms")
     _line(costs, "digest", entries, lambda entry: entry["digest"][:12])
     choices = _columns("choices", entries)
     for choice in space.choices:

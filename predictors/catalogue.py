@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from predictors.auto import AUTO
@@ -12,6 +11,7 @@ from predictors.predictor import Predictor, PredictorError, read
 from predictors.ridge import RIDGE
 from search_spaces.errors import ArtefactError
 from search_spaces.space import Space
+from search_spaces.unknown import unknown
 
 METHODS = {"auto": AUTO, "ridge": RIDGE, "gp": GP, "mlp": MLP}
 
@@ -28,9 +28,7 @@ def get(name: str, space: Space, *, seed: int = 0, data: str = "") -> Predictor:
         PredictorError: no predictor of that name.
     """
     if name not in METHODS:
-        near = difflib.get_close_matches(name, METHODS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise PredictorError(f"no predictor {name!r}; there are {', '.join(METHODS)}{hint}")
+        raise PredictorError(unknown("predictor", name, METHODS))
     return Predictor(name, METHODS[name], space, seed=seed, data=data)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Literal, overload
 
 import numpy as np
@@ -11,8 +10,10 @@ import numpy.typing as npt
 from predictors.method import Floats
 from predictors.predictor import PredictorError
 from search_spaces.space import Space
+from search_spaces.unknown import unknown
 
 COSTS = {"macs": "MACs, million", "parameters": "parameters, million"}
+"""The proxies that there are, and what they predict: name and unit."""
 
 
 class CostProxy:
@@ -30,9 +31,7 @@ class CostProxy:
             PredictorError: another name.
         """
         if name not in COSTS:
-            near = difflib.get_close_matches(name, COSTS, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise PredictorError(f"no proxy {name!r}; there are {', '.join(COSTS)}{hint}")
+            raise PredictorError(unknown("proxy", name, COSTS))
         self.name = name
         self.unit = COSTS[name]
         self._cost = space.macs if name == "macs" else space.parameters

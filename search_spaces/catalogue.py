@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from search_spaces.nas_bench_macro import nas_bench_macro
 from search_spaces.ofa import ofa_mobilenetv3, ofa_proxyless, ofa_resnet50
 from search_spaces.small_images import small_images
 from search_spaces.space import Space
+from search_spaces.unknown import unknown
 
 SPACES: dict[str, Callable[..., Space]] = {
     "small-images": small_images,
@@ -29,9 +29,7 @@ def names() -> tuple[str, ...]:
 def get(name: str, **options: Any) -> Space:
     """The space of that name; ``options`` are those of its function."""
     if name not in SPACES:
-        near = difflib.get_close_matches(name, SPACES, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise SpaceError(f"no space {name!r}; there are {', '.join(SPACES)}{hint}")
+        raise SpaceError(unknown("space", name, SPACES))
     try:
         return SPACES[name](**options)
     except TypeError as error:

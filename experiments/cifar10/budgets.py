@@ -14,6 +14,7 @@ import csv
 import json
 import os
 import platform
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def one_budget(
     same = agreement(files.onnx, network, trained.trained.normalisation, ExportOptions(), images)
     return {
         "budget_ms": budget,
+        "network": trained.space.digest(architecture),
         "predicted_ms": best["predicted_latency_ms"],
         "predicted_std_ms": best["predicted_latency_std"],
         "measured_ms": best["latency_ms"],
@@ -101,6 +103,7 @@ def ends(trained: TrainedRun) -> dict[str, dict[str, float]]:
 def claims(rows: list[dict[str, Any]], ends: dict[str, dict[str, float]]) -> dict[str, list[Any]]:
     """What is claimed: the figure found, and whether it holds."""
     rows = sorted(rows, key=lambda row: row["measured_ms"])
+    different_networks = len({row["network"] for row in rows})
     tested = [row["test_accuracy"] for row in rows]
     drop = float((np.maximum.accumulate(tested) - tested).max())
     spread = rows[-1]["measured_ms"] / rows[0]["measured_ms"]
@@ -110,7 +113,7 @@ def claims(rows: list[dict[str, Any]], ends: dict[str, dict[str, float]]) -> dic
     return {
         "test accuracy of the largest subnet, at least 90%": [largest, largest >= 90],
         "test accuracy of the fastest subnet, at least 84%": [tested[0], tested[0] >= 84],
-        "subnets, at least 5": [len(rows), len(rows) >= 5],
+        "different subnets, at least 5": [different_networks, different_networks >= 5],
         "slowest against fastest, at least 2": [spread, spread >= 2],
         "largest drop of test accuracy along the front, at most 0.5 points": [drop, drop <= 0.5],
         "measured against budget, at most 1": [over, over <= 1],
@@ -122,7 +125,10 @@ def seconds(trained: TrainedRun, table: LatencyTable) -> dict[str, float]:
     """How long training and measuring took, from the run's own records."""
     with trained.run.log.open() as stream:
         trained_s = sum(float(row["seconds"]) for row in csv.DictReader(stream))
-    return {"train": round(trained_s), "measure": round(table.campaigns[-1].seconds)}
+    return {
+        "train": round(trained_s),
+        "measure": round(sum(campaign.seconds for campaign in table.campaigns)),
+    }
 
 
 def draw(rows: list[dict[str, Any]], path: Path, device: str) -> None:
@@ -189,6 +195,7 @@ def main() -> None:
     ]
     write_atomic(arguments.out / "results.md", "\n".join(lines) + "\n")
     draw(rows, arguments.out / "frontier.png", str(document["fingerprint"].get("cpu", "")))
+    sys.exit(not all(holds for _, holds in held.values()))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from latency_lut import Device, LatencyTable, table_name
+from latency_lut import (
+    Device,
+    Effort,
+    LatencyTable,
+    networks_seconds,
+    plan_table,
+    table_name,
+)
 from latency_lut import device as device_of
 from nas.config import (
     Config,
@@ -21,6 +28,8 @@ from nas.config import (
 )
 from nas.dataset import open_dataset
 from nas.export import ExportOptions
+from nas.header import space_of
+from nas.jobs.estimate import Estimate
 from nas.jobs.export import export_run, read_architecture
 from nas.jobs.measure import measure_table
 from nas.jobs.report import report_command
@@ -30,7 +39,7 @@ from nas.jobs.train import announce_training, train_with_progress
 from nas.jobs.trained import TrainedRun
 from nas.profile import profile
 from nas.run import Run
-from nas.terminal import Screen
+from nas.terminal import Screen, duration
 
 __all__ = ["CONFIG", "demo_command"]
 
@@ -53,6 +62,10 @@ CONFIG = Config(
 )
 
 
+SLOW_MS = 0.2
+"""Milliseconds that no network of the demo takes."""
+
+
 def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
     """Train, measure, search, export, profile, report; goes on with what an earlier call left.
 
@@ -63,7 +76,8 @@ def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
     screen.say(f"digits, 8x8 pixels, 10 classes; everything goes to {out}")
     if not run.supernet.is_file():
         dataset = open_dataset(CONFIG)
-        announce_training(run, CONFIG, dataset, screen, "the same command")
+        estimate = announce_training(run, CONFIG, dataset, screen, "the same command")
+        _announce_all(trained_in=estimate, classes=len(dataset.classes), screen=screen)
         train_with_progress(run, CONFIG, dataset, screen)
     trained = TrainedRun(run)
     device = device_of("cpu", threads=CONFIG.latency.threads)
@@ -104,6 +118,26 @@ def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
         f"{tested['report']}: everything to look at; {seconds:.0f} s in all"
     )
     return data, text
+
+
+def _announce_all(trained_in: Estimate, classes: int, screen: Screen) -> None:
+    """Say how long all of it will take: training, latency table, accuracies, candidates."""
+    search, latency = CONFIG.search, CONFIG.latency
+    plans = plan_table(
+        space_of(CONFIG, classes),
+        np.random.default_rng(0),
+        whole_networks=latency.references,
+    )
+    seconds = (
+        trained_in.seconds
+        + plans.cost(Effort(latency.rounds, latency.runs)).seconds
+        + trained_in.accuracy_seconds * (search.samples + search.candidates)
+        + networks_seconds([SLOW_MS] * search.candidates)
+    )
+    screen.say(
+        f"then a latency table, the accuracies of {search.samples} subnets and "
+        f"{search.candidates} candidates to measure: about {duration(seconds)} in all"
+    )
 
 
 def _measure(trained: TrainedRun, device: Device, out: Path, screen: Screen) -> None:

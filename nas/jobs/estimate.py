@@ -22,10 +22,11 @@ STEPS = 4
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of training and bytes that its run folder takes."""
+    """Seconds of training, bytes that its run folder takes, seconds of one subnet's accuracy."""
 
     seconds: float
     bytes: int
+    accuracy_seconds: float
 
 
 def estimate_training(config: Config, dataset: Dataset, done: int = 0) -> Estimate:
@@ -64,4 +65,4 @@ def estimate_training(config: Config, dataset: Dataset, done: int = 0) -> Estima
         seconds += left * (steps * float(np.mean(times[1:])) + validation)
     weights = sum(tensor.nbytes for tensor in trainer.supernet.state_dict().values())
     # The checkpoint holds weights, two moments and the teacher; its successor is written beside.
-    return Estimate(seconds, weights * (2 * 4 + 1))
+    return Estimate(seconds, weights * (2 * 4 + 1), validation / 2)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, overload
 
+import numpy as np
 import numpy.typing as npt
 
 import predictors
@@ -14,12 +15,14 @@ from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
 from predictors import COSTS, CostProxy
 from predictors.method import Floats
-from search_spaces.errors import ConfigError
+from search_spaces.errors import ArtefactError, ConfigError
 from search_spaces.files import sha256_of
 
-__all__ = ["Guide", "fitted_guide", "ready_guide"]
+__all__ = ["USUAL", "Guide", "fitted_guide", "ready_guide"]
 
 SAVED = ".npz"
+USUAL = "auto"
+TRIED = 256
 
 
 class Predicts(Protocol):
@@ -57,24 +60,29 @@ class Guide:
         return -values if self.unit else 100.0 - values
 
 
-def ready_guide(trained: TrainedRun, predictor: str, proxy: str | None) -> Guide | None:
+def ready_guide(trained: TrainedRun, predictor: str | None, proxy: str | None) -> Guide | None:
     """The guide that a user names; None where a predictor is to be fitted on measured subnets.
 
     Args:
-        predictor: the name of one to be fitted, or a file of a fitted one.
+        predictor: the name of one to be fitted, or a file of a fitted one; None for the usual.
         proxy: the name of one that is taken instead, or None.
 
     Raises:
         PredictorError: no predictor, or no proxy, of that name.
-        ArtefactError: the file is no predictor, or one of another space or of other images.
-        ConfigError: a predictor to be fitted, and no images to measure subnets on.
+        ArtefactError: the file is no predictor of errors in percent, or one of another space or
+            of other images.
+        ConfigError: both are named; or a predictor to be fitted, and no images to measure on.
     """
+    if predictor is not None and proxy is not None:
+        raise ConfigError(
+            f"a search goes by one of the two; got --predictor {predictor} and --proxy {proxy}"
+        )
     if proxy is not None:
         made = CostProxy(proxy, trained.space)
         return Guide(f"proxy {proxy}", f"proxy {proxy}", made, made.unit)
-    if predictor.endswith(SAVED):
+    if predictor is not None and predictor.endswith(SAVED):
         return _loaded(trained, Path(predictor))
-    predictors.get(predictor, trained.space)
+    predictors.get(predictor or USUAL, trained.space)
     if not trained.has_images:
         raise ConfigError(
             f"{trained.run.folder} has no images to measure subnets on; name a fitted predictor "
@@ -92,4 +100,10 @@ def fitted_guide(trained: TrainedRun, name: str, screen: Screen) -> Guide:
 def _loaded(trained: TrainedRun, file: Path) -> Guide:
     data = trained.header.data if trained.has_images else None
     loaded = predictors.load(file, trained.space, data=data)
-    return Guide(f"{loaded.name} predictor in {file.name}", f"file {sha256_of(file)}", loaded)
+    usual = float(np.median(loaded.predict(trained.space.sample(TRIED, np.random.default_rng(0)))))
+    if not 0 <= usual <= 100:
+        raise ArtefactError(
+            f"{file}: a predictor for a search predicts errors in percent, from 0 to 100; this one "
+            f"says {usual:.4g} of a middling network: fit it on 100 minus the accuracy"
+        )
+    return Guide(f"{loaded.name} predictor in {file.name}", f"SHA-256 {sha256_of(file)}", loaded)

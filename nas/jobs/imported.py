@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from nas.tensors import read_tensors
 from nas.terminal import Screen
 from nas.weights import save_supernet
 from search_spaces import ofa
-from search_spaces.errors import ConfigError
+from search_spaces.errors import ArtefactError, ConfigError
 from search_spaces.files import sha256_of
 
 __all__ = ["IMAGENET", "import_ofa_command", "options_from"]
@@ -71,7 +72,8 @@ def import_ofa_command(
     if Run(out).supernet.exists():
         raise ConfigError(f"{out} holds trained weights already; choose another --out")
     tensors = read_tensors(weights)
-    found: Mapping[str, Any] = ofa.options_of(space_name, tensors)
+    with _naming(weights):
+        found = ofa.options_of(space_name, tensors)
     classes = int(found["num_classes"])
     seen = {key: value for key, value in found.items() if key != "num_classes"}
     section = _section(space_name, resolutions, {**seen, **given})
@@ -83,7 +85,8 @@ def import_ofa_command(
     supernet = search_spaces.get(
         space_name, resolutions=section.resolutions, num_classes=classes, **section.options
     ).supernet()
-    ofa.load_state_dict(supernet, tensors)
+    with _naming(weights):
+        ofa.load_state_dict(supernet, tensors)
     names, fingerprint = tuple(map(str, range(classes))), ""
     if data is not None:
         dataset = open_dataset(config)
@@ -120,6 +123,15 @@ def import_ofa_command(
         f"wrote {run.supernet}{without}; next: nas measure {out}"
     )
     return result, text
+
+
+@contextmanager
+def _naming(weights: Path) -> Iterator[None]:
+    """Errors about the weights begin with their file, and say where options are given."""
+    try:
+        yield
+    except ArtefactError as error:
+        raise ArtefactError(f"{weights}: {error} (see --space and --option)") from error
 
 
 def _section(name: str, resolutions: Sequence[int], options: Mapping[str, Any]) -> SpaceConfig:

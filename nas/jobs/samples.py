@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from search_spaces.space import Population
 
 __all__ = ["Samples", "draw"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Samples:
-    """Accuracies in percent by canonical row, in an SQLite file that belongs to one supernet."""
+    """Accuracies in percent by canonical row, in an SQLite file that belongs to one supernet.
+
+    Beside each stands how long it took to measure, so that a search can say how long it will take.
+    """
 
     def __init__(self, path: Path, space: Space, belongs: Mapping[str, str]) -> None:
         """``belongs``: what the accuracies depend on (weights, data), compared with the file's.
@@ -38,7 +42,8 @@ class Samples:
                     "CREATE TABLE IF NOT EXISTS belongs (name TEXT PRIMARY KEY, value TEXT)"
                 )
                 self._file.execute(
-                    "CREATE TABLE IF NOT EXISTS samples (row TEXT PRIMARY KEY, accuracy REAL)"
+                    "CREATE TABLE IF NOT EXISTS samples "
+                    "(row TEXT PRIMARY KEY, accuracy REAL, seconds REAL)"
                 )
                 known = dict(self._file.execute("SELECT name, value FROM belongs"))
                 if not known:
@@ -56,14 +61,21 @@ class Samples:
 
     def known(self) -> dict[tuple[int, ...], float]:
         """All that was measured."""
+        return {row: accuracy for row, accuracy, _ in self._rows()}
+
+    def seconds(self) -> dict[tuple[int, ...], float]:
+        """How long each took to measure."""
+        return {row: seconds for row, _, seconds in self._rows()}
+
+    def _rows(self) -> list[tuple[tuple[int, ...], float, float]]:
         try:
-            rows = self._file.execute("SELECT row, accuracy FROM samples").fetchall()
+            rows = self._file.execute("SELECT row, accuracy, seconds FROM samples").fetchall()
         except sqlite3.Error as error:
             raise ArtefactError(
                 f"{self.path}: its accuracies cannot be read ({error}); remove the file to measure "
                 "anew"
             ) from error
-        return {tuple(json.loads(row)): accuracy for row, accuracy in rows}
+        return [(tuple(json.loads(row)), accuracy, seconds) for row, accuracy, seconds in rows]
 
     def measure(
         self,
@@ -80,23 +92,19 @@ class Samples:
         for done, row in enumerate(X):
             key = tuple(int(option) for option in row)
             if key not in known:
+                began = time.perf_counter()
                 known[key] = accuracy(row)
-                self._store(key, known[key])
+                self._store(key, known[key], time.perf_counter() - began)
             values.append(known[key])
             tell(done + 1, len(X))
         return np.array(values)
 
-    def keep(self, row: Population, accuracy: float) -> None:
-        """Store the accuracy of one canonical row [choices], unless it is known."""
-        key = tuple(int(option) for option in row)
-        if key not in self.known():
-            self._store(key, accuracy)
-
-    def _store(self, key: tuple[int, ...], accuracy: float) -> None:
+    def _store(self, key: tuple[int, ...], accuracy: float, seconds: float) -> None:
         try:
             with self._file:
                 self._file.execute(
-                    "INSERT OR REPLACE INTO samples VALUES (?, ?)", (json.dumps(key), accuracy)
+                    "INSERT OR REPLACE INTO samples VALUES (?, ?, ?)",
+                    (json.dumps(key), accuracy, seconds),
                 )
         except sqlite3.Error as error:
             raise NasLoopError(

@@ -16,7 +16,7 @@ from nas.best import write_front
 from nas.disk import megabytes, require_room
 from nas.jobs import select
 from nas.jobs.front import figures, measured_front
-from nas.jobs.guide import Guide, fitted_guide, ready_guide
+from nas.jobs.guide import USUAL, Guide, fitted_guide, ready_guide
 from nas.jobs.predictor import sampled
 from nas.jobs.samples import Samples
 from nas.jobs.search_cost import search_bytes, search_seconds
@@ -33,7 +33,7 @@ from search_spaces.space import Population
 
 __all__ = ["SearchOptions", "search_command", "search_run"]
 
-FORMAT = 1
+FORMAT = 2
 CLOUD = 2000
 HISTORY = 40
 COVERED = 256
@@ -45,7 +45,7 @@ class SearchOptions:
 
     latency_ms: float
     searcher: str = "nsga2"
-    predictor: str = "auto"
+    predictor: str | None = None
     proxy: str | None = None
     evaluations: int = 5000
     seed: int = 0
@@ -85,12 +85,12 @@ def search_run(
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
     if trained.has_images:
         Samples(trained.run.samples, space, trained.belongs()).known()
-    _announce(trained, options, ready is None, out, device, screen)
+    _announce(trained, options, ready is None, out, screen)
     study_file = Run(out).study
     if not resume:
         study_file.unlink(missing_ok=True)
     marks = [time.monotonic()]
-    guide = ready or fitted_guide(trained, options.predictor, screen)
+    guide = ready or fitted_guide(trained, options.predictor or USUAL, screen)
     marks.append(time.monotonic())
     study = searching.minimize(
         space,
@@ -139,7 +139,6 @@ def _announce(
     options: SearchOptions,
     to_fit: bool,
     out: Path,
-    device: Device,
     screen: Screen,
 ) -> None:
     """Say how long it will take and how much disk it needs; refuse where there is no room.
@@ -149,12 +148,13 @@ def _announce(
     rows = sampled(trained) if to_fit else np.empty((0, len(trained.space.choices)), np.int64)
     needed = search_bytes(rows.shape[1], len(rows), options.evaluations, options.candidates)
     require_room(out, needed, "-o")
-    seconds = search_seconds(trained, rows, options.candidates, options.latency_ms, device)
-    left = "as long as its candidates take" if seconds is None else f"about {duration(seconds)}"
+    seconds = search_seconds(trained, rows, options.candidates, options.latency_ms)
+    left = "no accuracy was timed yet" if seconds is None else f"about {duration(seconds)} to go"
     subnets = f"up to {len(rows)} subnets and " if to_fit else ""
+    kept = "accuracies that are measured are kept" if trained.has_images else "--resume goes on"
     screen.say(
-        f"{subnets}{options.candidates} candidates to measure: {left} to go "
-        f"and up to {megabytes(needed)} in {out} (interrupt at will, what is measured is kept)"
+        f"{subnets}{options.candidates} candidates to measure: {left} and up to "
+        f"{megabytes(needed)} in {out} (interrupt at will, {kept})"
     )
 
 
@@ -186,6 +186,7 @@ def _write(
         "predictor": options.predictor,
         "proxy": options.proxy,
         "guide": guide.name,
+        "guide_identity": guide.identity,
         "score": ACCURACY if trained.has_images else guide.scale,
         "searcher": options.searcher,
         "seed": options.seed,
@@ -195,7 +196,10 @@ def _write(
         "best": front.index(best),
         "points": front,
         "dominated": [point for point, keep in zip(points, kept, strict=True) if not keep],
-        "cloud": _cloud(cloud[:, 1], guide.score(cloud[:, 0])),
+        # Where accuracies are measured what a proxy says is on another scale than the points.
+        "cloud": []
+        if trained.has_images and guide.unit
+        else _cloud(cloud[:, 1], guide.score(cloud[:, 0])),
         "history": _history(study.problem.objective_values(values), study.feasible),
     }
     write_front(Run(out), document)
@@ -234,7 +238,7 @@ def search_command(
     threads: int | None,
     table_file: Path | None,
     searcher: str,
-    predictor: str,
+    predictor: str | None,
     proxy: str | None,
     budget: int | None,
     seed: int | None,

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import time
-from pathlib import Path
-
 import numpy as np
 
-from latency_lut import Device, networks_seconds
+from latency_lut import networks_seconds
 from nas.jobs.samples import Samples
 from nas.jobs.trained import TrainedRun
 from search_spaces.space import Population
@@ -18,6 +14,8 @@ __all__ = ["search_bytes", "search_seconds"]
 DOCUMENTS = 1 << 18
 """Bytes of front.json and best.json but for the points of the front."""
 POINT = 1 << 13
+TOLD_BY = 2
+"""Accuracies whose times tell that of others, by a line over MACs."""
 
 
 def search_bytes(choices: int, samples: int, evaluations: int, candidates: int) -> int:
@@ -31,48 +29,31 @@ def search_bytes(choices: int, samples: int, evaluations: int, candidates: int) 
 
 
 def search_seconds(
-    trained: TrainedRun, rows: Population, candidates: int, budget_ms: float, device: Device
+    trained: TrainedRun, rows: Population, candidates: int, budget_ms: float
 ) -> float | None:
     """About how long it takes to measure what is not known of ``rows`` [n, choices], and then
-    ``candidates`` networks of ``budget_ms`` on ``device``.
+    ``candidates`` networks of ``budget_ms``.
 
-    Where all ``rows`` are known there is nothing to time, and the last search's own time for its
-    candidates is what is told: None without one.
+    Accuracies that were measured before tell how long others will take. Where there are none the
+    space's two ends are timed, and kept, if ``rows`` have to be measured anyway; else nothing is
+    run to tell it, and it is None. A run without images has no accuracies to measure.
     """
+    networks = networks_seconds([budget_ms] * candidates)
     if not trained.has_images:
-        return networks_seconds(device, [budget_ms] * candidates)
-    samples = Samples(trained.run.samples, trained.space, trained.belongs())
-    known = samples.known()
-    unknown = rows[[tuple(row.tolist()) not in known for row in rows]]
-    if len(rows) and not len(unknown):
-        return _recorded(trained.run.front)
-    accuracies = _accuracies_seconds(trained, samples, unknown, candidates)
-    return accuracies + networks_seconds(device, [budget_ms] * candidates)
-
-
-def _accuracies_seconds(
-    trained: TrainedRun, samples: Samples, unknown: Population, candidates: int
-) -> float:
-    """For the accuracies of ``unknown`` rows and of ``candidates`` of middling MACs.
-
-    The space's two ends are timed, and kept; others are taken to lie between as their MACs do.
-    """
+        return networks
     space = trained.space
-    ends = np.stack([space.smallest, space.largest])
-    macs = space.macs(ends)
-    trained.val_accuracy(ends[0])  # Weights and images are read before the clock starts.
-    seconds = []
-    for row in ends:
-        began = time.perf_counter()
-        accuracy = trained.val_accuracy(row)
-        seconds.append(time.perf_counter() - began)
-        samples.keep(row, accuracy)
-    costs = np.concatenate([space.macs(unknown), np.full(candidates, macs.mean())])
-    return float(np.interp(costs, macs, seconds).sum())
-
-
-def _recorded(front: Path) -> float | None:
-    try:
-        return float(json.loads(front.read_text(encoding="utf-8"))["seconds"]["measure"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
+    samples = Samples(trained.run.samples, space, trained.belongs())
+    took = samples.seconds()
+    unknown = rows[[tuple(row.tolist()) not in took for row in rows]]
+    if len(took) < TOLD_BY:
+        if not len(unknown):
+            return None
+        ends = np.stack([space.smallest, space.largest])
+        trained.val_accuracy(ends[0])  # Weights and images are read before the clock starts.
+        samples.measure(ends, trained.val_accuracy, lambda done, of: None)
+        took = samples.seconds()
+    macs = space.macs(np.array(list(took)))
+    slope, start = np.polyfit(macs, list(took.values()), 1)
+    middling = np.full(candidates, np.median(macs))
+    costs = np.concatenate([space.macs(unknown), middling]) if len(unknown) else middling
+    return float(np.maximum(start + slope * costs, 0).sum()) + networks

@@ -11,7 +11,7 @@ from nas.config import Config
 from nas.dataset import Dataset, open_dataset
 from nas.disk import megabytes, require_room
 from nas.header import space_of
-from nas.jobs.estimate import estimate_training
+from nas.jobs.estimate import Estimate, estimate_training
 from nas.run import Run, digest
 from nas.terminal import Screen, duration
 from nas.training.checkpoint import load_checkpoint
@@ -66,8 +66,8 @@ def train_with_progress(run: Run, config: Config, dataset: Dataset, screen: Scre
 
 def announce_training(
     run: Run, config: Config, dataset: Dataset, screen: Screen, way_on: str
-) -> float:
-    """Say how long it will take and how much disk it needs; returns the seconds.
+) -> Estimate:
+    """Say how long it will take and how much disk it needs.
 
     Raises:
         ArtefactError: a checkpoint that is damaged or belongs to something else.
@@ -83,7 +83,7 @@ def announce_training(
         f"{run.folder} (interrupt at will, {way_on} goes on)"
     )
     require_room(run.folder, estimate.bytes, "--out")
-    return estimate.seconds
+    return estimate
 
 
 def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
         )
     dataset = open_dataset(config)
     check_kinds(space_of(config, len(dataset.classes)), config.train.phases)
-    seconds = announce_training(run, config, dataset, screen, "--resume")
+    estimate = announce_training(run, config, dataset, screen, "--resume")
     Run.create(out, config, resume)
     began = time.monotonic()
     train_with_progress(run, config, dataset, screen)
@@ -106,6 +106,6 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
         "supernet": str(run.supernet),
         "seconds": round(time.monotonic() - began, 1),
         "epochs": sum(phase.epochs for phase in config.train.phases),
-        "estimate_seconds": round(seconds, 1),
+        "estimate_seconds": round(estimate.seconds, 1),
         "config": str(config_file),
     }

@@ -36,9 +36,18 @@ class TrainedRun:
         """The configuration."""
         return self.run.config()
 
-    @property
+    @cached_property
     def has_images(self) -> bool:
-        """Whether there are images to recalibrate and to measure accuracies on."""
+        """Whether there are images to recalibrate and to measure accuracies on.
+
+        Raises:
+            ArtefactError: the weights know images, and the configuration names none.
+        """
+        if self.config.data is None and self.header.data:
+            raise ArtefactError(
+                f"{self.run.config_file}: data is null, but the weights in {self.run.folder} "
+                "belong to images; restore that section"
+            )
         return self.config.data is not None
 
     @cached_property
@@ -79,17 +88,20 @@ class TrainedRun:
         """
         from nas.dataset import open_dataset
 
-        dataset = open_dataset(self.config)
+        path = self.config.images.path
         if not self.header.data:
             raise ArtefactError(
                 f"{self.run.supernet}: imported without images; import the weights again with "
-                f"--data {self.config.images.path}"
+                f"--data {path}"
             )
+        dataset = open_dataset(self.config)
         if dataset.fingerprint != self.header.data:
+            imported = bool(self.header.origin)
             raise ArtefactError(
-                f"{self.config.images.path}: other images than the weights in {self.run.folder} "
-                f"were trained on ({dataset.fingerprint[:12]}, not {self.header.data[:12]}); "
-                "restore the data, or train again"
+                f"{path}: other images than the weights in {self.run.folder} were "
+                f"{'imported with' if imported else 'trained on'} ({dataset.fingerprint[:12]}, not "
+                f"{self.header.data[:12]}); restore the data, or "
+                f"{'import them' if imported else 'train'} again"
             )
         return dataset
 

@@ -15,6 +15,7 @@ from search_spaces.errors import ArtefactError
 __all__ = ["read_document", "read_front", "read_point", "read_test"]
 
 FORMAT = 1
+FRONT_FORMAT = 2
 T = TypeVar("T")
 
 
@@ -41,7 +42,7 @@ def read_document(path: Path, make: Callable[[dict[str, Any]], T]) -> T | None:
 
 def read_front(document: Mapping[str, Any]) -> Front:
     """``front.json``, its points put in the order of latency."""
-    _require_format(document)
+    _require_format(document, FRONT_FORMAT)
     points = [read_point(point) for point in document["points"]]
     order = sorted(range(len(points)), key=lambda i: points[i].latency_ms)
     return Front(
@@ -74,7 +75,7 @@ def read_point(document: Mapping[str, Any]) -> Point:
 
 def read_test(document: Mapping[str, Any], front: Mapping[str, Any]) -> Test:
     """``test.json``, put in the order of latency of the front that it belongs to."""
-    _require_format(document)
+    _require_format(document, FORMAT)
     points, tested = front["points"], document["points"]
     if document["weights"] != front.get("weights") or len(tested) != len(points):
         raise ValueError("it belongs to other weights or to another front")
@@ -91,6 +92,6 @@ def _pairs(rows: Any) -> tuple[tuple[float, float], ...]:
     return tuple((float(x), float(y)) for x, y in rows or () if math.isfinite(x + y))
 
 
-def _require_format(document: Mapping[str, Any]) -> None:
-    if document["format"] != FORMAT:
-        raise ValueError(f"format {document['format']!r}, this version reads {FORMAT}")
+def _require_format(document: Mapping[str, Any], known: int) -> None:
+    if document["format"] != known:
+        raise ValueError(f"format {document['format']!r}, this version reads {known}")

@@ -51,7 +51,7 @@ class _Reader:
         space = self.space(header)
         document = self.tried(lambda: read_document(run.front, lambda front: front))
         front = self.front(document, header, space)
-        if config.data is None:
+        if config.data is None and header is not None:
             self.warnings.append(_without_images(front))
         paths = sorted(run.latency("x").parent.glob("*.json"))
         read = {path: self.tried(lambda path=path: read_table(path, space)) for path in paths}  # type: ignore[misc]

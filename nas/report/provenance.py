@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
@@ -45,7 +46,8 @@ def provenance(
         facts[f"Latency table {table.name}"] = ", ".join([when, *_described(table.device)])
     if front is not None:
         facts["Searched"] = (
-            f"{front.get('searcher')} by the {front.get('guide')}, written {_written(run.front)}"
+            f"{front.get('searcher')} by the {front.get('guide')} ({front.get('guide_identity')}), "
+            f"written {_written(run.front)}"
         )
         facts["Measured on"] = ", ".join(_described(front.get("device") or {}))
     seeds: dict[str, Any] = (
@@ -54,29 +56,44 @@ def provenance(
     seeds["search"] = config.search.seed if front is None else front.get("seed")
     facts["Seeds"] = ", ".join(f"{name} {seed}" for name, seed in seeds.items())
     facts["Versions"] = ", ".join([f"Python {platform.python_version()}", *_versions()])
-    return Provenance(facts, _commands(run, header, front), config.to_yaml())
+    return Provenance(facts, _commands(run, config, header, front), config.to_yaml())
 
 
-def _commands(run: Run, header: Header | None, front: Mapping[str, Any] | None) -> tuple[str, ...]:
-    folder, config = shlex.quote(str(run.folder)), shlex.quote(str(run.config_file))
-    made = f"nas train {config} --out {folder}"
-    if header is not None and header.origin:
-        made = f"nas import-ofa WEIGHTS --space {header.space} --out {folder}"
+def _commands(
+    run: Run, config: Config, header: Header | None, front: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    folder = shlex.quote(str(run.folder))
+    made = f"nas train {shlex.quote(str(run.config_file))} --out {folder}"
+    if config.data is None or (header is not None and header.origin):
+        made = f"nas import-ofa WEIGHTS {_import_arguments(config)} --out {folder}"
     return (
         made,
         f"nas measure {folder}",
-        f"nas search {folder} --latency-ms {_search_arguments(front or {})}",
+        f"nas search {folder} {_search_arguments(config, front or {})}",
         f"nas export {folder}",
         f"nas report {folder}",
     )
 
 
-def _search_arguments(front: Mapping[str, Any]) -> str:
-    budget = f"{front['budget_ms']:g}" if "budget_ms" in front else "BUDGET"
-    if proxy := front.get("proxy"):
-        return f"{budget} --proxy {proxy}"
-    predictor = str(front.get("predictor", "auto"))
-    return budget if predictor == "auto" else f"{budget} --predictor {shlex.quote(predictor)}"
+def _import_arguments(config: Config) -> str:
+    space = config.space
+    words = ["--space", space.name]
+    for resolution in space.resolutions:
+        words += ["--resolution", str(resolution)]
+    for name, value in space.options.items():
+        words += ["--option", f"{name}={json.dumps(value)}"]
+    if config.data is not None:
+        words += ["--data", config.data.path]
+    return shlex.join(words)
+
+
+def _search_arguments(config: Config, front: Mapping[str, Any]) -> str:
+    words = ["--latency-ms", f"{front['budget_ms']:g}" if "budget_ms" in front else "BUDGET"]
+    if front.get("predictor"):
+        words += ["--predictor", str(front["predictor"])]
+    elif front.get("proxy") or config.data is None:
+        words += ["--proxy", str(front.get("proxy") or "macs")]
+    return shlex.join(words)
 
 
 def _described(device: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +11,7 @@ from nas.search.problem import SearchError
 from nas.search.random_search import RandomSearch
 from nas.search.searcher import Searcher
 from search_spaces.space import Space
+from search_spaces.unknown import unknown
 
 Maker = Callable[[Space, np.random.Generator], Searcher]
 
@@ -26,7 +26,5 @@ def names() -> tuple[str, ...]:
 def get(name: str) -> Maker:
     """What makes the searcher of that name for a space; raises ``SearchError`` if none does."""
     if name not in SEARCHERS:
-        near = difflib.get_close_matches(name, SEARCHERS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise SearchError(f"no searcher {name!r}; there are {', '.join(SEARCHERS)}{hint}")
+        raise SearchError(unknown("searcher", name, SEARCHERS))
     return SEARCHERS[name]

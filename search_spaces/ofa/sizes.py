@@ -62,7 +62,7 @@ def _bases(name: str) -> dict[str, int]:
 
 
 def _channels(sizes: Mapping[str, tuple[int, ...]], name: str, key: str) -> int:
-    if key not in sizes:
+    if not sizes.get(key):
         raise ArtefactError(
             f"the weights have no {key!r}, which every supernet of {name} has; are they of another "
             "network of the family?"

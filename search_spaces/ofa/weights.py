@@ -55,8 +55,8 @@ def load_state_dict(supernet: Supernet, state_dict: Mapping[str, Tensor]) -> Non
         if tuple(tensor.shape) not in (shape, (*shape, 1, 1)):
             raise ArtefactError(
                 f"{name!r} has shape {tuple(tensor.shape)}, the space asks for "
-                f"{shape}; make the space with the width and the classes that "
-                "the weights were trained with"
+                f"{shape}; make the space with the options (width, classes, kernels, expansions, "
+                "depths) that the weights were trained with"
             )
         found[target] = tensor.reshape(shape)
     missing = [name for name in own if name not in found and not name.endswith("batches_tracked")]

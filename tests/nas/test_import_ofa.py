@@ -6,6 +6,7 @@ import functools
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ import torch
 
 import predictors
 from latency_lut import Effort, measure_networks
+from nas.config import Config
 from nas.header import peek
 from nas.jobs.imported import IMAGENET
 from nas.jobs.trained import TrainedRun
 from nas.photographs import photographs
 from nas.run import Run
 from search_spaces import ofa
+from search_spaces.files import sha256_of
 from tests.nas.tiny import Said, nas
 
 CLASSES = 10
@@ -141,7 +144,33 @@ def test_without_images_a_search_goes_by_a_proxy_and_says_so(run: Path) -> None:
     assert "MACs against latency" in page and "% validation" not in page
     assert "weights.npz, SHA-256 " in page
     assert "nas import-ofa WEIGHTS --space ofa-mobilenetv3" in page
+    assert f"--resolution {SIDE} --option width=0.35 --out {run}" in page
     assert "--proxy macs" in page and "nas train" not in page
+
+
+def test_a_report_of_a_run_that_is_only_imported_names_the_next_commands(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    assert import_ofa(shared_data, out).code == 0
+    assert nas("report", out).code == 0
+    page = (out / "report.html").read_text()
+    assert "imported, not searched yet" in page and "nas train" not in page
+    assert "--latency-ms BUDGET --proxy macs" in page
+    (out / "supernet.safetensors").unlink()  # as when killed before the weights were written
+    assert nas("report", out).code == 0
+    page = (out / "report.html").read_text()
+    assert "not trained yet" in page and "nas train" not in page
+    assert "nas import-ofa WEIGHTS --space ofa-mobilenetv3" in page
+    assert "batch norms keep" not in page
+
+
+def test_weights_that_know_images_are_not_used_without(job: Any, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(job.run, tmp_path / "run"))
+    config = Config.load(run / "config.yaml")
+    replace(config, data=None).save(run / "config.yaml")
+    for command in (("search", run, "--latency-ms", BUDGET_MS, "--proxy", "macs"), ("export", run)):
+        refused(nas(*command), "data is null", "belong to images; restore that section")
 
 
 def test_without_images_a_search_goes_by_a_fitted_predictor(run: Path, tmp_path: Path) -> None:
@@ -155,6 +184,7 @@ def test_without_images_a_search_goes_by_a_fitted_predictor(run: Path, tmp_path:
     assert said.code == 0, said.err
     front = said.json
     assert front["guide"] == "ridge predictor in ofa.npz"
+    assert front["guide_identity"] == f"SHA-256 {sha256_of(tmp_path / 'ofa.npz')}"
     assert front["score"] == "predicted accuracy, %"
     for point in front["points"]:
         architecture = json.dumps(point["architecture"])
@@ -210,6 +240,7 @@ def test_with_images_accuracies_are_measured(run: Path, shared_data: Path, tmp_p
     assert said.code == 0, said.err
     assert said.json["guide"] == "proxy macs"
     assert all(point["score"] == point["val_accuracy"] for point in said.json["points"])
+    assert said.json["cloud"] == []  # MACs are no accuracies
     exported = nas("export", out, "--json")
     assert exported.json["compared_on"] == "held-out images"
     assert "test_accuracy" in nas("report", out, "--json").json
@@ -226,6 +257,11 @@ def test_without_images_a_search_names_what_it_goes_by(run: Path, tmp_path: Path
     refused(nas(*search), "no images to measure subnets on", "--predictor FILE.npz", "--proxy")
     refused(nas(*search, "--proxy", "mac"), "no proxy 'mac'", "did you mean 'macs'?")
     refused(nas(*search, "--predictor", "rigde"), "no predictor 'rigde'", "'ridge'")
+    refused(nas(*search, "--predictor", "ridge", "--proxy", "macs"), "by one of the two")
+    space = TrainedRun(Run.open(run)).space
+    X = space.sample(12, np.random.default_rng(0))
+    predictors.get("ridge", space).fit(X, -70.0 - np.arange(12)).save(tmp_path / "top1.npz")
+    refused(nas(*search, "--predictor", tmp_path / "top1.npz"), "errors in percent", "100 minus")
     refused(nas(*search, "--predictor", tmp_path / "no.npz"), "no.npz", "not a saved predictor")
     other = predictors.get("ridge", ofa.ofa_mobilenetv3())
     X = other.space.sample(12, np.random.default_rng(0))
@@ -247,7 +283,7 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(shared_data: Path, tmp_
     refused(tried(space="small-images"), "OFA's code has no weights of 'small-images'")
     refused(tried(space="ofa-mobilenet"), "no weights of 'ofa-mobilenet'")
     refused(tried(file=tmp_path / "missing.pth"), "missing.pth", "cannot be read")
-    refused(tried("--option", "width=1.0"), "has shape")
+    refused(tried("--option", "width=1.0"), f"{weights}: ", "has shape", "--option")
     refused(tried("--option", "width"), "--option is KEY=VALUE")
     refused(tried("--option", "width=[1"), "is not YAML")
     refused(tried("--option", "wide=1.0"), "options of space", "wide")

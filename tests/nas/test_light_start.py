@@ -8,8 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+import predictors
+from nas.header import peek
 from tests.nas.conftest import Job
-from tests.nas.tiny import ROOT, rows
+from tests.nas.tiny import ROOT, rows, tiny
 
 BUDGET = 40
 
@@ -24,7 +29,8 @@ from tests.nas.tiny import tiny
 space, run = tiny(), Path(sys.argv[1])
 assert nas.header.peek(run / "supernet.safetensors").identity == space.identity
 table = latency_lut.LatencyTable.load(run / "latency" / "cpu.json", space)
-known = sqlite3.connect(run / "samples.sqlite").execute("SELECT * FROM samples").fetchall()
+samples = sqlite3.connect(run / "samples.sqlite")
+known = samples.execute("SELECT row, accuracy FROM samples").fetchall()
 X = np.array([json.loads(row) for row, _ in known])
 predictor = predictors.get("auto", space).fit(X, [100 - accuracy for _, accuracy in known])
 study = nas.search.minimize(
@@ -76,9 +82,20 @@ def test_a_search_by_a_script_never_imports_pytorch(job: Job) -> None:
     assert json.loads(done.stdout) == [BUDGET, False]
 
 
-def test_the_command_imports_pytorch_to_measure_candidates_only(run: Path) -> None:
+@pytest.mark.parametrize("guide", [(), ("--proxy", "macs"), ("--predictor", "fitted.npz")])
+def test_the_command_imports_pytorch_to_measure_candidates_only(
+    run: Path, guide: tuple[str, ...]
+) -> None:
     (run / "study.sqlite").unlink()
-    done = run_in_process(COMMAND, "search", run, "--latency-ms", 1, "--budget", BUDGET)
+    if guide:
+        (run / "samples.sqlite").unlink()
+    if "fitted.npz" in guide:
+        space, data = tiny(), peek(run / "supernet.safetensors").data
+        X = space.sample(20, np.random.default_rng(0))
+        predictors.get("ridge", space, data=data).fit(X, X.sum(1)).save(run / "fitted.npz")
+        guide = ("--predictor", str(run / "fitted.npz"))
+    arguments = ("search", run, "--latency-ms", 1, "--budget", BUDGET, *guide)
+    done = run_in_process(COMMAND, *arguments)
     assert done.returncode == 0, done.stderr
     assert len(rows(run / "study.sqlite", "evaluations")) == BUDGET
     # Other packages look whether PyTorch is there, but import it no earlier than this.

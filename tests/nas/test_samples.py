@@ -44,6 +44,21 @@ def test_each_row_is_measured_once(tmp_path: Path) -> None:
     assert again.known() == {tuple(row): float(sum(row)) for row in X.tolist()}
     assert again.measure(X, measured, ignored).tolist() == values.tolist()
     assert len(measured.asked) == 6
+    assert again.seconds().keys() == again.known().keys()
+
+
+def test_how_long_each_took_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+
+    def slow(row: np.ndarray) -> float:
+        clock[0] += float(row.sum()) / 8
+        return 50.0
+
+    X = np.unique(SPACE.sample(6, np.random.default_rng(0)), axis=0)
+    samples = Samples(tmp_path / "samples.sqlite", SPACE, BELONGS)
+    samples.measure(X, slow, ignored)
+    assert samples.seconds() == {tuple(row): sum(row) / 8 for row in X.tolist()}
 
 
 def test_what_was_measured_before_trouble_is_kept(tmp_path: Path) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nas.jobs.search_cost import search_bytes
+from nas.jobs.trained import TrainedRun
+from nas.run import Run
+from nas.terminal import duration
 from tests.nas.conftest import BUDGET_MS
 from tests.nas.tiny import nas
 
@@ -22,7 +27,7 @@ def test_time_and_disk_are_told_before_anything_is_measured(
 ) -> None:
     for name in SEARCH_FILES:
         (run / name).unlink()
-    monkeypatch.setattr("nas.jobs.search_cost.networks_seconds", lambda device, ms: 600 * len(ms))
+    monkeypatch.setattr("nas.jobs.search_cost.networks_seconds", lambda ms: 600 * len(ms))
     said = nas("search", run, "--latency-ms", BUDGET_MS)
     assert said.code == 0, said.err
     told = re.search(TOLD, said.err)
@@ -31,20 +36,34 @@ def test_time_and_disk_are_told_before_anything_is_measured(
     assert told.groups() == ("about 20 min", str(run))
 
 
-def test_known_accuracies_leave_the_time_of_the_last_candidates(run: Path) -> None:
-    front = json.loads((run / "front.json").read_text())
-    front["seconds"]["measure"] = 7200.0
-    (run / "front.json").write_text(json.dumps(front))
-    said = nas("search", run, "--latency-ms", BUDGET_MS, "--resume")
-    told = re.search(TOLD, said.err)
-    assert told is not None and told[1] == "about 2.0 h", said.err
+def test_measured_accuracies_tell_how_long_others_take(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network of so many MACs took so many seconds; twelve are known, two are candidates."""
+    monkeypatch.setattr("nas.jobs.search_cost.networks_seconds", lambda ms: 0.0)
+    space = TrainedRun(Run.open(run)).space
+    with sqlite3.connect(run / "samples.sqlite") as file:
+        keys = [row for (row,) in file.execute("SELECT row FROM samples")]
+        macs = space.macs(np.array([json.loads(key) for key in keys]))
+        took = zip((100 + macs / 1e3).tolist(), keys, strict=True)
+        file.executemany("UPDATE samples SET seconds = ? WHERE row = ?", took)
+    seconds = 2 * (100 + float(np.median(macs)) / 1e3)
+    for out in (run, run / "elsewhere"):
+        said = nas("search", run, "--latency-ms", BUDGET_MS, "--resume", "-o", out)
+        told = re.search(TOLD, said.err)
+        assert told is not None and told[1] == f"about {duration(seconds)}", said.err
 
 
-def test_no_time_is_told_where_nothing_was_timed(run: Path) -> None:
-    (run / "front.json").unlink()
-    said = nas("search", run, "--latency-ms", BUDGET_MS, "--resume")
-    told = re.search(TOLD, said.err)
-    assert told is not None and told[1] == "as long as its candidates take", said.err
+def test_nothing_is_run_to_tell_the_time_where_a_guide_is_named(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run / "samples.sqlite").unlink()
+    asked: list[object] = []
+    monkeypatch.setattr("nas.jobs.search.searching.minimize", lambda *a, **k: asked.append(a))
+    monkeypatch.setattr("nas.jobs.trained.TrainedRun.val_accuracy", None)
+    with pytest.raises(AttributeError):  # There is no study to go on with.
+        nas("search", run, "--latency-ms", BUDGET_MS, "--proxy", "macs")
+    assert len(asked) == 1
 
 
 def test_the_files_of_a_search_fit_in_what_was_told(run: Path, tmp_path: Path) -> None:

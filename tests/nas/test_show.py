@@ -42,12 +42,12 @@ def test_a_dictionary_for_json_says_what_the_plan_is() -> None:
         assert entry["name"] == name
         assert entry["digest"] == SPACE.digest(architecture)
         assert (entry["macs"], entry["parameters"]) == (plan.macs, plan.params)
-        assert entry["latency_ms"] == plan.macs / 1e6
+        assert entry["predicted_latency_ms"] == plan.macs / 1e6
         assert [layer["slot"] for layer in entry["layers"]] == [node.slot for node in plan.nodes]
         used = SPACE.used(SPACE.encode(architecture))[0]
         for (choice, value), read in zip(architecture.values, used, strict=True):
             assert entry["choices"][choice] == (value if read else None)
-    assert "latency_ms" not in show.to_dict(given, SPACE)["architectures"][0]
+    assert "predicted_latency_ms" not in show.to_dict(given, SPACE)["architectures"][0]
 
 
 def test_a_picture_has_everything_side_by_side() -> None:

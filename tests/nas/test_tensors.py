@@ -73,7 +73,7 @@ def test_what_would_run_is_refused_and_does_not_run(legacy: bool, tmp_path: Path
     path, sprung = tmp_path / "weights.pth", tmp_path / "sprung"
     saved = {"state_dict": TENSORS, "trap": Trap(sprung)}
     torch.save(saved, path, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(ArtefactError, match="holds other things than tensors, which are refused"):
+    with pytest.raises(ArtefactError, match=r"other things than tensors \(\S+\), which"):
         read_tensors(path)
     path.write_bytes(pickle.dumps(Trap(sprung)))
     with pytest.raises(ArtefactError, match="refused"):
@@ -97,6 +97,54 @@ def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
         read_tensors(tmp_path / "network.pth")
 
 
+def damaged(kind: str, path: Path) -> Path:
+    """A file that is whole in length, and wrong within."""
+    if kind == "compressed":
+        with path.open("wb") as stream:
+            np.savez_compressed(stream, a=np.zeros(1000))
+        content = bytearray(path.read_bytes())
+        content[60:90] = bytes(30)
+    elif kind == "central directory":
+        content = bytearray(write("npz", path).read_bytes())
+        place = content.rindex(b"PK\x01\x02")
+        content[place : place + 4] = b"XXXX"
+    else:
+        content = bytearray(write("torch", path).read_bytes())
+        content[len(content) // 4 : len(content) // 3] = bytes(
+            len(content) // 3 - len(content) // 4
+        )
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["compressed", "central directory", "middle"])
+def test_a_file_that_is_damaged_within_is_refused(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="not a whole file of weights|holds no tensors"):
+        read_tensors(damaged(kind, tmp_path / "weights"))
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(3).to(torch.float8_e4m3fn),
+        torch.eye(3).to_sparse(),
+        torch.zeros(3, dtype=torch.complex64),
+        torch.zeros(3, dtype=torch.bool),
+    ],
+    ids=["float8", "sparse", "complex", "bool"],
+)
+def test_tensors_that_are_no_weights_are_named(tensor: Tensor, tmp_path: Path) -> None:
+    torch.save({**TENSORS, "odd": tensor}, tmp_path / "weights.pth")
+    with pytest.raises(ArtefactError, match="'odd' is not a plain tensor of numbers"):
+        read_tensors(tmp_path / "weights.pth")
+
+
+def test_empty_safetensors_are_refused(tmp_path: Path) -> None:
+    save_file({}, tmp_path / "weights")
+    with pytest.raises(ArtefactError, match="no tensors by name"):
+        read_tensors(tmp_path / "weights")
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="cannot be read"):
         read_tensors(tmp_path / "missing.pth")
@@ -104,7 +152,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="text.txt"):
         read_tensors(tmp_path / "text.txt")
     np.savez(tmp_path / "objects.npz", a=np.array([{}], dtype=object))
-    with pytest.raises(ArtefactError, match=r"not a whole \.npz of numbers"):
+    with pytest.raises(ArtefactError, match="not a whole file of weights"):
         read_tensors(tmp_path / "objects.npz")
 
 

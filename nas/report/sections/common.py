@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from nas.report.data import ReportData
 from nas.report.draw.markup import Child, Html, el
 
-__all__ = ["command", "missing", "section", "table", "untested"]
+__all__ = ["command", "missing", "search_command", "section", "table", "untested"]
 
 
 def section(name: str, title: str, *children: Child) -> Html:
@@ -31,6 +31,11 @@ def untested(data: ReportData) -> Html | None:
 def command(data: ReportData, name: str, *arguments: str) -> str:
     """A command of this run, as it is typed."""
     return " ".join(["nas", name, shlex.quote(data.folder), *arguments])
+
+
+def search_command(data: ReportData) -> str:
+    """The search of this run, with the budget left open."""
+    return data.provenance.commands[2]
 
 
 def table(

@@ -9,7 +9,7 @@ from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded
-from nas.report.sections.common import command, missing, section, table, untested
+from nas.report.sections.common import missing, search_command, section, table, untested
 from nas.report.statistics import contradiction
 from predictors.ranks import kendall
 
@@ -45,7 +45,7 @@ def costs(data: ReportData) -> Html:
         return section(
             "costs",
             "Every cost side by side",
-            missing("Nothing is measured yet.", command(data, "search", "--latency-ms BUDGET")),
+            missing("Nothing is measured yet.", search_command(data)),
         )
     return section(
         "costs",

@@ -7,9 +7,9 @@ from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded, spread
-from nas.report.sections.common import command, missing, section, untested
+from nas.report.sections.common import missing, search_command, section, untested
 from nas.report.statistics import binomial
-from nas.scale import name_and_unit
+from nas.scale import capitalised, name_and_unit, worded
 
 __all__ = ["frontier"]
 
@@ -24,7 +24,7 @@ def frontier(data: ReportData) -> Html:
         return section(
             "frontier",
             "Accuracy against latency",
-            missing("There is no front yet.", command(data, "search", "--latency-ms BUDGET")),
+            missing("There is no front yet.", search_command(data)),
         )
     name, _ = name_and_unit(front.scale)
     judged = "validation, measured" if front.tried else name
@@ -37,7 +37,7 @@ def frontier(data: ReportData) -> Html:
         legend.append(("key-cloud", "searched, predicted only"))
     return section(
         "frontier",
-        f"{name[0].upper()}{name[1:]} against latency",
+        f"{capitalised(name)} against latency",
         untested(data),
         draw.figure(lambda width: _draw(front, data.test, width), _caption(front, data), legend),
     )
@@ -79,7 +79,8 @@ def _draw(front: Front, test: Test | None, width: int) -> Html:
         heights += [v for tested in test.accuracy for v in binomial(tested, test.images)]
     widths = [front.budget_ms, *(ms for point in points for ms in _measured(point))]
     low, high = padded(heights)
-    high = min(high, 100.5) if front.scale.endswith("%") else high
+    if front.scale.endswith("%") and low < 100:
+        high = min(high, 100.5)
     area = draw.plot(
         width,
         420 if width == draw.WIDE else 380,
@@ -104,14 +105,15 @@ def _draw(front: Front, test: Test | None, width: int) -> Html:
         ),
         draw.circles(
             area,
-            [(p.latency_ms, p.height, _text("beaten", p)) for p in front.dominated],
+            [(p.latency_ms, p.height, _text("beaten", p, front.scale)) for p in front.dominated],
             "mark beaten",
             3,
         ),
     ]
     for number, point in enumerate(front.points):
         accuracy = test.accuracy[number] if test else None
-        marks += _point(area, point, f"#{number + 1}", accuracy, test)
+        said = _text(f"#{number + 1}", point, front.scale)
+        marks += _point(area, point, said, accuracy, test)
     best = front.best
     marks.append(draw.ring(area, best.latency_ms, best.height))
     marks.append(
@@ -121,7 +123,7 @@ def _draw(front: Front, test: Test | None, width: int) -> Html:
 
 
 def _point(
-    area: draw.Plot, point: Point, name: str, accuracy: float | None, test: Test | None
+    area: draw.Plot, point: Point, text: str, accuracy: float | None, test: Test | None
 ) -> list[Html]:
     ms, val = point.latency_ms, point.height
     low, high = _interval(point)
@@ -133,9 +135,9 @@ def _point(
     if accuracy is not None and test is not None:
         below, above = binomial(accuracy, test.images)
         marks.append(draw.bar(area, (ms, below), (ms, above), "error test", SHIFT))
-        said = f"{name}: {fixed(accuracy)}% of {test.images:,} test images"
+        said = f"{text.partition(':')[0]}: {fixed(accuracy)}% of {test.images:,} test images"
         marks.append(draw.diamond(area, ms, accuracy, said, "mark test", SHIFT))
-    marks.append(draw.circles(area, [(ms, val, _text(name, point))], "mark val", 4.2))
+    marks.append(draw.circles(area, [(ms, val, text)], "mark val", 4.2))
     return marks
 
 
@@ -153,8 +155,8 @@ def _measured(point: Point) -> tuple[float, float]:
     )
 
 
-def _text(name: str, point: Point) -> str:
-    quality = f"score {significant(point.score, 4)}"
+def _text(name: str, point: Point, scale: str) -> str:
+    quality = worded(scale, point.score)
     if point.val_accuracy is not None:
         quality = f"{fixed(point.val_accuracy)}% validation"
     return f"{name}: {significant(point.latency_ms)} ms, {quality}"
@@ -164,7 +166,8 @@ def _alt(front: Front, test: Test | None) -> str:
     first, last = front.points[0], front.points[-1]
     tested = f", {fixed(test.accuracy[front.chosen])}% test" if test else ""
     return (
-        f"Scatter of {len(front.points)} networks from {_text('the fastest', first)} to "
-        f"{_text('the slowest', last)}; {_text('chosen', front.best)}{tested}; "
+        f"Scatter of {len(front.points)} networks from "
+        f"{_text('the fastest', first, front.scale)} to {_text('the slowest', last, front.scale)}; "
+        f"{_text('chosen', front.best, front.scale)}{tested}; "
         f"budget {significant(front.budget_ms)} ms"
     )

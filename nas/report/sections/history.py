@@ -6,7 +6,7 @@ from nas.report.data import Front, ReportData
 from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.scale import padded, spread
-from nas.report.sections.common import command, missing, section, table
+from nas.report.sections.common import missing, search_command, section, table
 
 __all__ = ["history"]
 
@@ -24,9 +24,7 @@ def history(data: ReportData) -> Html:
         return section(
             "search",
             "The search",
-            missing(
-                "No search has left its history.", command(data, "search", "--latency-ms BUDGET")
-            ),
+            missing("No search has left its history.", search_command(data)),
         )
     final = front.history[-1][1]
     settled = next(n for n, value in front.history if value >= 0.99 * final)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from nas.report.data import ReportData
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
-from nas.report.sections.common import command, missing
-from nas.scale import name_and_unit, worded
+from nas.report.sections.common import missing, search_command
+from nas.scale import capitalised, name_and_unit, worded
 
 __all__ = ["overview", "sentence"]
 
@@ -16,6 +16,8 @@ def sentence(data: ReportData) -> str:
     front = data.front
     if front is None:
         state = "trained, not searched yet" if data.trained else "not trained yet"
+        if data.imported:
+            state = "imported, not searched yet"
         return f"No network is chosen: {state}"
     best, device = front.best, front.device or {}
     where = f" on {device['cpu']}" if device.get("cpu") else ""
@@ -50,7 +52,7 @@ def _next_step(data: ReportData) -> Html | None:
         return None
     if not data.trained:
         return missing("There are no trained weights.", data.provenance.commands[0])
-    return missing("There is no front.", command(data, "search", "--latency-ms BUDGET"))
+    return missing("There is no front.", search_command(data))
 
 
 def _figures(data: ReportData) -> Html | None:
@@ -68,7 +70,7 @@ def _figures(data: ReportData) -> Html | None:
             )
             if data.front.tried
             else (
-                (name[0].upper() + name[1:], significant(best.score, 4), unit),
+                (capitalised(name), significant(best.score, 4), unit),
                 ("Parameters", significant(best.parameters / 1e6), "million"),
             )
         ),

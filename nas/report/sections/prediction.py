@@ -13,7 +13,7 @@ from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded, spread
-from nas.report.sections.common import command, missing, section
+from nas.report.sections.common import command, missing, search_command, section
 
 __all__ = ["prediction"]
 
@@ -50,12 +50,11 @@ def prediction(data: ReportData) -> Html:
         if not network.fitted
     ]
     if not latency and not held:
-        how = "measure" if not data.tables else "search"
-        arguments = () if how == "measure" else ("--latency-ms BUDGET",)
+        how = search_command(data) if data.tables else command(data, "measure")
         return section(
             "prediction",
             "Predicted against measured",
-            missing("Nothing was predicted and measured yet.", command(data, how, *arguments)),
+            missing("Nothing was predicted and measured yet.", how),
         )
     return section(
         "prediction",
@@ -82,7 +81,7 @@ def prediction(data: ReportData) -> Html:
 def _no_accuracy(data: ReportData) -> Html:
     if data.front is not None and not data.images:
         return el("p", "Without images no accuracy was measured to compare with.")
-    return missing("No accuracy was predicted.", command(data, "search", "--latency-ms BUDGET"))
+    return missing("No accuracy was predicted.", search_command(data))
 
 
 def _side(width: int) -> int:

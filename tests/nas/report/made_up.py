@@ -145,16 +145,17 @@ def made_up_front(
     within = [i for i, p in enumerate(points) if p["latency_ms"] <= budget]
     volumes = [[int(n), 1 - math.exp(-n / 600)] for n in np.geomspace(10, 5000, 40)]
     return {
-        "format": 1,
+        "format": 2,
         "space": space.name,
         "identity": space.identity,
         "device": DEVICE.to_dict(),
         "table": "2026-11-21T02:00:00+00:00",
         "budget_ms": budget,
         "confidence": None,
-        "predictor": "auto",
+        "predictor": None,
         "proxy": None,
         "guide": "auto predictor",
+        "guide_identity": "auto 0123",
         "score": "accuracy, %",
         "searcher": "nsga2",
         "seed": 7,
