@@ -29,9 +29,24 @@ from latency_lut.table import Campaign, Fit
 from nas.commands import app
 from nas.run import Run
 from search_spaces import Architecture, Choice, LayerSpec, Plan, Space
+from search_spaces.errors import ArtefactError
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 MACS_PER_MS, START_MS = 1e8, 0.02
+
+# Names of OFA's published code, by ours: what stands outside its blocks, and parts of a block.
+OFAS_LAYERS = {
+    "stem.main": "first_conv",
+    "last.main": "final_expand_layer",
+    "classifier.hidden": "feature_mix_layer.conv",
+    "classifier.linear": "classifier.linear",
+}
+OFAS_PARTS = {
+    "expand": "inverted_bottleneck",
+    "depthwise": "depth_conv",
+    "squeeze": "depth_conv.se.fc",
+    "project": "point_linear",
+}
 
 COMMANDS = """
 nas demo
@@ -53,6 +68,7 @@ nas profile best.onnx --device cpu --threads 1
 nas show ARCHITECTURE
 nas show ARCHITECTURE ARCHITECTURE
 nas report RUN
+nas import-ofa WEIGHTS --space NAME --out RUN
 """
 
 
@@ -135,6 +151,51 @@ def test_networks(space: Space) -> None:
         assert torch.equal(supernet(x, architecture), supernet.extract(architecture)(x))
 
 
+def test_ofas_notation() -> None:
+    space = search_spaces.get(
+        "ofa-mobilenetv3", width=1.0, resolutions=(128, 160, 192, 224), num_classes=1000
+    )
+    config = {"ks": [3, 5, 7, 5] * 5, "e": [6, 3, 4, 4, 3] * 4, "d": [2, 3, 4, 2, 3], "r": [160]}
+    architecture = search_spaces.ofa.from_config(space, config)
+    assert isinstance(architecture, Architecture)
+    assert search_spaces.ofa.to_config(space, architecture) == config
+    plan = space.lower(architecture)
+    assert plan.image.shape == (3, 160, 160)
+    standing = [s * 4 + i for s, depth in enumerate(config["d"]) for i in range(depth)]
+    blocks: list[Any] = [node.spec for node in plan.nodes if re.match(r"s\d", node.slot)]
+    for place, spec in zip(standing, blocks, strict=True):
+        assert spec.kernel == config["ks"][place]
+        assert spec.middle == config["e"][place] * spec.inputs[0].shape[0]
+
+
+def ofas_name(name: str) -> str:
+    """What OFA's published code calls the tensor ``name`` of our MobileNetV3 supernet."""
+    _, module, part, rest = name.split(".", 3)
+    layer = OFAS_LAYERS.get(f"{module}.{part}")
+    if layer is None:
+        modules = ["first", *(f"s{stage}_{i}" for stage in range(1, 6) for i in range(4))]
+        layer = f"blocks.{modules.index(module)}.conv.{OFAS_PARTS[part]}"
+    rest = re.sub(r"^transform_(.*)$", r"conv.\1_matrix", rest)
+    return f"{layer}.{re.sub('^norm', 'bn', rest)}"
+
+
+def test_weights_saved_by_ofas_code() -> None:
+    space = search_spaces.get("ofa-mobilenetv3", width=0.35, resolutions=(32,), num_classes=3)
+    supernet = space.supernet()
+    saved = {
+        name: torch.randn(tensor.shape)
+        for name, tensor in supernet.state_dict().items()
+        if tensor.is_floating_point()
+    }
+    state_dict = {ofas_name(name): tensor for name, tensor in saved.items()}
+    assert len(state_dict) == len(saved)
+    search_spaces.ofa.load_state_dict(supernet, state_dict)
+    loaded = supernet.state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in saved.items())
+    with pytest.raises(ArtefactError, match="the weights lack"):
+        search_spaces.ofa.load_state_dict(supernet, {})
+
+
 def test_tables_and_devices(space: Space, rng: np.random.Generator, job: Job) -> None:
     path = job.folder / "run" / "latency" / "cpu.json"
     table = latency_lut.LatencyTable.load(path, space)
@@ -174,8 +235,15 @@ def test_searches(space: Space, searcher: str) -> None:
     assert all(isinstance(one.architecture, Architecture) for one in front)
 
 
+def readme_code(heading: str) -> str:
+    """The one block of Python in a section of the README."""
+    section = README.read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    return str(code)
+
+
 def test_the_readme_in_python(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    code = readme_code("From Python")
     # Fewer evaluations, to be done soon; everything else as it stands there.
     assert "budget=5000" in code
     code = code.replace("budget=5000", "budget=200")
@@ -187,6 +255,27 @@ def test_the_readme_in_python(job: Job, monkeypatch: pytest.MonkeyPatch) -> None
     assert np.array_equal(names["space"].encode(names["architecture"]), names["X"][0])
     assert isinstance(names["network"], nn.Module) and isinstance(names["subnet"], nn.Module)
     assert isinstance(names["plan"], Plan)
+
+
+def test_the_readme_with_published_weights(
+    rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = search_spaces.get("ofa-mobilenetv3", width=1.0, resolutions=(224,))
+    X = space.sample(40, rng)
+    top1 = 60 + 3 * np.log(space.macs(X) / 1e6)  # More work, a better network.
+    names: dict[str, Any] = {
+        "search_spaces": search_spaces,
+        "predictors": predictors,
+        "configs": [search_spaces.ofa.to_config(space, space.decode(row)) for row in X],
+        "top1": top1,
+    }
+    monkeypatch.chdir(tmp_path)
+    code = readme_code("With published once-for-all weights, without training")
+    exec(compile(code, str(README), "exec"), names)
+    assert np.array_equal(names["rows"], X)
+    predictor = predictors.load(tmp_path / "accuracy.npz", space)
+    others = space.sample(40, rng)
+    assert np.corrcoef(predictor.predict(others), np.log(space.macs(others)))[0, 1] < -0.9
 
 
 def taken(arguments: Sequence[str]) -> None:
@@ -208,10 +297,12 @@ def test_commands_of_the_readme() -> None:
     assert len(lines) >= 7
     for line in lines:
         taken(shlex.split(line)[1:])
-    told = set(re.findall(r"^\| `nas (\w+)", text, re.MULTILINE))
+    told = set(re.findall(r"^\| `nas ([\w-]+)", text, re.MULTILINE))
     group: Any = typer.main.get_command(app)
     assert told == set(group.commands)
-    for command, options in re.findall(r"^\| `nas (\w+) (.*?)` \|", text, re.MULTILINE):
+    rows = re.findall(r"^\| `nas ([\w-]+) ([^`]*)` \|", text, re.MULTILINE)
+    assert {"import-ofa", "search"} <= {command for command, _ in rows}
+    for command, options in rows:
         known = {name for option in group.commands[command].params for name in option.opts}
         assert set(re.findall(r"(?<=[\[( ])--?[a-z][a-z-]*", options)) <= known, command
 
@@ -234,6 +325,7 @@ def test_files_of_a_run() -> None:
 
 
 def test_files_carry_a_version(space: Space, job: Job) -> None:
+    # Those of a run: tests/nas/test_versions.py.
     table = json.loads((job.folder / "run" / "latency" / "cpu.json").read_text())
     assert table["version"] == 1
     assert json.loads(space.decode(space.smallest).to_json())["format"] == 1

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +45,8 @@ from search_spaces.specs import (
     Tensor,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK_MS = 20.0
 IMAGE = Tensor((3, 12, 12))
 ODD = Tensor((3, 11, 9))
 ACTS = {
@@ -408,3 +413,28 @@ def test_denormals_never_reach_the_file() -> None:
     arrays["main.norm.weight"][:] = 1e-39
     weight, _ = Reader("x", arrays).folded("main", 1e-5, 8, 3, 3, 3)
     assert not weight.any()
+
+
+def test_graphs_are_written_here_alone() -> None:
+    call = re.compile(r"\bhelper\.\w+|\bonnx\.(?:helper|export)\b|\bmake_node\b|\bNodeProto\(")
+    found = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for package in ("nas", "search_spaces", "predictors", "latency_lut")
+        for path in (ROOT / package).rglob("*.py")
+        for name in call.findall(path.read_text(encoding="utf-8"))
+    }
+    assert ("search_spaces/onnx/graph.py", "helper.make_node") in found
+    elsewhere = {(path, name) for path, name in found if not path.startswith("search_spaces/onnx/")}
+    # The profiler of any file asks which type an input has; it writes nothing.
+    assert elsewhere == {("nas/profiling/timeline.py", "helper.tensor_dtype_to_np_dtype")}
+
+
+def test_a_block_is_written_within_its_time() -> None:
+    space = search_spaces.get("small-images")
+    specs = space.reachable(space.images[-1])
+    rng = np.random.default_rng(0)
+    began = time.process_time()
+    for spec in specs:
+        (tensor,) = spec.inputs
+        in_context(tensor, spec, 1, rng).SerializeToString()
+    assert 1000 * (time.process_time() - began) / len(specs) <= BLOCK_MS
