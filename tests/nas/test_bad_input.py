@@ -68,11 +68,14 @@ def test_missing_images(untrained: Path, command: str) -> None:
     assert not out.exists()
 
 
-def test_an_empty_folder(untrained: Path) -> None:
-    (untrained.parent / "photos").mkdir()
-    configured(untrained, "images.npz", "photos")
-    said = refused(untrained.parent, "train", untrained, "--out", untrained.parent / "run")
-    assert said.startswith(f"{untrained.parent}/photos: no class folders")
+@pytest.mark.parametrize("command", ["train", "init"])
+def test_an_empty_folder(untrained: Path, command: str) -> None:
+    photos, out = untrained.parent / "photos", untrained.parent / "out"
+    photos.mkdir()
+    argument = configured(untrained, "images.npz", "photos") if command == "train" else photos
+    said = refused(untrained.parent, command, argument, "--out", out)
+    assert said.startswith(f"{photos}: no class folders")
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n half of one"])
@@ -226,6 +229,16 @@ def test_other_images_than_those_of_the_training(job: Job, run: Path, command: s
     (run / "test.json").unlink()
     said = refused(run, command, run)
     assert said.startswith(f"{other}: other images than the weights in {run} were trained on")
+
+
+@pytest.mark.parametrize("command", ["search", "export", "report"])
+def test_images_that_are_gone(job: Job, run: Path, command: str) -> None:
+    gone = run.parent / "gone"
+    configured(run / "config.yaml", str(job.images), str(gone))
+    more = ("--latency-ms", 1) if command == "search" else ()
+    assert refused(run, command, run, *more).startswith(f"{gone}: no such file or folder")
+    (run / "samples.sqlite").unlink()
+    assert refused(run, command, run, *more).startswith(f"{gone}: no such file or folder")
 
 
 # Devices and tables

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ import yaml
 from PIL import Image
 
 import search_spaces
-from latency_lut import LatencyTable
+from latency_lut import LatencyTable, Model, NetworkLatency
 from nas.config import Config
+from nas.jobs import candidates
+from search_spaces import Architecture
 from tests.nas.conftest import BUDGET_MS, Job
 from tests.nas.tiny import CLASSES, IMAGES, files, nas, registered, rows, start, tiny
 
@@ -42,6 +45,11 @@ def test_train(job: Job) -> None:
     # 200 images: 160 to train on, of which a quarter is held out.
     assert "120 training images, 40 held out; about " in job.said["train"].err
     assert IMAGES == 200
+    told = re.search(r" to go and ([\d,]+) MB in ", job.said["train"].err)
+    left = ("config.yaml", "checkpoint.pt", "log.csv", "supernet.safetensors")
+    taken = sum((job.run / name).stat().st_size for name in left)
+    assert told and int(told[1].replace(",", "")) * 1e6 >= taken
+    assert 1 / 8 < data["estimate_seconds"] / data["seconds"] < 8
     lines = (job.run / "log.csv").read_text().splitlines()
     phases = [line.split(",")[1] for line in lines[1:]]
     assert phases == ["largest", "largest", "kernel", "depth", "width"]
@@ -79,7 +87,7 @@ def test_search(job: Job) -> None:
 
 
 def test_a_search_measures_its_samples_and_candidates_once_each(job: Job) -> None:
-    known = {row for row, _ in rows(job.run / "samples.sqlite", "samples")}
+    known = {row for row, *_ in rows(job.run / "samples.sqlite", "samples")}
     assert len(known) == len(rows(job.run / "samples.sqlite", "samples"))
     assert 12 <= len(known) <= 12 + 2
 
@@ -117,6 +125,25 @@ def test_export(job: Job, run: Path, tmp_path: Path) -> None:
     assert out.read_bytes() == (job.run / "best.onnx").read_bytes()
 
 
+def test_what_was_timed_is_what_is_shipped(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: dict[str, bytes] = {}
+    plain = candidates.measure_networks
+
+    def watched(models: list[Model], *arguments: Any, **options: Any) -> list[NetworkLatency]:
+        timed.update({model.name: model.content() for model in models})
+        return plain(models, *arguments, **options)
+
+    monkeypatch.setattr("nas.jobs.candidates.measure_networks", watched)
+    said = nas("search", run, "--latency-ms", BUDGET_MS, "--json")
+    assert said.code == 0, said.err
+    (run / "best.onnx").unlink()
+    assert nas("export", run).code == 0
+    best = said.json["points"][said.json["best"]]["architecture"]
+    name = tiny().digest(Architecture.from_json(json.dumps(best)))
+    assert (run / "best.onnx").read_bytes() == timed[name]
+    assert len(set(timed.values())) == len(timed) > 1
+
+
 def test_profile(job: Job) -> None:
     said = nas("profile", job.run / "best.onnx", "--json")
     assert said.code == 0, said.err
@@ -129,7 +156,7 @@ def test_show_with_a_run_tells_latency(job: Job) -> None:
     said = nas("show", best, best, "--run", job.run, "--json")
     assert said.code == 0, said.err
     first, second = said.json["architectures"]
-    assert first == second and first["name"] == str(best) and first["latency_ms"] > 0
+    assert first == second and first["name"] == str(best) and first["predicted_latency_ms"] > 0
     assert nas("show", best, "--run", job.run).out.count("predicted") == 1
 
 
@@ -140,7 +167,7 @@ def test_show_without_a_run_takes_the_space_as_it_is_by_default(tmp_path: Path) 
     said = nas("show", largest, "--json")
     assert said.code == 0, said.err
     (shown,) = said.json["architectures"]
-    assert shown["macs"] == space.macs(space.largest)[0] and "latency_ms" not in shown
+    assert shown["macs"] == space.macs(space.largest)[0] and "predicted_latency_ms" not in shown
 
 
 def test_report(job: Job) -> None:

@@ -5,22 +5,23 @@ The limit is the kernel's own (RLIMIT_FSIZE), so writes fail as they do in earne
 
 from __future__ import annotations
 
+import json
 import re
 import resource
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from latency_lut import LatencyTable
+from latency_lut.journal import Journal
 from nas.training.checkpoint import save_checkpoint
-from search_spaces.errors import NasLoopError
-from tests.nas.conftest import Job
-from tests.nas.tiny import files, nas, rows, tiny
+from tests.nas.conftest import BUDGET_MS, Job
+from tests.nas.tiny import accuracies, files, nas, rows, windows
 
 
 @contextmanager
@@ -34,32 +35,82 @@ def files_up_to(limit: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def refused(path: Path, limit: int, *arguments: object) -> None:
-    """The command stops at ``path``, says so, and leaves what was there."""
-    before = path.read_bytes() if path.exists() else None
-    with files_up_to(limit):
+@contextmanager
+def one_file_up_to(limit: int, name: str) -> Iterator[None]:
+    """No file of that name may; for those that are smaller than what is written before them."""
+    write = Path.write_bytes
+
+    def limited(path: Path, data: bytes) -> int:
+        if name not in path.name:
+            return write(path, data)
+        with files_up_to(limit):
+            return write(path, data)
+
+    with mock.patch.object(Path, "write_bytes", limited):
+        yield
+
+
+@contextmanager
+def samples_up_to(limit: int) -> Iterator[None]:
+    """The samples of a campaign may not; the device's copies of the models may."""
+    add = Journal.add
+
+    def limited(*what: Any) -> None:
+        with files_up_to(limit):
+            add(*what)
+
+    with mock.patch.object(Journal, "add", limited):
+        yield
+
+
+def stopped(path: Path, room: AbstractContextManager[None], *arguments: object) -> None:
+    """The command stops at ``path`` and says so in one line, the last."""
+    with room:
         said = nas(*arguments)
     assert said.code == 2 and said.out == "", said
-    last = said.err.splitlines()[-1]
+    *progress, last = said.err.splitlines()
     assert last.startswith(f"nas: {path}: ") and "Traceback" not in said.err, said.err
+    assert not any(line.startswith("nas: ") for line in progress)
+
+
+def refused(path: Path, room: AbstractContextManager[None], *arguments: object) -> None:
+    """As ``stopped``, and what was there is left."""
+    before = path.read_bytes() if path.exists() else None
+    stopped(path, room, *arguments)
     assert (path.read_bytes() if path.exists() else None) == before
     assert not any(".tmp" in name for name in files(path.parent))
 
 
-def test_the_checkpoint(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = tmp_path / "run"
-    arguments = ("train", job.config, "--out", run, "--resume")
+def one_epoch(*arguments: object) -> None:
+    """Train until the first epoch is over and kept."""
 
     def save_once(*what: Any) -> None:
         save_checkpoint(*what)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("nas.training.loop.save_checkpoint", save_once)
-    assert nas(*arguments).code == 130
-    monkeypatch.undo()
+    with mock.patch("nas.training.loop.save_checkpoint", save_once):
+        assert nas(*arguments).code == 130
+
+
+def test_the_checkpoint(job: Job, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    arguments = ("train", job.config, "--out", run, "--resume")
+    one_epoch(*arguments)
     assert (run / "checkpoint.pt").is_file()
-    refused(run / "checkpoint.pt", 20_000, *arguments)
+    refused(run / "checkpoint.pt", files_up_to(20_000), *arguments)
     assert nas(*arguments).code == 0
+    name = "supernet.safetensors"
+    assert (run / name).read_bytes() == (job.run / name).read_bytes()
+
+
+def test_the_log(job: Job, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    arguments = ("train", job.config, "--out", run, "--resume")
+    one_epoch(*arguments)
+    log = run / "log.csv"
+    refused(log, one_file_up_to(log.stat().st_size, log.name), *arguments)
+    assert nas(*arguments).code == 0
+    assert len(log.read_text().splitlines()) == 1 + 5
     name = "supernet.safetensors"
     assert (run / name).read_bytes() == (job.run / name).read_bytes()
 
@@ -67,35 +118,33 @@ def test_the_checkpoint(job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_weights(job: Job, run: Path) -> None:
     (run / "supernet.safetensors").unlink()
     arguments = ("train", job.config, "--out", run, "--resume")
-    refused(run / "supernet.safetensors", 20_000, *arguments)
+    refused(run / "supernet.safetensors", files_up_to(20_000), *arguments)
     assert nas(*arguments).code == 0
     name = "supernet.safetensors"
     assert (run / name).read_bytes() == (job.run / name).read_bytes()
 
 
 def test_the_configuration(job: Job, tmp_path: Path) -> None:
-    refused(tmp_path / "run" / "config.yaml", 100, "train", job.config, "--out", tmp_path / "run")
-    refused(tmp_path / "nas.yaml", 100, "init", job.images, "-o", tmp_path / "nas.yaml")
+    run, out = tmp_path / "run", tmp_path / "nas.yaml"
+    refused(run / "config.yaml", files_up_to(100), "train", job.config, "--out", run)
+    refused(out, files_up_to(100), "init", job.images, "-o", out)
 
 
-def test_the_samples_of_a_campaign(run: Path) -> None:
-    journal = run / "latency" / "cpu.samples" / "samples.jsonl"
-    with files_up_to(30_000):
-        said = nas("measure", run, "--resolution", 8, "--allow-noisy")
-    assert said.code == 2
-    last = said.err.splitlines()[-1]
-    # The device's copies of the models may be larger than the journal ever gets.
-    assert f"{journal}: cannot be written (File too large)" in last or "cannot be written" in last
-
-
-def test_the_table(job: Job, tmp_path: Path) -> None:
-    path = tmp_path / "cpu.json"
-    path.write_bytes(b"old")
-    table = LatencyTable.load(job.run / "latency" / "cpu.json", tiny())
-    with files_up_to(10_000), pytest.raises(NasLoopError) as caught:
-        table.save(path)
-    assert str(caught.value) == f"{path}: cannot be written (File too large); the old file is kept"
-    assert files(tmp_path) == {"cpu.json": b"old"}
+def test_the_samples_of_a_campaign_and_its_table(run: Path) -> None:
+    table = run / "latency" / "cpu.json"
+    samples = run / "latency" / "cpu.samples" / "samples.jsonl"
+    arguments = ("measure", run, "--resolution", 8, "--allow-noisy")
+    before = table.read_bytes()
+    stopped(samples, samples_up_to(20_000), *arguments)
+    first = windows(samples)
+    assert first and table.read_bytes() == before
+    refused(table, one_file_up_to(10_000, table.name), *arguments)
+    second = windows(samples)
+    assert second[: len(first)] == first and len(second) > len(first)
+    assert nas(*arguments).code == 0
+    added = json.loads(table.read_text())["further"][0]["samples"]["windows"]
+    assert [window["before"] for window in added][: len(second)] == second
+    assert not samples.exists()
 
 
 @pytest.mark.parametrize("name", ["samples.sqlite", "study.sqlite"])
@@ -110,19 +159,32 @@ def test_a_store(job: Job, run: Path, name: str) -> None:
     last = said.err.splitlines()[-1]
     assert last.startswith(f"nas: {run / name}") and "Traceback" not in said.err, said.err
     assert nas(*arguments, "--resume").code == 0
-    for file, table in (("study.sqlite", "evaluations"), ("samples.sqlite", "samples")):
-        assert rows(run / file, table) == rows(job.run / file, table)
+    found, expected = (rows(one / "study.sqlite", "evaluations") for one in (run, job.run))
+    assert found == expected and accuracies(run) == accuracies(job.run)
+
+
+@pytest.mark.parametrize("name", ["front.json", "best.json"])
+def test_the_front(job: Job, run: Path, name: str) -> None:
+    arguments = ("search", run, "--latency-ms", BUDGET_MS, "--resume")
+    refused(run / name, one_file_up_to(1_000, name), *arguments)
+    assert nas(*arguments).code == 0
+    front, best = (json.loads((run / one).read_text()) for one in ("front.json", "best.json"))
+    assert best["measured"] == front["points"][front["best"]]
+    assert rows(run / "study.sqlite", "evaluations") == rows(
+        job.run / "study.sqlite", "evaluations"
+    )
+    assert accuracies(run) == accuracies(job.run)
 
 
 def test_the_exported_model(run: Path) -> None:
-    refused(run / "best.onnx", 5_000, "export", run)
-    refused(run / "new.onnx", 5_000, "export", run, "-o", run / "new.onnx")
+    refused(run / "best.onnx", files_up_to(5_000), "export", run)
+    refused(run / "new.onnx", files_up_to(5_000), "export", run, "-o", run / "new.onnx")
 
 
 def test_the_report(run: Path) -> None:
-    refused(run / "report.html", 20_000, "report", run)
+    refused(run / "report.html", files_up_to(20_000), "report", run)
     (run / "test.json").unlink()
-    refused(run / "test.json", 50, "report", run)
+    refused(run / "test.json", files_up_to(50), "report", run)
 
 
 def test_a_disk_that_is_too_small_is_noticed_before_training(

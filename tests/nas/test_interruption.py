@@ -15,9 +15,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latency_lut import LatencyTable
+from nas.jobs.trained import TrainedRun
 from search_spaces.files import write_atomic
 from tests.nas.conftest import BUDGET_MS, Job
-from tests.nas.tiny import ROOT, Interrupter, files, nas, rows, start, uncovered
+from tests.nas.tiny import (
+    DEMO,
+    HELD,
+    OURS,
+    ROOT,
+    Interrupter,
+    accuracies,
+    demo_of,
+    files,
+    nas,
+    rows,
+    start,
+    tiny,
+    uncovered,
+    windows,
+)
 
 INTERRUPTED = (
     "nas: interrupted; what was finished is kept, the same command goes on from there (train and "
@@ -65,6 +82,15 @@ def at(title: str, step: int) -> Callable[[str], bool]:
     return moment
 
 
+def killed_while_writing(file: Path, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+    """Start a command, kill it when half of ``file`` is written: what was there stays."""
+    before = file.read_bytes() if file.exists() else None
+    with monkeypatch.context() as held:
+        held.setenv(HELD, file.name)
+        strike(signal.SIGKILL, lambda line: line.startswith(HELD), *arguments)
+    assert (file.read_bytes() if file.exists() else None) == before
+
+
 def polled(reached: Callable[[], bool], number: signal.Signals, *arguments: object) -> None:
     """Start a command, send it a signal as soon as ``reached`` says so."""
     with start(*arguments, start_new_session=True) as process:
@@ -85,18 +111,42 @@ def moments(n: int, *arguments: object) -> list[int]:
     return [*drawn.tolist(), counter.calls]
 
 
-def interrupted(*arguments: object, at: int) -> None:
-    """Press Ctrl-C at that call; where less is left to do than that, the command ends first."""
-    interrupter = Interrupter(at)
+def interrupted(*arguments: object, at: int, within: str | tuple[str, ...] = OURS) -> bool:
+    """Press Ctrl-C at that call; False where less is left to do, and the command ends first."""
+    interrupter = Interrupter(at, within)
     said = nas(*arguments, interrupter=interrupter)
     assert said.code == (130 if interrupter.calls == at else 0), said
     if said.code:
         assert said.err.splitlines()[-1] == INTERRUPTED and "Traceback" not in said.err
+    return bool(said.code)
 
 
 def without_litter(folder: Path) -> None:
     """Ctrl-C leaves no half-written file behind."""
     assert [name for name in files(folder) if ".tmp" in name] == []
+
+
+def test_looking_at_images(untrained: Path, tmp_path: Path) -> None:
+    out, whole = tmp_path / "nas.yaml", tmp_path / "whole.yaml"
+    command = ("init", untrained.parent / "images.npz", "-o")
+    assert nas(*command, whole).code == 0
+    for moment in moments(6, *command, tmp_path / "other.yaml"):
+        out.unlink(missing_ok=True)
+        interrupted(*command, out, at=moment)
+        without_litter(tmp_path)
+        # A file that is there is whole, and as any other not overwritten.
+        assert nas(*command, out).code == (2 if out.exists() else 0)
+        assert out.read_bytes() == whole.read_bytes()
+
+
+def test_looking_at_images_killed(
+    untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, whole = tmp_path / "nas.yaml", tmp_path / "whole.yaml"
+    command = ("init", untrained.parent / "images.npz", "-o")
+    killed_while_writing(out, monkeypatch, *command, out)
+    assert nas(*command, out).code == nas(*command, whole).code == 0
+    assert out.read_bytes() == whole.read_bytes()
 
 
 def test_training(job: Job, tmp_path: Path) -> None:
@@ -133,13 +183,13 @@ def test_measuring(tmp_path: Path) -> None:
     # A line that the kill cut off is dropped, all others stay.
     assert second.startswith(first[: first.rfind("\n") + 1]) and len(second) > len(first)
     assert not table.exists()
+    measured = windows(samples)
     said = nas(*arguments, "--json")
     assert said.code == 0, said.err
     assert said.json["table"] == str(table) and set(said.json["held_out_mape"]) == {"8"}
     assert list(tmp_path.iterdir()) == [table]
-    windows = [json.loads(line)["window"] for line in second.splitlines() if '"window"' in line]
-    kept = json.loads(table.read_text())["samples"]["windows"][: len(windows)]
-    assert [one["before"] for one in kept] == [one["before"] for one in windows] != []
+    kept = json.loads(table.read_text())["samples"]["windows"][: len(measured)]
+    assert [one["before"] for one in kept] == measured != []
 
 
 def test_searching(run: Path, tmp_path: Path) -> None:
@@ -165,8 +215,23 @@ def test_searching(run: Path, tmp_path: Path) -> None:
         (whole / name).unlink()
     assert nas("search", whole, *arguments[2:]).code == 0
     assert rows(whole / "study.sqlite", "evaluations") == found
-    drawn = (rows(one / "samples.sqlite", "samples")[:12] for one in (whole, run))
-    assert next(drawn) == next(drawn)
+    assert accuracies(whole)[:12] == accuracies(run)[:12]
+
+
+def test_searching_killed_among_the_candidates(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, study, front = (run / f for f in ("samples.sqlite", "study.sqlite", "front.json"))
+    samples.unlink()
+    study.unlink()
+    before = front.read_bytes()
+    arguments = ("search", run, "--latency-ms", BUDGET_MS, "--resume")
+    # All accuracies are measured by then; the candidates' latencies are not.
+    strike(signal.SIGKILL, at("measure candidates' accuracies", 1), *arguments)
+    assert front.read_bytes() == before
+    measured, searched = rows(samples, "samples"), rows(study, "evaluations")
+    monkeypatch.setattr(TrainedRun, "val_accuracy", None)
+    assert nas(*arguments).code == 0
+    assert rows(samples, "samples") == measured != []
+    assert rows(study, "evaluations") == searched != []
 
 
 def test_searching_interrupted_at_any_moment(job: Job, run: Path) -> None:
@@ -180,10 +245,7 @@ def test_searching_interrupted_at_any_moment(job: Job, run: Path) -> None:
     without_litter(run)
     expected = rows(job.run / "study.sqlite", "evaluations")
     assert rows(run / "study.sqlite", "evaluations") == expected
-    assert (
-        rows(run / "samples.sqlite", "samples")[:12]
-        == (rows(job.run / "samples.sqlite", "samples")[:12])
-    )
+    assert accuracies(run)[:12] == accuracies(job.run)[:12]
 
 
 @pytest.mark.parametrize(("command", "name"), [("export", "best.onnx"), ("report", "test.json")])
@@ -200,32 +262,77 @@ def test_exporting_and_reporting_interrupted_at_any_moment(
         assert (run / name).read_bytes() == whole
 
 
-@pytest.mark.parametrize("command", ["export", "report"])
-def test_exporting_and_reporting_killed(job: Job, run: Path, command: str) -> None:
-    outputs = {"export": ["best.onnx"], "report": ["test.json", "report.html"]}[command]
-    for name in outputs:
-        (run / name).unlink()
-    # The first that it leaves is a temporary file, or the file itself if this looks too late.
-    known = set(os.listdir(run))
-    polled_or_done(lambda: set(os.listdir(run)) > known, command, run)
-    for name in outputs:
-        whole = (job.run / name).read_bytes()
-        if (run / name).exists() and name != "report.html":
-            assert (run / name).read_bytes() == whole
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("export", "best.onnx"), ("report", "test.json"), ("report", "report.html")],
+)
+def test_exporting_and_reporting_killed(
+    job: Job, run: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str
+) -> None:
+    (run / name).write_text("old")
+    killed_while_writing(run / name, monkeypatch, command, run)
     assert nas(command, run).code == 0
-    for name in outputs:
-        if name != "report.html":
-            assert (run / name).read_bytes() == (job.run / name).read_bytes()
+    if name == "report.html":  # It has the date.
+        assert (run / name).read_text().endswith("</html>\n")
+    else:
+        assert (run / name).read_bytes() == (job.run / name).read_bytes()
 
 
-def polled_or_done(reached: Callable[[], bool], *arguments: object) -> None:
-    """Kill a command at a moment that it may outrun."""
-    with start(*arguments) as process:
-        while process.poll() is None and not reached():
-            pass
-        process.kill()
-        process.communicate(timeout=LIMIT_S)
-    assert process.returncode in (0, -signal.SIGKILL)
+def test_a_demo_interrupted_in_every_stage(
+    job: Job, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = run.parent / "demo"
+
+    def table_of_the_job(*_: object, **__: object) -> LatencyTable:
+        table = LatencyTable.load(job.run / "latency" / "cpu.json", tiny())
+        table.save(out / "latency" / "cpu.json")
+        return table
+
+    monkeypatch.setattr("nas.jobs.demo.measure_table", table_of_the_job)
+    monkeypatch.setattr("nas.jobs.demo._middle", lambda *_: BUDGET_MS)
+    # At the second checkpoint, within the table, in the first generation of the search.
+    calls = {
+        "nas/training/checkpoint.py": 2,
+        "latency_lut/table_file.py": 100,
+        "nas/search/nsga2.py": 5,
+    }
+    with demo_of(job.config):
+        for file, call in calls.items():
+            assert interrupted("demo", "--out", out, at=call, within=str(ROOT / file))
+            without_litter(out)
+        sampled = rows(out / "samples.sqlite", "samples")
+        assert nas("demo", "--out", out).code == 0
+    demo_is_complete(out, job)
+    assert len(sampled) == 12
+    assert rows(out / "samples.sqlite", "samples")[:12] == sampled
+
+
+def test_a_demo_killed_in_every_stage(job: Job, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = run.parent / "demo"
+    table, samples = out / "latency" / "cpu.json", out / "samples.sqlite"
+    monkeypatch.setenv(DEMO, str(job.config))
+    strike(signal.SIGKILL, at("train", 7), "demo", "--out", out)
+    assert (out / "checkpoint.pt").exists() and not (out / "supernet.safetensors").exists()
+    strike(signal.SIGKILL, at("measure latencies", 1), "demo", "--out", out)
+    measured = windows(out / "latency" / "cpu.samples" / "samples.jsonl")
+    assert not table.exists()
+    strike(signal.SIGKILL, at("measure accuracies", 5), "demo", "--out", out)
+    kept = json.loads(table.read_text())["samples"]["windows"][: len(measured)]
+    assert [one["before"] for one in kept] == measured != []
+    sampled = rows(samples, "samples")
+    assert 4 <= len(sampled) < 12
+    monkeypatch.setattr("nas.jobs.demo._middle", lambda *_: BUDGET_MS)
+    with demo_of(job.config):
+        assert nas("demo", "--out", out).code == 0
+    demo_is_complete(out, job)
+    assert rows(samples, "samples")[: len(sampled)] == sampled
+
+
+def demo_is_complete(out: Path, job: Job) -> None:
+    """All files of a run, the weights those of a training that nobody stopped."""
+    assert {name for name in files(out) if ".tmp" not in name} == set(files(job.run))
+    name = "supernet.safetensors"
+    assert (out / name).read_bytes() == (job.run / name).read_bytes()
 
 
 def test_a_search_that_stopped_between_its_two_files(

@@ -1,6 +1,8 @@
 """A job that takes seconds: a small space, a few of the digits, and the commands on them.
 
-``python -m tests.nas.tiny ARGUMENTS`` is ``nas ARGUMENTS`` with the space ``tiny`` added.
+``python -m tests.nas.tiny ARGUMENTS`` is ``nas ARGUMENTS`` with the space ``tiny`` added. With
+``DEMO`` in the environment, its demo does the job of that configuration; with ``HELD``, a file of
+that name is written by half and no further, until the process is killed.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +33,8 @@ PACKAGES = ("nas", "search_spaces", "latency_lut", "predictors")
 OURS = tuple(f"{ROOT / name}{os.sep}" for name in PACKAGES)
 CLASSES = 4
 IMAGES = 200
+DEMO, HELD = "NAS_TINY_DEMO", "NAS_TINY_HELD"
+HELD_S = 60
 
 CONFIG = """\
 data: {{path: {images}, size: 10, val_fraction: 0.25, shift: 1, horizontal_flip: false}}
@@ -79,6 +84,31 @@ def registered() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def demo_of(config: Path) -> Iterator[None]:
+    """``nas demo`` does the job of that configuration as long as the block lasts."""
+    from nas.config import Config
+
+    with registered(), mock.patch("nas.jobs.demo.CONFIG", Config.load(config)):
+        yield
+
+
+@contextlib.contextmanager
+def held(name: str) -> Iterator[None]:
+    """Writing a file of that name stops halfway for ``HELD_S`` seconds, which is told."""
+    write = Path.write_bytes
+
+    def half(path: Path, data: bytes) -> int:
+        if name in path.name:
+            write(path, data[: len(data) // 2])
+            print(f"{HELD} {path}", file=sys.stderr, flush=True)
+            time.sleep(HELD_S)
+        return write(path, data)
+
+    with mock.patch.object(Path, "write_bytes", half):
+        yield
+
+
 def write_images(path: Path, images: int = IMAGES, first: int = 0) -> Path:
     """Some of the digits below ``CLASSES``, 8x8 grey, as ``.npz``."""
     from sklearn.datasets import load_digits  # A second that a process of its own has no use for.
@@ -115,15 +145,15 @@ class Said:
 class Interrupter:
     """Presses Ctrl-C at the ``at``-th call of a function of ours; counts ``calls`` of them.
 
-    Not after some time: a signal that falls into the tracer of a coverage measurement leaves its
-    locks closed.
+    Of those alone in files whose path begins with ``within``. Not after some time: a signal that
+    falls into the tracer of a coverage measurement leaves its locks closed.
     """
 
-    def __init__(self, at: int = 0) -> None:
-        self.at, self.calls = at, 0
+    def __init__(self, at: int = 0, within: str | tuple[str, ...] = OURS) -> None:
+        self.at, self.within, self.calls = at, within, 0
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(OURS):
+        if event == "call" and frame.f_code.co_filename.startswith(self.within):
             self.calls += 1
             if self.calls == self.at:
                 sys.setprofile(None)
@@ -195,11 +225,27 @@ def rows(database: Path, table: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
+def accuracies(run: Path) -> list[tuple[str, float]]:
+    """The subnets that were measured in a run, in order, without how long that took."""
+    return [(row, accuracy) for row, accuracy, _ in rows(run / "samples.sqlite", "samples")]
+
+
+def windows(samples: Path) -> list[list[float]]:
+    """What the references took before each window of a campaign; a cut-off line is left out."""
+    lines = samples.read_text().split("\n")[:-1]
+    return [json.loads(line)["window"]["before"] for line in lines if '"window"' in line]
+
+
 if __name__ == "__main__":
     from nas import terminal
     from nas.cli import main
 
     # Every step is told, so that a test knows when to strike.
     terminal.QUIET_INTERVAL_S = -1.0
-    with registered():
+    with contextlib.ExitStack() as changed:
+        changed.enter_context(registered())
+        if DEMO in os.environ:
+            changed.enter_context(demo_of(Path(os.environ[DEMO])))
+        if HELD in os.environ:
+            changed.enter_context(held(os.environ[HELD]))
         main()

@@ -169,14 +169,6 @@ def test_decode_and_encode_are_inverse(space: Space) -> None:
             assert architecture[asked.name] == asked.values[index]
 
 
-@given(st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
-def test_decode_and_encode_are_inverse_on_small_images(seed: int) -> None:
-    row = random_rows(SMALL_IMAGES, 1, seed)[0]
-    again = Architecture.from_json(SMALL_IMAGES.decode(row).to_json())
-    np.testing.assert_array_equal(SMALL_IMAGES.encode(again), row)
-
-
 @given(small_spaces())
 @settings(max_examples=40, deadline=None)
 def test_canonical_is_idempotent_sound_and_counted(space: Space) -> None:
@@ -216,13 +208,6 @@ def test_costs_are_sums_over_the_plan(space: Space) -> None:
         space.total(metric, rows),
         [sum(number[node.spec] for node in plan.nodes) for plan in plans],
     )
-
-
-def test_costs_on_small_images_are_sums_over_the_plan() -> None:
-    rows = random_rows(SMALL_IMAGES, 50, 0)
-    plans = [SMALL_IMAGES.lower_row(row) for row in rows]
-    np.testing.assert_array_equal(SMALL_IMAGES.macs(rows), [plan.macs for plan in plans])
-    np.testing.assert_array_equal(SMALL_IMAGES.parameters(rows), [plan.params for plan in plans])
 
 
 def test_a_cost_by_hand() -> None:

@@ -18,13 +18,16 @@ class Element:
     def text(self) -> str:
         return "".join(c if isinstance(c, str) else c.text for c in self.children)
 
+    @property
+    def classes(self) -> list[str]:
+        return (self.attributes.get("class") or "").split()
+
     def all(self, tag: str | None = None, class_: str | None = None) -> list[Element]:
         """Elements below this one, in the order of the page."""
         found = []
         for child in self.children:
             if isinstance(child, Element):
-                classes = (child.attributes.get("class") or "").split()
-                if tag in (None, child.tag) and (class_ is None or class_ in classes):
+                if tag in (None, child.tag) and (class_ is None or class_ in child.classes):
                     found.append(child)
                 found += child.all(tag, class_)
         return found

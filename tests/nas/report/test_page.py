@@ -6,18 +6,16 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from nas.report import ReportData, gather, render, write_report
+from nas.report import ReportData, render, write_report
 from nas.run import Run
 from search_spaces.errors import NasLoopError
 from tests.nas.report.made_up import CLASSES, DEVICE
 from tests.nas.report.page_parser import Element, parse
 
-NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 PARTS = [
     "frontier",
     "prediction",
@@ -28,16 +26,6 @@ PARTS = [
     "search",
     "provenance",
 ]
-
-
-@pytest.fixture(scope="session")
-def data(whole: Run) -> ReportData:
-    return gather(whole, NOW)
-
-
-@pytest.fixture(scope="session")
-def page(data: ReportData) -> Element:
-    return parse(render(data))
 
 
 def test_parts_stand_in_order_and_are_linked(page: Element) -> None:

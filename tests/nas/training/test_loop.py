@@ -7,23 +7,28 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from torch import Tensor, nn
 
 from nas.config import Config, DataConfig, Phase, SpaceConfig, TrainConfig
+from nas.data.augment import normalise, resize
 from nas.dataset import Dataset, open_dataset
 from nas.header import space_of
+from nas.jobs.estimate import estimate_training
 from nas.jobs.train import train_run
 from nas.run import Run
 from nas.training.evaluate import Evaluator, correct
-from nas.training.loop import Progress
+from nas.training.loop import Progress, Trainer, train
 from nas.weights import load_supernet
+from search_spaces import Architecture
 from search_spaces.errors import ArtefactError, NasLoopError
+from tests.nas.tiny import tiny
 
 PHASES = (Phase("largest", 2), Phase("kernel", 1), Phase("depth", 1), Phase("width", 2))
 BATCH = 32
@@ -96,6 +101,15 @@ def test_it_tells_and_logs_every_epoch(whole: tuple[Run, list[Progress]], datase
     assert phases == ["largest", "largest", "kernel", "depth", "width", "width"]
 
 
+def test_the_estimate_of_disk_holds_the_run_and_two_checkpoints_at_once(
+    config: Config, dataset: Dataset, whole: tuple[Run, list[Progress]]
+) -> None:
+    run, _ = whole
+    left = sum(path.stat().st_size for path in run.folder.iterdir())
+    told = estimate_training(config, dataset, done=6).bytes
+    assert max(left, 2 * run.checkpoint.stat().st_size) <= told < 3 * left
+
+
 def test_it_learns(whole: tuple[Run, list[Progress]]) -> None:
     _, told = whole
     first, last = (np.mean([p.loss for p in told if p.epoch == epoch]) for epoch in (0, 1))
@@ -150,6 +164,15 @@ def test_resuming_a_finished_run_trains_no_further(
 def test_another_seed_gives_other_weights_and_is_refused_on_resume(
     config: Config, dataset: Dataset, whole: tuple[Run, list[Progress]], tmp_path: Path
 ) -> None:
+    short = (Phase("largest", 1), Phase("width", 0))
+    found = []
+    for seed in (0, 1):
+        once = replace(config, train=replace(config.train, seed=seed, phases=short))
+        run = Run.create(tmp_path / str(seed), once, resume=False)
+        train_run(run, once, dataset, lambda _: None)
+        found.append(weights(run, dataset))
+    kernels = [name for name in found[0] if name.endswith("conv.weight")]
+    assert kernels and not any(torch.equal(found[0][name], found[1][name]) for name in kernels)
     other = replace(config, train=replace(config.train, seed=1))
     run = Run(tmp_path)
     run.checkpoint.write_bytes(whole[0].checkpoint.read_bytes())
@@ -185,3 +208,124 @@ def test_accuracy_is_what_it_says(
     assert accuracy == pytest.approx(logged, abs=1e-3)
     after = trained.supernet.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+OPENED = {
+    "largest": set(),
+    "kernel": {"resolution", "kernel"},
+    "depth": {"resolution", "kernel", "depth", "expand"},
+    "width": {"resolution", "kernel", "depth", "expand", "width"},
+}
+SMOOTHING, DISTILLATION = 0.2, 0.7
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step was given and said; what there was before it, and its losses by formula.
+
+    ``largest`` is the largest network of the supernet, recalibrated on all training images.
+    """
+
+    phase: str
+    architectures: list[Architecture]
+    loss: float
+    hard: float
+    soft: float
+    teacher: Tensors
+    largest: Tensors
+
+
+@pytest.fixture(scope="module")
+def steps(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[Step]:
+    """Every step of a training with one epoch a phase and four subnets a step."""
+    phases = tuple(Phase(phase.name, 1) for phase in PHASES)
+    how = TrainConfig(BATCH, 0.005, label_smoothing=SMOOTHING, subnets=4, threads=1, phases=phases)
+    seen: list[Step] = []
+    told: list[Progress] = []
+    plain = Trainer.step
+
+    def watched(trainer: Trainer, x: Tensor, labels: Tensor, asked: list[Architecture]) -> float:
+        teacher = trainer.teacher
+        assert teacher is None or not teacher.training
+        before = {name: t.clone() for name, t in teacher.state_dict().items()} if teacher else {}
+        hard, soft = losses(trainer, x, labels, asked)
+        largest = recalibrated(trainer)
+        loss = plain(trainer, x, labels, asked)
+        seen.append(Step("", asked, loss, hard, soft, before, largest))
+        return loss
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "step", watched)
+        train(
+            tiny((6, 8), len(dataset.classes)),
+            dataset.images,
+            replace(how, distillation=DISTILLATION),
+            tmp_path_factory.mktemp("steps") / "checkpoint.pt",
+            {},
+            tell=told.append,
+            record=lambda _: None,
+        )
+    return [replace(step, phase=one.phase) for step, one in zip(seen, told, strict=True)]
+
+
+def losses(
+    trainer: Trainer, x: Tensor, labels: Tensor, architectures: list[Architecture]
+) -> tuple[float, float]:
+    """Mean losses of the subnets by labels and by the teacher (0 without), with logarithms.
+
+    On a twin of the supernet, because norms remember what they have seen.
+    """
+    twin = trainer.space.supernet().train()
+    twin.load_state_dict(trainer.supernet.state_dict())
+    hard, soft = [], []
+    with torch.no_grad():
+        taught = trainer.teacher(x).softmax(1) if trainer.teacher else torch.zeros(1)
+        for architecture in architectures:
+            scores = twin(resize(x, int(str(architecture["resolution"]))), architecture)
+            logs = scores.log_softmax(1)
+            right = logs[torch.arange(len(labels)), labels]
+            hard.append(float(-(1 - SMOOTHING) * right.mean() - SMOOTHING * logs.mean()))
+            soft.append(float(-(taught * logs).sum(1).mean()))
+    return float(np.mean(hard)), float(np.mean(soft))
+
+
+def recalibrated(trainer: Trainer) -> Tensors:
+    """The largest network, its norms with the statistics of all training images together."""
+    images = trainer.images
+    network = trainer.supernet.extract(trainer.largest).train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = 1.0
+    with torch.no_grad():
+        network(normalise(images.train, images.normalisation, 8))
+    return dict(network.state_dict())
+
+
+def test_a_step_learns_from_labels_and_later_from_the_teacher(steps: list[Step]) -> None:
+    for step in steps:
+        later = step.phase != "largest"
+        assert bool(step.teacher) is later is (step.soft != 0)
+        assert step.loss == pytest.approx(step.hard + DISTILLATION * step.soft, rel=1e-5)
+
+
+def test_the_teacher_is_the_largest_as_it_was_and_stays_so(steps: list[Step]) -> None:
+    first, *others = [step for step in steps if step.teacher]
+    assert first.phase == "kernel"
+    torch.testing.assert_close(first.teacher, first.largest)
+    for step in others:
+        assert all(torch.equal(first.teacher[name], step.teacher[name]) for name in first.teacher)
+    with pytest.raises(AssertionError):  # The largest network itself goes on learning.
+        torch.testing.assert_close(others[-1].teacher, others[-1].largest)
+
+
+def test_steps_train_what_their_phase_has_opened_and_all_of_it(steps: list[Step]) -> None:
+    space = tiny((6, 8), 10)
+    for phase, opened in OPENED.items():
+        asked = [a for step in steps if step.phase == phase for a in step.architectures]
+        rows = np.array([space.encode(architecture) for architecture in asked])
+        # What a network does not read is no choice of it.
+        smaller = space.used(rows) & (rows < space.largest)
+        varied = [c.name for c, any_ in zip(space.choices, smaller.any(0), strict=True) if any_]
+        assert {name.split(".")[-1] for name in varied} == opened
