@@ -13,6 +13,7 @@ import numpy.typing as npt
 from latency_lut import Device, LatencyTable
 from nas import search as searching
 from nas.best import write_front
+from nas.data import open_source
 from nas.disk import megabytes, require_room
 from nas.jobs import select
 from nas.jobs.front import figures, measured_front
@@ -67,6 +68,7 @@ def search_run(
 
     Raises:
         ArtefactError: ``table`` is of another device than ``device``.
+        DataError: the run's images are gone.
         NasLoopError: an unknown searcher or predictor, or artefacts that do not fit.
         InfeasibleError: no network is predicted, or none measured, within the budget.
     """
@@ -84,6 +86,7 @@ def search_run(
     )
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
     if trained.has_images:
+        open_source(trained.config.images.location)
         Samples(trained.run.samples, space, trained.belongs()).known()
     _announce(trained, options, ready is None, out, screen)
     study_file = Run(out).study

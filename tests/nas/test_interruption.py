@@ -135,7 +135,8 @@ def test_looking_at_images(untrained: Path, tmp_path: Path) -> None:
         interrupted(*command, out, at=moment)
         without_litter(tmp_path)
         # A file that is there is whole, and as any other not overwritten.
-        assert nas(*command, out).code == (2 if out.exists() else 0)
+        expected = 2 if out.exists() else 0
+        assert nas(*command, out).code == expected
         assert out.read_bytes() == whole.read_bytes()
 
 
@@ -320,7 +321,7 @@ def test_a_demo_killed_in_every_stage(job: Job, run: Path, monkeypatch: pytest.M
     kept = json.loads(table.read_text())["samples"]["windows"][: len(measured)]
     assert [one["before"] for one in kept] == measured != []
     sampled = rows(samples, "samples")
-    assert 4 <= len(sampled) < 12
+    assert len(sampled) >= 6
     monkeypatch.setattr("nas.jobs.demo._middle", lambda *_: BUDGET_MS)
     with demo_of(job.config):
         assert nas("demo", "--out", out).code == 0
