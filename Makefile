@@ -16,7 +16,7 @@ demo: $(READY)
 	$(BIN)/nas demo --out $(OUT)
 
 test: $(READY)
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -10,13 +10,14 @@ import pytest
 
 from nas.jobs import candidates
 from nas.jobs.front import figures, measured_front
+from nas.jobs.guide import Guide
 
 # A row is a number of layers: each takes a millisecond and saves a percent.
 ROWS = np.arange(1, 41)[:, None]
 
 
 class Layers:
-    """Both a table and a predictor."""
+    """Both a table and what a search goes by."""
 
     def __init__(self, start: float, step: float) -> None:
         self.start, self.step = start, step
@@ -25,7 +26,8 @@ class Layers:
         return self.start + self.step * X[:, 0]
 
 
-TABLE, PREDICTOR = Layers(0, 1), Layers(50, -1)
+TABLE: Any = Layers(0, 1)
+GUIDE = Guide("layers", "layers", Layers(50, -1))  # type: ignore[arg-type]
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Device:
 
 def measured(device: Device, budget: float, n: int, monkeypatch: Any) -> list[dict[str, Any]]:
     monkeypatch.setattr(candidates, "measure_candidates", device.measure)
-    arguments: Any = (None, TABLE, PREDICTOR, ROWS, budget, n, device, None)
+    arguments: Any = (None, TABLE, GUIDE, ROWS, budget, n, device, None)
     return measured_front(*arguments)
 
 

@@ -12,11 +12,9 @@ import numpy as np
 import pytest
 
 from nas.jobs.search_cost import search_bytes
-from nas.jobs.trained import TrainedRun
-from nas.run import Run
 from nas.terminal import duration
 from tests.nas.conftest import BUDGET_MS
-from tests.nas.tiny import nas
+from tests.nas.tiny import nas, tiny
 
 SEARCH_FILES = ("study.sqlite", "samples.sqlite", "front.json", "best.json")
 TOLD = r"up to 12 subnets and 2 candidates to measure: (.*) to go and up to 1 MB in (\S+) \("
@@ -41,7 +39,7 @@ def test_measured_accuracies_tell_how_long_others_take(
 ) -> None:
     """A network of so many MACs took so many seconds; twelve are known, two are candidates."""
     monkeypatch.setattr("nas.jobs.search_cost.networks_seconds", lambda ms: 0.0)
-    space = TrainedRun(Run.open(run)).space
+    space = tiny()
     with sqlite3.connect(run / "samples.sqlite") as file:
         keys = [row for (row,) in file.execute("SELECT row FROM samples")]
         macs = space.macs(np.array([json.loads(key) for key in keys]))

@@ -91,9 +91,9 @@ def test_other_threads_are_another_table(run: Path, measured: list[dict[str, Any
     assert nas("search", run, "--latency-ms", 1).err == line
     assert nas("measure", run, "--json").json["table"] == str(third)
     show = ("show", run / "best.json", "--run", run, "--json")
-    assert "latency_ms" in nas(*show).json["architectures"][0]
+    assert "predicted_latency_ms" in nas(*show).json["architectures"][0]
     third.unlink()
-    assert "latency_ms" not in nas(*show).json["architectures"][0]
+    assert "predicted_latency_ms" not in nas(*show).json["architectures"][0]
 
 
 @pytest.mark.parametrize("damage", ["device", "truncated"])

@@ -34,8 +34,9 @@ def command(data: ReportData, name: str, *arguments: str) -> str:
 
 
 def search_command(data: ReportData) -> str:
-    """The search of this run, with the budget left open."""
-    return data.provenance.commands[2]
+    """The search of this run, with the budget left open; without images it names a proxy."""
+    guide = () if data.images else ("--proxy macs",)
+    return command(data, "search", "--latency-ms BUDGET", *guide)
 
 
 def table(
