@@ -213,7 +213,9 @@ def test_every_spec_class_of_the_spaces_has_an_emitter_and_every_layer_was_tried
     assert set(EMITTERS) == {type(spec) for spec in LAYERS}
 
 
-@pytest.mark.parametrize("space", [search_spaces.get("small-images"), squeezed_space()], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "space", [search_spaces.get("small-images"), squeezed_space()], ids=lambda s: s.name
+)
 def test_whole_networks_agree_with_pytorch(space: Space) -> None:
     rng = np.random.default_rng(2)
     rows = [space.smallest, space.largest, *space.sample(3, rng)]
@@ -248,7 +250,9 @@ def built(space: Space, row: np.ndarray) -> tuple[nn.Module, dict[str, Any]]:
     return network, weights
 
 
-@pytest.mark.parametrize("space", [search_spaces.get("small-images"), squeezed_space()], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "space", [search_spaces.get("small-images"), squeezed_space()], ids=lambda s: s.name
+)
 def test_the_blocks_state_dicts_are_read_and_pytorchs_exporter_agrees(space: Space) -> None:
     row = space.sample(1, np.random.default_rng(3))[0]
     network, weights = built(space, row)
