@@ -60,7 +60,7 @@ def configs(draw: Any) -> Config:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(configs())
 def test_yaml_gives_back_the_same(config: Config) -> None:
     assert Config.from_yaml(config.to_yaml()) == config

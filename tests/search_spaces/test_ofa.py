@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ FOLDERS = {
     "ofa-resnet50": "ofa_golden_resnet50",
 }
 
-SPACES: dict[str, Space] = {}
+usual = functools.cache(search_spaces.get)
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def test_the_published_networks_have_their_published_sizes() -> None:
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_notation_and_rows_are_inverse(name: str, seed: int) -> None:
-    space = SPACES.setdefault(name, search_spaces.get(name))
+    space = usual(name)
     row = space.sample(1, np.random.default_rng(seed))[0]
     config = ofa.to_config(space, space.decode(row))
     np.testing.assert_array_equal(space.encode(ofa.from_config(space, config)), row)
