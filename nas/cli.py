@@ -37,9 +37,10 @@ def main() -> None:
 
 
 def _run() -> None:
-    # Threads that wait for each other by spinning lose most of their time as soon as anything
-    # else runs on the machine. Read when OpenMP is loaded, hence set first.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # How long threads spin while they wait for each other (experiments/speed/waiting.py). Read
+    # when OpenMP is loaded, hence set first.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     from nas.commands import app
     from search_spaces.errors import NasLoopError
 
