@@ -55,7 +55,7 @@ CONFIG = Config(
     space=SpaceConfig(resolutions=(12, 16)),
     train=TrainConfig(
         batch_size=64,
-        phases=(Phase("largest", 20), Phase("kernel", 3), Phase("depth", 8), Phase("width", 16)),
+        phases=(Phase("largest", 20), Phase("kernel", 2), Phase("depth", 8), Phase("width", 44)),
     ),
     search=SearchConfig(samples=60, candidates=10),
     latency=LatencyConfig(),
