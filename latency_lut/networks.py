@@ -17,7 +17,7 @@ from latency_lut.windows import usual
 
 STANDARD = Effort(rounds=20, runs=8)
 PROCESS_S = 1.0
-"""About what a fresh process takes that loads ONNX Runtime and one network."""
+"""A guess, to the order: a fresh process that loads ONNX Runtime and one network."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from latency_lut import Device, LatencyTable, Model, NetworkLatency, measure_net
 from nas.export import ExportOptions
 from nas.jobs.export import onnx_model
 from nas.jobs.guide import Guide
-from nas.jobs.samples import Samples
+from nas.jobs.predictor import measured_accuracies
 from nas.jobs.select import expected_accuracy
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
@@ -75,11 +75,7 @@ def _scores(
         for point, score in zip(points, guide.score(values), strict=True):
             point |= {"val_accuracy": None, "val_images": 0, "score": float(score)}
         return points
-    samples = Samples(trained.run.samples, trained.space, trained.belongs())
-    with screen.progress("measure candidates' accuracies", len(X)) as advance:
-        accuracy = samples.measure(
-            X, trained.val_accuracy, lambda done, of: advance(done, "subnets")
-        )
+    accuracy = measured_accuracies(trained, X, "measure candidates' accuracies", screen)
     images = len(trained.dataset.images.val_labels)
     for point, measured in zip(points, accuracy, strict=True):
         score = float(measured)

@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
-import search_spaces
 from nas.config import Config, DataConfig, SpaceConfig
 from nas.data.augment import Normalisation
 from nas.dataset import open_dataset
 from nas.disk import require_room
+from nas.header import space_of
 from nas.init import lasting_path
 from nas.run import Run
 from nas.tensors import read_tensors
@@ -82,9 +82,7 @@ def import_ofa_command(
         data = DataConfig(path=lasting_path(images), size=section.resolutions[-1])
     config = Config(data=data, space=section)
     run = Run.check(out, config, resume=True)
-    supernet = search_spaces.get(
-        space_name, resolutions=section.resolutions, num_classes=classes, **section.options
-    ).supernet()
+    supernet = space_of(config, classes).supernet()
     with _naming(weights):
         ofa.load_state_dict(supernet, tensors)
     names, fingerprint = tuple(map(str, range(classes))), ""
