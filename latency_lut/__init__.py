@@ -11,10 +11,11 @@ from latency_lut.latency import Latency
 from latency_lut.measure import measure
 from latency_lut.merge import merged
 from latency_lut.networks import NetworkLatency, measure_networks, networks_seconds
+from latency_lut.pace import Pace, pace_of
 from latency_lut.plans import WHOLE_NETWORKS, Cost, Plans, network_model, plan_table
 from latency_lut.seam import Connection, Device, Loaded, Model, Sample
 from latency_lut.table import LatencyTable
-from latency_lut.table_file import reference_times
+from latency_lut.table_file import fingerprint_of, pace_in
 
 __all__ = [
     "ASIDE",
@@ -33,18 +34,21 @@ __all__ = [
     "Model",
     "NetworkLatency",
     "NoisyError",
+    "Pace",
     "Plans",
     "Progress",
     "Sample",
     "device",
     "entry_key",
+    "fingerprint_of",
     "mape",
     "measure",
     "measure_networks",
     "merged",
     "network_model",
     "networks_seconds",
+    "pace_in",
+    "pace_of",
     "plan_table",
-    "reference_times",
     "table_name",
 ]

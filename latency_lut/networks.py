@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from latency_lut.campaign import Effort, Report, collect, estimate_s
 from latency_lut.errors import DeviceError
 from latency_lut.journal import Journal
 from latency_lut.latency import Latency, latencies
-from latency_lut.references import NAMES, pace_between, references
+from latency_lut.pace import Factor, Pace
+from latency_lut.references import NAMES, references
 from latency_lut.seam import Device, Model, Sample
 from latency_lut.windows import usual
 
@@ -27,8 +29,9 @@ class NetworkLatency:
     ``latency`` holds `latency_ms`, the figure to compare. ``median_ms``, ``p90_ms`` and
     ``p99_ms`` are of all single runs, disturbances included; ``images_per_s`` is one image after
     another at the mean run. All these times are what was measured, multiplied by ``pace``, which
-    brings them to the pace that the machine had in another campaign; ``pace`` is None where there
-    is no other, and times are those of today. ``peak_memory_bytes`` is by how much the peak of a
+    brings them to the pace that the machine had in another campaign and whose own error is in
+    that of ``latency``; ``pace`` is None where there is no other, and times are those of today.
+    ``peak_memory_bytes`` is by how much the peak of a
     process grew that loaded and ran this network alone: weights, the runtime's copies of them and
     activations; None where the system does not tell.
     """
@@ -54,23 +57,27 @@ def measure_networks(
     *,
     rng: np.random.Generator,
     effort: Effort | None = None,
-    usual_ms: Mapping[str, float] | None = None,
+    pace: Pace | None = None,
+    sides: Mapping[str, int] | None = None,
     batch: int = 1,
     memory: bool = True,
     report: Report | None = None,
 ) -> list[NetworkLatency]:
     """Measure all ``models`` interleaved with the reference networks; results in their order.
 
-    ``usual_ms`` are the usual times of the references in another campaign, such as a table's
-    ``campaign.usual_ms``: then all times are what that campaign would have found, whatever the
-    pace of the machine today. ``batch`` is how many images a run takes, for ``images_per_s``;
+    ``pace`` is that of another campaign, such as a table's (``pace_of``): then all times are what
+    that campaign would have found, whatever the pace of the machine today. Its anchors are
+    measured as well; ``sides`` says by a model's name which of them are like it: those on images
+    of that side. ``batch`` is how many images a run takes, for ``images_per_s``;
     ``effort`` by default 20 rounds of 8 runs.
 
     Raises ``DeviceError`` if the device fails, or two models have one name.
     """
     if len({model.name for model in models}) < len(models):
         raise DeviceError("every model to measure has a name of its own; two have the same")
-    times: dict[str, list[float]] = {model.name: [] for model in models}
+    anchors = [anchor.model for anchor in pace.anchors] if pace else []
+    timed = {model.name: model for model in (*models, *anchors)}
+    times: dict[str, list[float]] = {name: [] for name in timed}
 
     def keep(sample: Sample) -> None:
         times[sample.model].extend(sample.times_ms)
@@ -78,15 +85,17 @@ def measure_networks(
     peaks = {m.name: _peak_memory(m, device) if memory else None for m in models}
     journal = Journal(None)
     effort = effort or STANDARD
-    collect(device, models, effort, rng, journal, report, keep)
+    collect(device, list(timed.values()), effort, rng, journal, report, keep)
     measured = latencies(journal.windows, effort.rounds, rng)
-    pace = None
-    if usual_ms is not None:
-        today = dict(zip(NAMES, usual(journal.windows).tolist(), strict=True))
-        pace = pace_between(usual_ms, today)
+    today = dict(zip(NAMES, usual(journal.windows).tolist(), strict=True))
+
+    def factor(name: str) -> Factor | None:
+        side = (sides or {}).get(name)
+        return None if pace is None else pace.factor(side, measured, today)
+
     return [
-        _result(model.name, measured[model.name], times[model.name], batch, peak, pace)
-        for model, peak in zip(models, peaks.values(), strict=True)
+        _result(name, measured[name], times[name], batch, peak, factor(name))
+        for name, peak in peaks.items()
     ]
 
 
@@ -105,13 +114,24 @@ def _result(
     times_ms: list[float],
     batch: int,
     peak: int | None,
-    pace: float | None,
+    pace: Factor | None,
 ) -> NetworkLatency:
-    factor = 1.0 if pace is None else pace
-    times = factor * np.array(times_ms)
+    factor = Factor(1.0, 0.0) if pace is None else pace
+    times = factor.value * np.array(times_ms)
     median, p90, p99 = (float(q) for q in np.percentile(times, [50, 90, 99]))
     rate = 1e3 * batch / float(np.mean(times))
-    return NetworkLatency(name, latency.scaled(factor), median, p90, p99, rate, peak, pace)
+    at_pace = latency.scaled(factor.value)
+    error_ms = math.hypot(at_pace.error_ms, factor.error * at_pace.latency_ms)
+    return NetworkLatency(
+        name,
+        replace(at_pace, error_ms=error_ms),
+        median,
+        p90,
+        p99,
+        rate,
+        peak,
+        None if pace is None else pace.value,
+    )
 
 
 def _peak_memory(model: Model, device: Device) -> int | None:

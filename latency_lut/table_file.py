@@ -10,21 +10,23 @@ from typing import Any
 
 import numpy as np
 
+import search_spaces
 from latency_lut.accuracy import Accuracy
 from latency_lut.arrays import Floats
 from latency_lut.entries import Entry
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.fit import LEADING, Posterior, Scales
 from latency_lut.latency import Latency
+from latency_lut.pace import Pace, anchors
 from latency_lut.references import NAMES
 from latency_lut.table import Campaign, Fit, Further, LatencyTable, Network
 from latency_lut.windows import Visit, Window
-from search_spaces.errors import ArtefactError
+from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.files import write_atomic
 from search_spaces.space import Space
 
 FORMAT = "nas-loop latency table"
-VERSION = 1
+VERSION = 2
 DIGITS = 9
 
 
@@ -33,7 +35,11 @@ def save(table: LatencyTable, path: str | Path) -> None:
     document = {
         "format": FORMAT,
         "version": VERSION,
-        "space": {"name": table.space.name, "identity": table.space.identity},
+        "space": {
+            "name": table.space.name,
+            "identity": table.space.identity,
+            "options": table.space.options,
+        },
         "fingerprint": table.fingerprint.to_dict(),
         "campaign": asdict(table.campaign),
         "accuracy": {str(side): asdict(one) for side, one in table.accuracy.items()},
@@ -73,19 +79,42 @@ def load(path: str | Path, space: Space) -> LatencyTable:
         raise _damaged(path, error) from error
 
 
-def reference_times(path: str | Path) -> tuple[Fingerprint, dict[str, float]]:
-    """The device of a table of any space, and the usual times in ms of its references by name.
+def fingerprint_of(path: str | Path) -> Fingerprint:
+    """The device of a table of any space. Raises ``ArtefactError`` as ``pace_in`` does."""
+    document = _document(Path(path))
+    try:
+        return Fingerprint.from_dict(document["fingerprint"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
 
-    They set the pace of what is measured beside the table. Raises ``ArtefactError``: no such
-    file, no table, or of another version.
+
+def pace_in(path: str | Path, side: int, macs: float) -> Pace:
+    """The pace of a table of any space, for a network of ``macs`` on images of side ``side``.
+
+    Without anchors where the table has no networks on such images, or is of a space that
+    ``search_spaces.get`` does not know. Raises ``ArtefactError``: no such file, no table, or of
+    another version.
     """
     document = _document(Path(path))
     try:
         times = document["campaign"]["usual_ms"]
         usual_ms = {name: float(times[name]) for name in NAMES}
-        return Fingerprint.from_dict(document["fingerprint"]), usual_ms
+        networks = tuple(_network(fields) for fields in document["networks"])
+        space = _known_space(document["space"])
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from error
+    like = anchors(space, networks, {side: [macs]}) if space else ()
+    return Pace(usual_ms, like)
+
+
+def _known_space(said: Mapping[str, Any]) -> Space | None:
+    if said["options"] is None:
+        return None
+    try:
+        space = search_spaces.get(said["name"], **said["options"])
+    except SpaceError:
+        return None
+    return space if space.identity == said["identity"] else None
 
 
 def _damaged(path: str | Path, error: Exception) -> ArtefactError:

@@ -16,8 +16,9 @@ from latency_lut import (
     Fingerprint,
     Model,
     NetworkLatency,
+    fingerprint_of,
     measure_networks,
-    reference_times,
+    pace_in,
     table_name,
 )
 from latency_lut import device as device_of
@@ -109,10 +110,20 @@ def profile(
     runs_on = device_of(device, threads=threads)
     fingerprint = runs_on.fingerprint()
     table = None if table is None else _table_file(Path(table), device, threads)
-    usual_ms = None if table is None else _usual_ms(table, fingerprint)
+    counts = count(model)
+    pace = None
+    if table is not None:
+        _require(table, fingerprint)
+        pace = pace_in(table, model.side, counts.macs)
     asked = Model(str(path), model.content, model.shapes, model.file_bytes)
     (measured,) = measure_networks(
-        [asked], runs_on, rng=rng, batch=model.batch, effort=effort, usual_ms=usual_ms
+        [asked],
+        runs_on,
+        rng=rng,
+        batch=model.batch,
+        effort=effort,
+        pace=pace,
+        sides={asked.name: model.side},
     )
     return Profile(
         file=str(path),
@@ -123,7 +134,7 @@ def profile(
         dtype=model.dtype,
         shape=model.shapes[model.image],
         latency=measured,
-        counts=count(model),
+        counts=counts,
         timeline=timeline(model, threads, fingerprint.provider, rng),
         fingerprint=fingerprint,
         metadata={entry.key: entry.value for entry in model.proto.metadata_props},
@@ -135,13 +146,11 @@ def _table_file(table: Path, device: str, threads: int) -> Path:
     return Run.open(table).latency(table_name(device, threads)) if table.is_dir() else table
 
 
-def _usual_ms(table: Path, here: Fingerprint) -> Mapping[str, float]:
-    fingerprint, usual_ms = reference_times(table)
+def _require(table: Path, here: Fingerprint) -> None:
     try:
-        fingerprint.require(here)
+        fingerprint_of(table).require(here)
     except ArtefactError as error:
         raise ArtefactError(f"{table}: {error}") from error
-    return usual_ms
 
 
 def render(result: Profile) -> RenderableType:

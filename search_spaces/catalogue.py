@@ -31,6 +31,8 @@ def get(name: str, **options: Any) -> Space:
     if name not in SPACES:
         raise SpaceError(unknown("space", name, SPACES))
     try:
-        return SPACES[name](**options)
+        space = SPACES[name](**options)
     except TypeError as error:
         raise SpaceError(f"options of space {name!r}: {error}") from error
+    space.options = options
+    return space

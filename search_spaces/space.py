@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,8 @@ class Space:
         self.rows_are_exact = rows_are_exact and told
         self._canonical = canonical
         self._size = size
+        self.options: Mapping[str, Any] | None = None
+        """What `search_spaces.get` was asked for; None for a space that was made without it."""
 
     @property
     def choices(self) -> tuple[Choice, ...]:

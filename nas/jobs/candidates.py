@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from latency_lut import Device, LatencyTable, Model, NetworkLatency, measure_networks
+from latency_lut import (
+    Device,
+    LatencyTable,
+    Model,
+    NetworkLatency,
+    measure_networks,
+    pace_of,
+)
 from nas.export import ExportOptions
 from nas.jobs.export import onnx_model
 from nas.jobs.guide import Guide
@@ -40,8 +47,9 @@ def measure_candidates(
     files = {name: _file(trained, row) for name, row in zip(names, X, strict=True)}
     models = [Model(name, lambda name=name: files[name]) for name in files]  # type: ignore[misc]
     screen.say(f"timing {len(models)} candidates on {device.name}")
+    sides = {name: space.lower_row(row).image.shape[-1] for name, row in zip(names, X, strict=True)}
     timed = measure_networks(
-        models, device, rng=np.random.default_rng(0), usual_ms=table.campaign.usual_ms
+        models, device, rng=np.random.default_rng(0), pace=pace_of(table, X), sides=sides
     )
     by_name = {one.name: one for one in timed}
     return [

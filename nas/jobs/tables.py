@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from latency_lut import Device, LatencyTable, reference_times, table_name
+from latency_lut import Device, LatencyTable, fingerprint_of, table_name
 from latency_lut import device as device_of
 from nas.jobs.trained import TrainedRun
 from search_spaces import Space
@@ -29,7 +29,7 @@ def chosen_table(
         raise ArtefactError(
             f"{path}: there is no latency table; run `nas measure {trained.run.folder}{more}`"
         )
-    known = threads or (reference_times(path)[0].threads if file else usual)
+    known = threads or (fingerprint_of(path).threads if file else usual)
     device = device_of(device_name, known)
     return open_table(path, trained.space, device), device
 

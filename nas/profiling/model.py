@@ -48,6 +48,11 @@ class ImageModel:
         return self.shapes[self.image][0]
 
     @property
+    def side(self) -> int:
+        """The width of the images in pixels."""
+        return self.shapes[self.image][3 if self.layout == "NCHW" else 2]
+
+    @property
     def opset(self) -> int:
         """The version of the standard operators."""
         return max(o.version for o in self.proto.opset_import if o.domain in ("", "ai.onnx"))

@@ -21,6 +21,7 @@ import latency_lut
 from latency_lut import worker
 from latency_lut.cpu import CpuDevice
 from latency_lut.errors import DeviceError
+from latency_lut.pace import Pace
 from latency_lut.references import NAMES, references
 from latency_lut.seam import Model
 from search_spaces.plan import Node, Plan
@@ -276,7 +277,7 @@ def test_another_campaigns_pace_sets_the_scale() -> None:
     options: dict[str, Any] = {"rng": np.random.default_rng(0), "memory": False}
     (own,) = latency_lut.measure_networks([model], device, **options)
     usual = {name: 2 * device.known[name] for name in NAMES}
-    (scaled,) = latency_lut.measure_networks([model], device, usual_ms=usual, **options)
+    (scaled,) = latency_lut.measure_networks([model], device, pace=Pace(usual), **options)
     assert own.pace is None and scaled.pace == pytest.approx(2)
     for name in ("latency_ms", "median_ms", "p90_ms", "p99_ms"):
         assert getattr(scaled, name) == pytest.approx(2 * getattr(own, name)), name

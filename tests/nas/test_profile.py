@@ -88,7 +88,9 @@ def table_of(path: Path, factor: float, **fingerprint: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "format": "nas-loop latency table",
-        "version": 1,
+        "version": 2,
+        "space": {"name": "mine", "identity": "", "options": None},
+        "networks": [],
         "fingerprint": {**here.to_dict(), **fingerprint},
         "campaign": {"usual_ms": usual_ms},
     }
@@ -136,6 +138,7 @@ def test_the_table_of_a_run_is_that_of_the_threads(tmp_path: Path) -> None:
     other = table_of(tmp_path / "two.json", 1.0, threads=2)
     with pytest.raises(ArtefactError, match=r"two.json: .*another device.*threads 1 here, 2 there"):
         profile(path, effort=QUICK, table=other)
+    other = table_of(other, 1.0)
     other.write_text(other.read_text().replace("usual_ms", "unusual_ms"))
     with pytest.raises(ArtefactError, match=r"two.json: the latency table is damaged .*usual_ms"):
         profile(path, effort=QUICK, table=other)
