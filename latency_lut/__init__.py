@@ -13,9 +13,12 @@ from latency_lut.merge import merged
 from latency_lut.networks import NetworkLatency, measure_networks, networks_seconds
 from latency_lut.pace import Pace, pace_of
 from latency_lut.plans import WHOLE_NETWORKS, Cost, Plans, network_model, plan_table
+from latency_lut.refine import refined
 from latency_lut.seam import Connection, Device, Loaded, Model, Sample
-from latency_lut.table import LatencyTable
-from latency_lut.table_file import fingerprint_of, pace_in
+from latency_lut.table import LatencyTable, Network
+from latency_lut.table_file import fingerprint_of, pace_in, require_device, space_in
+from latency_lut.verification import Verification
+from latency_lut.verify import verify
 
 __all__ = [
     "ASIDE",
@@ -32,12 +35,14 @@ __all__ = [
     "LatencyTable",
     "Loaded",
     "Model",
+    "Network",
     "NetworkLatency",
     "NoisyError",
     "Pace",
     "Plans",
     "Progress",
     "Sample",
+    "Verification",
     "device",
     "entry_key",
     "fingerprint_of",
@@ -50,5 +55,9 @@ __all__ = [
     "pace_in",
     "pace_of",
     "plan_table",
+    "refined",
+    "require_device",
+    "space_in",
     "table_name",
+    "verify",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
@@ -20,6 +20,7 @@ from latency_lut.fit import Posterior
 from latency_lut.latency import Latency
 from latency_lut.populations import resolutions_of
 from latency_lut.vectors import Vectors
+from latency_lut.verification import Verification
 from latency_lut.windows import Window
 from search_spaces.errors import ArtefactError
 from search_spaces.space import Space
@@ -90,6 +91,7 @@ class LatencyTable:
 
     ``accuracy`` is that on held-out networks, by resolution; ``windows`` are the raw samples.
     ``campaign`` is the first, at whose pace all times are, also those of ``further`` campaigns.
+    ``verified`` are checks that found it to hold, perhaps after an update of the device.
     """
 
     space: Space
@@ -101,6 +103,7 @@ class LatencyTable:
     accuracy: Mapping[int, Accuracy]
     windows: tuple[Window, ...]
     further: tuple[Further, ...] = ()
+    verified: tuple[Verification, ...] = ()
 
     @property
     def campaigns(self) -> tuple[Campaign, ...]:
@@ -128,8 +131,12 @@ class LatencyTable:
         table_file.save(self, path)
 
     def require(self, fingerprint: Fingerprint) -> None:
-        """Raises ``ArtefactError`` if the table was measured on another device than this one."""
-        self.fingerprint.require(fingerprint)
+        """Raises ``ArtefactError`` if the table was measured on another device than this one.
+
+        A device that was updated since is the same where a verification found the table to hold.
+        """
+        if all(one.fingerprint != fingerprint for one in self.verified):
+            self.fingerprint.require(fingerprint)
 
     @overload
     def predict(self, X: npt.ArrayLike) -> Floats: ...
@@ -150,7 +157,7 @@ class LatencyTable:
         sides = resolutions_of(self.space, index)
         mean = np.empty(len(index))
         std = np.empty(len(index))
-        self._require_resolutions(np.unique(sides).tolist())
+        self.require_resolutions(np.unique(sides).tolist())
         for side in np.unique(sides):
             rows = np.flatnonzero(sides == side)
             vectors = self._by_resolution[int(side)]
@@ -162,7 +169,8 @@ class LatencyTable:
                 std[part] = vectors.deviations(index[part])
         return (mean, std) if return_std else mean
 
-    def _require_resolutions(self, sides: list[int]) -> None:
+    def require_resolutions(self, sides: Sequence[int]) -> None:
+        """Raises ``ArtefactError`` if the table has no fit for one of the image sides."""
         missing = [side for side in sides if side not in self.fits]
         if missing:
             options = " ".join(f"--resolution {side}" for side in missing)

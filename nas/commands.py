@@ -93,15 +93,24 @@ def measure(
         str | None, typer.Option("--name", help="The table's name; else by device and threads.")
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The table's file.")] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option("--verify", help="Measure a part of this table again: does it hold?"),
+    ] = None,
     allow_noisy: Annotated[
         bool, typer.Option("--allow-noisy", help="Keep a table that the machine's noise spoils.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Build a latency table of a device."""
+    """Build a latency table of a device, or verify one."""
     from nas.jobs.measure import measure_command
+    from nas.jobs.verify import verify_command
 
     screen = Screen(json)
+    if verify is not None:
+        data, text = verify_command(verify, run, device, threads, screen)
+        screen.result(data, text)
+        raise typer.Exit(0 if data["holds"] else 1)
     data, text = measure_command(
         run, space, device, threads, resolution, name, out, allow_noisy, screen
     )
@@ -138,6 +147,14 @@ def search(
         int | None, typer.Option("--budget", help="Evaluations of the search.", min=1)
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--confidence",
+            help="The chance with which a network keeps the budget, such as 0.95; else the middle "
+            "of its latency does.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder of front.json; else the run.")
     ] = None,
@@ -161,6 +178,7 @@ def search(
         proxy,
         budget,
         seed,
+        confidence,
         out,
         resume,
         screen,

@@ -16,15 +16,14 @@ from latency_lut import (
     Fingerprint,
     Model,
     NetworkLatency,
-    fingerprint_of,
     measure_networks,
     pace_in,
+    require_device,
     table_name,
 )
 from latency_lut import device as device_of
 from nas.profiling import Counts, Timeline, count, read, timeline
 from nas.run import Run
-from search_spaces.errors import ArtefactError
 
 __all__ = ["Profile", "profile", "render"]
 
@@ -113,7 +112,7 @@ def profile(
     counts = count(model)
     pace = None
     if table is not None:
-        _require(table, fingerprint)
+        require_device(table, fingerprint)
         pace = pace_in(table, model.side, counts.macs)
     asked = Model(str(path), model.content, model.shapes, model.file_bytes)
     (measured,) = measure_networks(
@@ -144,13 +143,6 @@ def profile(
 
 def _table_file(table: Path, device: str, threads: int) -> Path:
     return Run.open(table).latency(table_name(device, threads)) if table.is_dir() else table
-
-
-def _require(table: Path, here: Fingerprint) -> None:
-    try:
-        fingerprint_of(table).require(here)
-    except ArtefactError as error:
-        raise ArtefactError(f"{table}: {error}") from error
 
 
 def render(result: Profile) -> RenderableType:
