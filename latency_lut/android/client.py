@@ -91,8 +91,9 @@ class Adb:
         """Copy a file. Raises ``DeviceError`` with adb's own words if that fails."""
         done = self._run("-s", self.serial, "push", str(source), target)
         if done.returncode:
-            said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-            raise self.gone(f"{source.name} cannot be pushed to {target}: {said[-200:]}")
+            lines = [*done.stdout.splitlines(), *done.stderr.splitlines(), "nothing was said"]
+            said = next((line for line in lines if "error" in line), lines[-1])
+            raise self.gone(f"nothing can be pushed to {target}: {said[-200:]}")
 
     def gone(self, text: str) -> DeviceError:
         """The error that ``text`` is, or that the phone is no longer there."""

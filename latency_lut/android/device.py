@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +21,8 @@ from latency_lut.seam import Connection, Loaded, Model, Sample
 
 HOME = "/data/local/tmp/nas-loop"
 WARMUP_RUNS = 5
+# Visits in a command: adb of old phones takes 4 kB.
+AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class AdbDevice:
         # One campaign at a time on a phone: what is there was left by one that lost it.
         adb.shell(f"rm -rf {HOME}/run-*; mkdir -p {folder}")
         asked = perf_test.options(self.provider, self.threads)
-        command = f"{tools}/{tool.files[0].name} {asked}"
+        command = f"$tools/{tool.files[0].name} {asked}"
         mask = self._mask(phone)
         if mask:
             command = f"taskset {mask} {command}"
@@ -114,28 +115,32 @@ class AdbDevice:
 
 
 def _pushed(adb: Adb, tool: Tool) -> str:
-    """The folder on the phone with the tool, named by its digest: pushed once, whole or not."""
-    folder = f"{HOME}/tool-{tool.digest}"
+    """The tool's folder below ours on the phone, named by digest: pushed once, whole or not."""
+    name = f"tool-{tool.digest}"
+    folder = f"{HOME}/{name}"
     if adb.shell(f"[ ! -d {folder} ] || echo there").strip() != "there":
         adb.shell(f"rm -rf {folder}.part; mkdir -p {folder}.part")
         for file in tool.files:
             adb.push(file, f"{folder}.part/{file.name}")
         adb.shell(f"chmod -R 755 {folder}.part; mv {folder}.part {folder}")
-    return folder
+    return name
 
 
 def _visits_script(tools: str, command: str) -> str:
-    """A script for the phone's shell: ``visit.sh RUNS`` visits the models listed in ``visits``.
+    """A script for the phone's shell: ``visit.sh RUNS MODEL...`` visits the models in this order.
 
     Each visit is a line of JSON as soon as it is over, the rows of its result or what went wrong.
     What the tool says is cut down to characters that need no escape. QNN finds its own libraries
     for the DSP through a path of another name.
     """
     return f"""\
-export LD_LIBRARY_PATH={tools} ADSP_LIBRARY_PATH={tools}
-while read -r name; do
+tools=$(cd ../{tools} && pwd)
+export LD_LIBRARY_PATH=$tools ADSP_LIBRARY_PATH=$tools
+runs=$1
+shift
+for name do
   rm -f out.csv
-  {command} -r $1 $name/model.onnx out.csv </dev/null >log 2>&1
+  {command} -r $runs $name/model.onnx out.csv </dev/null >log 2>&1
   code=$?
   if [ $code = 0 ] && [ -s out.csv ]; then
     echo "{{\\"rows\\": \\"$(tr '\\n' ';' <out.csv | tr -cd '0-9A-Za-z.,;+_-')\\"}}"
@@ -144,7 +149,7 @@ while read -r name; do
     echo "{{\\"error\\": \\"{TOOL} ended with code $code and said: $said\\"}}"
     exit
   fi
-done <visits
+done
 """
 
 
@@ -174,7 +179,6 @@ class AdbConnection:
         for model in models:
             number = self.numbers.setdefault(model.name, len(self.numbers))
             content = fixed(model.content(), model.shapes) if model.shapes else model.content()
-            self.adb.shell(f"mkdir -p {self.folder}/{number}")
             self.push(content, f"{number}/model.onnx")
             try:
                 (result,) = self._visit([number], WARMUP_RUNS)
@@ -183,13 +187,15 @@ class AdbConnection:
             yield Loaded(model.name, {}, min(result.times_ms), result.peak_bytes)
 
     def time(self, visits: Sequence[str], runs: int) -> Iterator[Sample]:
-        """All visits in one shell, so that nothing but the phone's own work lies between them."""
+        """Many visits in one shell: nothing but the phone's own work lies between them."""
         unknown = [name for name in visits if name not in self.numbers]
         if unknown:
             raise DeviceError(f"{self.adb.name}: no model {unknown[0]!r} is loaded")
-        results = self._visit([self.numbers[name] for name in visits], runs)
-        for name, result in zip(visits, results, strict=True):
-            yield Sample(name, result.times_ms)
+        for start in range(0, len(visits), AT_ONCE):
+            names = visits[start : start + AT_ONCE]
+            results = self._visit([self.numbers[name] for name in names], runs)
+            for name, result in zip(names, results, strict=True):
+                yield Sample(name, result.times_ms)
 
     def push(self, content: str | bytes, target: str) -> None:
         """Put a file into the folder on the phone. Raises ``DeviceError``."""
@@ -204,8 +210,8 @@ class AdbConnection:
         self.adb.push(source, f"{self.folder}/{target}")
 
     def _visit(self, numbers: Sequence[int], runs: int) -> Iterator[Result]:
-        self.push("".join(f"{number}\n" for number in numbers), "visits")
-        script = f"cd {shlex.quote(self.folder)} && sh visit.sh {runs + DROPPED}"
+        names = " ".join(map(str, numbers))
+        script = f"cd {self.folder} && sh visit.sh {runs + DROPPED} {names}"
         name, timeout_s = self.adb.name, self.adb.timeout_s
         command = self.adb.shell_command(script)
         with WorkerProcess(command, name, timeout_s, self.threads) as process:
