@@ -3,7 +3,7 @@
 As ``protocol.txt``, ``SERVICES.TXT`` and ``SYNC.TXT`` in AOSP's ``packages/modules/adb`` have it:
 packets of six little-endian words and data, streams that are opened, acknowledged, written and
 closed, the services ``shell`` (old, and ``shell,v2`` with exit codes) and ``sync`` (``SEND``,
-``STAT``, ``STA2``). Commands run in this machine's shell; ``/data/local/tmp`` is a temporary folder.
+``STAT``, ``STA2``). Commands run in this machine's shell, in a folder for ``/data/local/tmp``.
 """
 
 from __future__ import annotations
