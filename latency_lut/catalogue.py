@@ -30,9 +30,10 @@ def _local(name: str, threads: int, **options: Any) -> Device:
 
 
 def _not_there(name: str, there: Installed, python: str) -> str:
+    others = [kind for kind, make in DEVICES.items() if make is not _local]
     return (
         f"no device {name!r}: {there.machine['runtime']} of {python} has "
-        f"{', '.join(map(short_name, there.providers))}. Other devices: adb://SERIAL. Providers "
+        f"{', '.join(map(short_name, there.providers))}, others are {', '.join(others)}. Providers "
         f"come with packages like onnxruntime-gpu; {VARIABLE} names the Python where one is"
     )
 

@@ -156,6 +156,8 @@ class Timer:
         options: dict[str, str] | None = None,
         memory: tuple[str, int] | None = None,
     ) -> None:
+        # Cards are numbered as nvidia-smi does it, not the fastest first.
+        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
         import numpy
         import onnxruntime
 
@@ -194,10 +196,9 @@ class Timer:
         while len(times) < WARMUP_RUNS or time.perf_counter() < end:
             times.append(run())
         after = _memory("VmHWM")
-        # What lies on an accelerator is not in the process's memory.
         memory = None if before is None or after is None else max(0, after - before)
         if self.memory is not None:
-            memory = None
+            memory = None  # What lies on an accelerator is not in the process's memory.
         return {
             "loaded": name,
             "operators": count,

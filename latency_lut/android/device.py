@@ -29,20 +29,20 @@ AT_ONCE = 256
 class AdbDevice:
     """``name`` is ``adb``, ``adb://SERIAL`` or ``adb://SERIAL/PROVIDER`` (``adb:///PROVIDER``).
 
-    ``perf_test`` is the tool on this machine, else the environment says; ``mask`` the cores that it
-    may use, as for ``taskset``, else the phone's fastest.
+    ``tool`` is where ``onnxruntime_perf_test`` is on this machine, else the environment says;
+    ``mask`` the cores that it may use, as for ``taskset``, else the phone's fastest.
     """
 
     name: str = "adb"
     threads: int = 1
-    perf_test: str | Path | None = None
+    tool: str | Path | None = None
     mask: str | None = None
     timeout_s: float = 120.0
 
     def __post_init__(self) -> None:
         """Raises ``DeviceError`` for a name, a provider or a number of threads that cannot be."""
         form = self.name == "adb" or self.name.startswith("adb://")
-        if not form or self.provider not in perf_test.PROVIDERS or self.name.count("/") > 3:
+        if not form or self.provider not in perf_test.PROVIDERS:
             raise DeviceError(
                 f"a phone is adb://SERIAL or adb://SERIAL/PROVIDER, with a provider of "
                 f"{', '.join(perf_test.PROVIDERS)}; got {self.name!r}"
@@ -68,7 +68,7 @@ class AdbDevice:
 
     def fingerprint(self) -> Fingerprint:
         """The phone, its Android, the cores used, and the tool. Raises ``DeviceError``."""
-        tool = perf_test.tool(self.perf_test)
+        tool = perf_test.tool(self.tool)
         phone = phones.phone(self._adb().shell(phones.FACTS))
         return Fingerprint(
             device=self.name,
@@ -87,7 +87,7 @@ class AdbDevice:
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """The tool on the phone, pushed if it is not there, and an empty folder for models."""
-        tool = perf_test.tool(self.perf_test)
+        tool = perf_test.tool(self.tool)
         adb = self._adb()
         phone = phones.phone(adb.shell(phones.FACTS))
         if self.threads > phone.cores:

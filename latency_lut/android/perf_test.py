@@ -22,7 +22,14 @@ from latency_lut.errors import DeviceError
 
 VARIABLE = "NAS_LOOP_PERF_TEST"
 TOOL = "onnxruntime_perf_test"
-PROVIDERS = ("cpu", "xnnpack", "nnapi", "qnn")
+# What each provider is asked for with -i. NNAPI has a processor's version of everything, which is
+# not what it is taken for; QNN has to be told its library, that of the NPU.
+PROVIDERS = {
+    "cpu": "",
+    "xnnpack": "",
+    "nnapi": "NNAPI_FLAG_CPU_DISABLED",
+    "qnn": "backend_path|libQnnHtp.so",
+}
 # It warms up with one run. The next ones are still slower, so they are thrown away.
 DROPPED = 10
 ROW = re.compile(r".*,(?P<seconds>[0-9.e+-]+),(?P<bytes>\d+),-?\d+,(?P<iteration>\d+)")
@@ -46,7 +53,8 @@ def options(provider: str, threads: int) -> str:
     if provider == "cpu":
         return asked
     # Without this, what the provider does not take runs on the processor, unnoticed.
-    return f"{asked} -C 'session.disable_cpu_ep_fallback|1'"
+    asked += " -C 'session.disable_cpu_ep_fallback|1'"
+    return f"{asked} -i '{PROVIDERS[provider]}'" if PROVIDERS[provider] else asked
 
 
 def parse(text: str, runs: int) -> Result:

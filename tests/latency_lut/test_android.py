@@ -89,7 +89,10 @@ def test_results_that_are_none_are_refused(text: str) -> None:
 def test_all_options_are_said_and_other_providers_may_not_fall_back() -> None:
     cpu, nnapi = perf_test.options("cpu", 2), perf_test.options("nnapi", 1)
     assert cpu == "-I -m times -x 2 -y 1 -c 1 -o 99 -e cpu -S 1"
-    assert nnapi.endswith("-e nnapi -S 1 -C 'session.disable_cpu_ep_fallback|1'")
+    assert nnapi.endswith(
+        "-e nnapi -S 1 -C 'session.disable_cpu_ep_fallback|1' -i 'NNAPI_FLAG_CPU_DISABLED'"
+    )
+    assert perf_test.options("xnnpack", 1).endswith("fallback|1'")
 
 
 # What a phone says of itself.
@@ -238,7 +241,7 @@ def test_without_a_tool_the_way_to_one_is_told(
     with pytest.raises(DeviceError, match="NAS_LOOP_PERF_TEST names the file"):
         latency_lut.device("adb").fingerprint()
     with pytest.raises(DeviceError, match="there is no such file"):
-        latency_lut.device("adb", perf_test=tmp_path / "none").fingerprint()
+        latency_lut.device("adb", tool=tmp_path / "none").fingerprint()
 
 
 def test_a_serial_that_is_not_connected_is_refused_with_those_that_are(phone: Phone) -> None:

@@ -193,6 +193,7 @@ esac"""
 
 def test_a_cards_name_and_clocks_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert nvidia.card(1) == "" and nvidia.conditions(1) == {}
     device = CpuDevice(memory=("cuda", 1))
     alone = device.fingerprint().cpu
@@ -201,3 +202,5 @@ def test_a_cards_name_and_clocks_are_told(tmp_path: Path, monkeypatch: pytest.Mo
     told = device.conditions()
     assert told["clocks.sm"] == "1755 MHz" and told["temperature.gpu"] == "34"
     assert nvidia.card(0) == "" and CpuDevice().conditions() == {}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert nvidia.card(0) == "NVIDIA H100 PCIe, driver 550.54.15", "the only one that is seen"
