@@ -1,49 +1,61 @@
-"""This machine's processor, through ONNX Runtime in a fresh process."""
+"""This machine's processor or accelerator, through ONNX Runtime in a fresh process."""
 
 from __future__ import annotations
 
 import math
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from latency_lut import worker
+from latency_lut import nvidia, worker
 from latency_lut.errors import DeviceError
 from latency_lut.fingerprint import Fingerprint
+from latency_lut.interpreter import WORKER, installed
 from latency_lut.process import WorkerProcess
 from latency_lut.seam import Connection, Loaded, Model, Sample
 
-# -P keeps the worker's folder off the module path, where our file names would hide others'.
-WORKER = (sys.executable, "-P", worker.__file__)
 VISIT_S = 0.001
 
 
 @dataclass(frozen=True)
 class CpuDevice:
-    """``threads`` is what a session may use, ``timeout_s`` how long it may take to answer."""
+    """``threads`` is what a session may use, ``timeout_s`` how long it may take to answer.
+
+    ``provider`` is ONNX Runtime's name of it, with its ``options``; ``memory`` is where inputs and
+    outputs lie (``providers.Provider``).
+    """
 
     threads: int = 1
     name: str = "cpu"
     provider: str = "CPUExecutionProvider"
+    options: Mapping[str, str] = field(default_factory=dict)
+    memory: tuple[str, int] | None = None
     timeout_s: float = 120.0
     command: tuple[str, ...] = WORKER
 
     def fingerprint(self) -> Fingerprint:
-        """This machine, thread count, provider and runtime."""
-        machine = worker.machine()
+        """This machine (and its card), thread count, provider and runtime.
+
+        Raises ``DeviceError`` where the Python that measures has no onnxruntime.
+        """
+        machine = worker.machine() if self.command == WORKER else installed(self.command).machine
+        card = nvidia.card(self.memory[1]) if self.memory else ""
         return Fingerprint(
             device=self.name,
-            cpu=machine["cpu"],
+            cpu=f"{card} in {machine['cpu']}" if card else machine["cpu"],
             cores=machine["cores"],
             system=machine["system"],
             threads=self.threads,
             provider=self.provider,
             runtime=machine["runtime"],
         )
+
+    def conditions(self) -> dict[str, str]:
+        """Clocks, temperature and power of an NVIDIA card at this moment."""
+        return nvidia.conditions(self.memory[1]) if self.memory else {}
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -52,7 +64,14 @@ class CpuDevice:
             tempfile.TemporaryDirectory(prefix="nas-loop-") as folder,
             WorkerProcess(self.command, self.name, self.timeout_s, self.threads) as process,
         ):
-            process.send({"threads": self.threads, "provider": self.provider})
+            process.send(
+                {
+                    "threads": self.threads,
+                    "provider": self.provider,
+                    "options": dict(self.options),
+                    "memory": self.memory,
+                }
+            )
             process.receive("ready")
             yield CpuConnection(process, Path(folder))
 

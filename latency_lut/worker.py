@@ -4,9 +4,15 @@ It needs Python 3.9, NumPy and onnxruntime, and nothing of ours. Requests are li
 standard input, answers lines of JSON on standard output:
 
     {"threads": 1, "provider": "CPUExecutionProvider"}      {"ready": true, "machine": {...}}
+                perhaps with "options" of the provider, and "memory": ["cuda", 0] where inputs and
+                outputs are to lie (else in the machine's own)
     {"load": NAME, "path": FILE, "shapes": {}, "warmup_s": 0.02, "describe": true}
                 {"loaded": NAME, "operators": {...}, "run_ms": 0.1, "memory_bytes": 1000000}
     {"time": [NAME, ...], "runs": 8, "visit_s": 0.001}      {"sample": NAME, "ms": [...]} each
+
+or, in place of the first, with no session after it:
+
+    {"about": "providers"}                                  {"machine": {...}, "providers": [...]}
 
 A request that fails is answered with {"error": TEXT} and the process ends.
 """
@@ -35,17 +41,23 @@ def machine() -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.machine()}",
-        "runtime": f"onnxruntime {_version()}",
+        "runtime": _runtime(),
     }
 
 
-def _version() -> str:
-    for name in ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return "none"
+def providers() -> list[str]:
+    """The execution providers that onnxruntime has here."""
+    import onnxruntime
+
+    return list(onnxruntime.get_available_providers())
+
+
+def _runtime() -> str:
+    # The same version is another runtime in each of these packages.
+    for variant in ("", "-gpu", "-openvino", "-directml", "-qnn", "-migraphx", "-rocm"):
+        with suppress(metadata.PackageNotFoundError):
+            return f"onnxruntime{variant} {metadata.version('onnxruntime' + variant)}"
+    return "onnxruntime none"
 
 
 def _cpu() -> str:
@@ -137,7 +149,15 @@ def _reset_memory_mark() -> None:
 class Timer:
     """Sessions by name, each bound to its input and output once."""
 
-    def __init__(self, threads: int, provider: str) -> None:
+    def __init__(
+        self,
+        threads: int,
+        provider: str,
+        options: dict[str, str] | None = None,
+        memory: tuple[str, int] | None = None,
+    ) -> None:
+        # Cards are numbered as nvidia-smi does it, not the fastest first.
+        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
         import numpy
         import onnxruntime
 
@@ -145,6 +165,9 @@ class Timer:
         self.runtime = onnxruntime
         self.threads = threads
         self.provider = provider
+        self.options = options or {}
+        self.memory = memory
+        self.has_graph = True
         self.sessions: dict[str, Any] = {}
         onnxruntime.set_default_logger_severity(3)
         known = onnxruntime.get_available_providers()
@@ -164,8 +187,8 @@ class Timer:
         before = _memory("VmRSS")
         with tempfile.TemporaryDirectory() as folder:
             optimised = Path(folder) / "optimised.onnx"
-            session = self._session(path, str(optimised) if describe else "")
-            count = operators(optimised.read_bytes()) if describe else {}
+            session = self._session(path, str(optimised) if describe and self.has_graph else "")
+            count = operators(optimised.read_bytes()) if optimised.exists() else {}
         self.sessions[name] = (session, self._bound(session, shapes))
         run = self._run(name)
         times = [run()]
@@ -174,6 +197,8 @@ class Timer:
             times.append(run())
         after = _memory("VmHWM")
         memory = None if before is None or after is None else max(0, after - before)
+        if self.memory is not None:
+            memory = None  # What lies on an accelerator is not in the process's memory.
         return {
             "loaded": name,
             "operators": count,
@@ -192,10 +217,27 @@ class Timer:
             options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.optimized_model_filepath = optimised
-        return self.runtime.InferenceSession(path, options, providers=[self.provider])
+        if self.provider != "CPUExecutionProvider":
+            # What the provider does not take would run on the processor, unnoticed, and a
+            # provider that does not start is left out with a warning.
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        try:
+            session = self.runtime.InferenceSession(
+                path, options, providers=[(self.provider, self.options)], enable_fallback=0
+            )
+        except Exception as error:
+            if not optimised or "compiled nodes" not in str(error):
+                raise
+            # A provider that compiles what it runs leaves no graph to write.
+            self.has_graph = False
+            return self._session(path, "")
+        if session.get_providers()[0] != self.provider:
+            raise ValueError(f"{self.provider} does not start here; see what it needs")
+        return session
 
     def _bound(self, session: Any, shapes: dict[str, list[int]]) -> Any:
         binding = session.io_binding()
+        kind, number = self.memory or ("cpu", 0)
         random = self.numpy.random.default_rng(0)
         for value in session.get_inputs():
             shape = shapes.get(value.name) or [
@@ -203,10 +245,10 @@ class Timer:
             ]
             array = self._array(value.type, shape, random)
             binding.bind_ortvalue_input(
-                value.name, self.runtime.OrtValue.ortvalue_from_numpy(array)
+                value.name, self.runtime.OrtValue.ortvalue_from_numpy(array, kind, number)
             )
         for value in session.get_outputs():
-            binding.bind_output(value.name, "cpu")
+            binding.bind_output(value.name, kind, number)
         return binding
 
     def _array(self, kind: str, shape: list[int], random: Any) -> Any:
@@ -228,7 +270,14 @@ class Timer:
             call(binding)
             return clock() - start
 
-        return run
+        def run_elsewhere() -> float:
+            # The call may come back while the device still works.
+            start = clock()
+            call(binding)
+            binding.synchronize_outputs()
+            return clock() - start
+
+        return run if self.memory is None else run_elsewhere
 
     def visit(self, name: str, runs: int, visit_s: float) -> dict[str, Any]:
         """Times of ``runs`` runs, more if ``visit_s`` is not over by then, after an untimed one."""
@@ -250,7 +299,10 @@ def serve(requests: Any, answers: Any) -> None:
 
     try:
         settings = json.loads(requests.readline())
-        timer = Timer(settings["threads"], settings["provider"])
+        if settings.get("about") == "providers":
+            answer({"machine": machine(), "providers": providers()})
+            return
+        timer = Timer(**settings)
         answer({"ready": True, "machine": machine()})
         for line in requests:
             request = json.loads(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -13,16 +13,28 @@ from latency_lut.errors import DeviceError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.references import NAMES, references
 from latency_lut.seam import Device, Model
+from tests.latency_lut.phone import Phone, phone_with_tool
 from tests.latency_lut.synthetic import SyntheticDevice
 
 DEVICES: dict[str, Callable[[], Device]] = {
     "cpu": lambda: latency_lut.device("cpu"),
     "synthetic": SyntheticDevice,
+    "adb": lambda: latency_lut.device("adb"),
 }
+# What has to be there for a device, as a fixture.
+NEEDS = {"adb": "phone"}
+
+
+@pytest.fixture(scope="module")
+def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
+    with phone_with_tool(tmp_path_factory.mktemp("adb")) as one:
+        yield one
 
 
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> Device:
+    if request.param in NEEDS:
+        request.getfixturevalue(NEEDS[request.param])
     return DEVICES[request.param]()
 
 
