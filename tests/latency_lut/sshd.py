@@ -56,8 +56,9 @@ Host nowhere
 Host off
   HostName 127.0.0.1
   Port {closed}
-Host *
+Host pi stranger
   IdentityFile {folder}/user
+Host *
   IdentitiesOnly yes
   IdentityAgent none
   GlobalKnownHostsFile /dev/null
