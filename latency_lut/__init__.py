@@ -1,8 +1,10 @@
 """How fast it is: devices, measurement, latency tables and their error."""
 
 from latency_lut.accuracy import Accuracy, mape
+from latency_lut.bundle import bundle_bytes, write_bundle
 from latency_lut.campaign import Effort, Progress
-from latency_lut.catalogue import DEVICES, device, table_name
+from latency_lut.catalogue import DEVICES, device, is_here, table_name
+from latency_lut.conditions import described, remarks
 from latency_lut.entries import key as entry_key
 from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.fingerprint import Fingerprint
@@ -12,6 +14,7 @@ from latency_lut.measure import measure
 from latency_lut.merge import merged
 from latency_lut.networks import NetworkLatency, measure_networks, networks_seconds
 from latency_lut.plans import WHOLE_NETWORKS, Cost, Plans, network_model, plan_table
+from latency_lut.results import Results, read_results
 from latency_lut.seam import Connection, Device, Loaded, Model, Sample
 from latency_lut.table import LatencyTable
 from latency_lut.table_file import reference_times
@@ -35,9 +38,13 @@ __all__ = [
     "NoisyError",
     "Plans",
     "Progress",
+    "Results",
     "Sample",
+    "bundle_bytes",
+    "described",
     "device",
     "entry_key",
+    "is_here",
     "mape",
     "measure",
     "measure_networks",
@@ -45,6 +52,9 @@ __all__ = [
     "network_model",
     "networks_seconds",
     "plan_table",
+    "read_results",
     "reference_times",
+    "remarks",
     "table_name",
+    "write_bundle",
 ]

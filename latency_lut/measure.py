@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from latency_lut.errors import NoisyError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.journal import Journal
 from latency_lut.latency import disagreement, latencies
-from latency_lut.plans import HELD_OUT, WHOLE_NETWORKS, Cost, Networks, Plans, plan_table
+from latency_lut.plans import HELD_OUT, WHOLE_NETWORKS, Cost, Plans, plan_table, plans_of
 from latency_lut.populations import images, network_name
 from latency_lut.references import NAMES
 from latency_lut.seam import Device
@@ -83,8 +82,7 @@ def measure(
     if announce is not None:
         announce(_left(plans, effort, journal))
     if header is None:
-        networks = {str(side): asdict(networks) for side, networks in plans.networks.items()}
-        journal.begin({**question, "networks": networks})
+        journal.begin({**question, "networks": plans.document()})
     before, names = device.conditions(), plans.network_names
     effort = settle(device, plans.models, names, effort, rng, journal, report, allow_noisy)
     seconds = time.monotonic() - start
@@ -118,13 +116,7 @@ def _resumed(
             f"{folder}: the samples there are of another campaign ({said}); finish that one with "
             "its own options, or delete the folder"
         )
-    networks = {
-        int(side): Networks(*(tuple(map(tuple, rows)) for rows in (n["fitted"], n["held_out"])))
-        for side, n in header["networks"].items()
-    }
-    sides = images(space, question["resolutions"])
-    specs = {side: space.reachable(image) for side, image in sides.items()}
-    return Plans(space, specs, networks)
+    return plans_of(space, header["networks"])
 
 
 def table_of(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.terminal import Screen
-from search_spaces.errors import NasLoopError
+from search_spaces.errors import ConfigError, NasLoopError
 
 __all__ = ["app"]
 
@@ -23,7 +23,9 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
-Device = Annotated[str, typer.Option("--device", help="Where it is measured: cpu.")]
+Device = Annotated[
+    str, typer.Option("--device", help="Where it is measured: cpu, ssh://[user@]host[:port].")
+]
 
 
 @app.command()
@@ -93,15 +95,34 @@ def measure(
         str | None, typer.Option("--name", help="The table's name; else by device and threads.")
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The table's file.")] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", help="For a device out of reach: write the campaign as this zip."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option("--import", help="The results.json (or a zip of it) that a bundle left."),
+    ] = None,
     allow_noisy: Annotated[
         bool, typer.Option("--allow-noisy", help="Keep a table that the machine's noise spoils.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Build a latency table of a device."""
+    from nas.jobs.bundle import bundle_command, import_command
     from nas.jobs.measure import measure_command
 
     screen = Screen(json)
+    if (bundle or results) and (device != "cpu" or (bundle and results)):
+        raise ConfigError("--bundle, --import and --device name different ways; choose one of them")
+    if bundle:
+        screen.result(*bundle_command(run, space, threads, resolution, bundle, screen))
+        return
+    if results:
+        screen.result(
+            *import_command(run, space, threads, resolution, name, out, allow_noisy, results)
+        )
+        return
     data, text = measure_command(
         run, space, device, threads, resolution, name, out, allow_noisy, screen
     )
