@@ -79,8 +79,7 @@ def read_results(path: Path, space: Space) -> Results:
             raise ValueError(f"{rounds} rounds of {plan['rounds']} that were asked for")
         effort = Effort(rounds, _whole(plan["runs"]), _whole(plan["legs"]))
         fingerprint = _fingerprint(document["fingerprint"], plan)
-        if not math.isfinite(float(document["seconds"])):
-            raise ValueError("seconds are no number")
+        _require_circumstances(document)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, SpaceError) as error:
         raise ArtefactError(
             f"{path}: the results are damaged ({type(error).__name__}: {error}); take results.json "
@@ -202,6 +201,18 @@ def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"a whole number was due, there is {str(value)[:80]}")
     return value
+
+
+def _require_circumstances(document: Mapping[str, Any]) -> None:
+    float(document["seconds"])
+    if not isinstance(document["when"], str):
+        raise ValueError("when it was measured is no text")
+    told = document["conditions"]
+    if not isinstance(told, dict) or not all(
+        isinstance(one, dict) and all(isinstance(v, str | float | int | None) for v in one.values())
+        for one in told.values()
+    ):
+        raise ValueError(f"{str(told)[:80]} are no conditions")
 
 
 def _fingerprint(document: Mapping[str, Any], plan: Mapping[str, Any]) -> Fingerprint:
