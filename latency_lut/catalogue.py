@@ -13,6 +13,7 @@ from latency_lut.errors import DeviceError
 from latency_lut.interpreter import VARIABLE, Installed, installed, worker_command
 from latency_lut.providers import NUMBERED, PROVIDERS, find, short_name
 from latency_lut.seam import Device
+from latency_lut.ssh import ssh_device
 
 
 def _local(name: str, threads: int, **options: Any) -> Device:
@@ -42,6 +43,7 @@ def _not_there(name: str, there: Installed, python: str) -> str:
 DEVICES: dict[str, Callable[..., Device]] = {
     **dict.fromkeys(PROVIDERS, _local),
     "adb": AdbDevice,
+    "ssh": ssh_device,
 }
 
 
@@ -49,19 +51,33 @@ def device(name: str, threads: int = 1, **options: Any) -> Device:
     """The device of that name, set to ``threads`` threads; ``options`` are the device's own.
 
     ``cpu``; ``cuda:0``, ``tensorrt:0``, ``openvino`` and what else the installed onnxruntime has;
-    ``adb``, ``adb://SERIAL`` and ``adb://SERIAL/xnnpack``.
+    ``adb``, ``adb://SERIAL`` and ``adb://SERIAL/xnnpack``; ``ssh://[user@]host[:port]``.
+
+    Nothing is reached yet: a device elsewhere is heard of when it is asked for its fingerprint.
 
     Raises ``DeviceError`` for a name or a number of threads that is not to be had.
     """
-    make: Callable[..., Device] = DEVICES.get(name.partition(":")[0], _local)
+    make = _maker(name)
     if make is _local and not 1 <= threads <= (os.cpu_count() or 1):
         raise DeviceError(
             f"threads is from 1 to the {os.cpu_count()} cores of this machine; got {threads}"
         )
-    return make(name=name, threads=threads, **options)
+    return make(name, threads=threads, **options)
+
+
+def is_here(name: str) -> bool:
+    """Whether the device of that name is in this machine."""
+    return _maker(name) is _local
+
+
+def _maker(name: str) -> Callable[..., Device]:
+    return DEVICES.get(name.partition(":")[0], _local)
 
 
 def table_name(device: str, threads: int = 1) -> str:
-    """The name of a table, for a file: ``cpu`` for one thread, else ``cpu-2threads`` and so on."""
-    plain = re.sub(r"[^A-Za-z0-9.]+", "-", device).strip("-.")
+    """The name of a table, for a file: ``cpu`` for one thread, else ``cpu-2threads`` and so on.
+
+    Options in an address (``?python=...``) are no part of it.
+    """
+    plain = re.sub(r"[^A-Za-z0-9.]+", "-", device.partition("?")[0]).strip("-.")
     return plain if threads == 1 else f"{plain}-{threads}threads"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, overload
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from latency_lut import entries as naming
 from latency_lut.accuracy import Accuracy
 from latency_lut.arrays import Floats
+from latency_lut.conditions import Conditions
 from latency_lut.entries import Entry
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.fit import Posterior
@@ -59,6 +60,7 @@ class Campaign:
     ``steady`` is the share of windows in which the reference networks kept still,
     ``disagreement`` the median difference of the halves over whole networks (0.01 for 1%).
     ``noisy`` tables were published although the halves disagree too much, because it was asked.
+    ``conditions`` are what the device told ``before`` and ``after``: governor, temperature, load.
     """
 
     when: str
@@ -69,6 +71,7 @@ class Campaign:
     disagreement: float
     noisy: bool
     usual_ms: Mapping[str, float]
+    conditions: Mapping[str, Conditions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

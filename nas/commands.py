@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.terminal import Screen
-from search_spaces.errors import NasLoopError
+from search_spaces.errors import ConfigError, NasLoopError
 
 __all__ = ["app"]
 
@@ -24,7 +24,11 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Device = Annotated[
-    str, typer.Option("--device", help="Where it is measured: cpu, cuda:0, openvino, adb://SERIAL.")
+    str,
+    typer.Option(
+        "--device",
+        help="Where it is measured: cpu, cuda:0, openvino, adb://SERIAL, ssh://[user@]host[:port].",
+    ),
 ]
 
 
@@ -99,20 +103,42 @@ def measure(
         Path | None,
         typer.Option("--verify", help="Measure a part of this table again: does it hold?"),
     ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", help="For a device out of reach: write the campaign as this zip."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option("--import", help="The results.json (or a zip of it) that a bundle left."),
+    ] = None,
     allow_noisy: Annotated[
         bool, typer.Option("--allow-noisy", help="Keep a table that the machine's noise spoils.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Build a latency table of a device, or verify one."""
+    from nas.jobs.bundle import bundle_command, import_command
     from nas.jobs.measure import measure_command
     from nas.jobs.verify import verify_command
 
     screen = Screen(json)
+    ways = [way for way in (verify, bundle, results) if way is not None]
+    if len(ways) > 1 or ((bundle or results) and device != "cpu"):
+        raise ConfigError(
+            "--verify, --bundle, --import and --device name different ways; choose one of them"
+        )
     if verify is not None:
         data, text = verify_command(verify, run, device, threads, screen)
         screen.result(data, text)
         raise typer.Exit(0 if data["holds"] else 1)
+    if bundle:
+        screen.result(*bundle_command(run, space, threads, resolution, bundle, screen))
+        return
+    if results:
+        screen.result(
+            *import_command(run, space, threads, resolution, name, out, allow_noisy, results)
+        )
+        return
     data, text = measure_command(
         run, space, device, threads, resolution, name, out, allow_noisy, screen
     )
