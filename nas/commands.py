@@ -24,7 +24,7 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Device = Annotated[
-    str, typer.Option("--device", help="Where it is measured: cpu, ssh://[user@]host[:port].")
+    str, typer.Option("--device", help="cpu, or ssh://[user@]host[:port][?python=PATH].")
 ]
 
 
