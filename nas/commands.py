@@ -27,7 +27,7 @@ Device = Annotated[
     str,
     typer.Option(
         "--device",
-        help="Where it is measured: cpu, cuda:0, openvino, adb://SERIAL, ssh://[user@]host[:port].",
+        help="cpu, cuda:0, openvino, adb://SERIAL, or ssh://[user@]host[:port][?python=PATH].",
     ),
 ]
 

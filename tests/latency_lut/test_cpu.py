@@ -184,6 +184,14 @@ def test_a_model_that_is_cut_off_leaves_no_file(
     assert not list(tmp_path.iterdir())
 
 
+def test_files_beside_the_worker_hide_no_package(tmp_path: Path) -> None:
+    copy = tmp_path / "worker.py"
+    copy.write_bytes(Path(worker.__file__).read_bytes())
+    for name in ("numpy", "onnxruntime"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    loads_one(CpuDevice(command=(sys.executable, str(copy))))
+
+
 def test_the_worker_tells_of_the_machine_without_a_session(tmp_path: Path) -> None:
     (told,) = serve({"about": "machine"})
     assert told["machine"] == worker.machine()
