@@ -18,8 +18,7 @@ from latency_lut.errors import DeviceError
 from latency_lut.process import WorkerProcess
 
 VARIABLE = "NAS_LOOP_PYTHON"
-# -P keeps the worker's folder off the module path, where our file names would hide others'.
-WORKER = (sys.executable, "-P", worker.__file__)
+WORKER = (sys.executable, worker.__file__)
 TIMEOUT_S = 60.0
 
 
@@ -34,7 +33,7 @@ class Installed:
 def worker_command() -> tuple[str, ...]:
     """What starts a measuring process on this machine."""
     other = os.environ.get(VARIABLE)
-    # -I and not -P: that Python may be older, and must not see our module path either.
+    # -I, because that Python must not see the packages that PYTHONPATH names for this one.
     return (other, "-I", worker.__file__) if other else WORKER
 
 

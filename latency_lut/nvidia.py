@@ -29,4 +29,5 @@ def _ask(number: int, fields: tuple[str, ...]) -> dict[str, str]:
     except (OSError, subprocess.TimeoutExpired):
         return {}
     values = [value.strip() for value in done.stdout.strip().split(",")]
-    return dict(zip(fields, values, strict=True)) if len(values) == len(fields) else {}
+    # Without `strict`, for Python 3.9: bundles carry this file.
+    return dict(zip(fields, values)) if len(values) == len(fields) else {}  # noqa: B905
