@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Callable
@@ -11,7 +12,19 @@ from latency_lut.cpu import CpuDevice
 from latency_lut.errors import DeviceError
 from latency_lut.seam import Device
 
-DEVICES: dict[str, Callable[..., Device]] = {"cpu": CpuDevice}
+
+def _browser(**options: Any) -> Device:
+    # Here and not above: a web server is half of what a command that needs none would import.
+    from latency_lut.browser import BrowserDevice
+
+    return BrowserDevice(**options)
+
+
+DEVICES: dict[str, Callable[..., Device]] = {
+    "cpu": CpuDevice,
+    "browser": _browser,
+    "browser-webgpu": functools.partial(_browser, provider="webgpu"),
+}
 
 
 def device(name: str, threads: int = 1, **options: Any) -> Device:

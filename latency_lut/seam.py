@@ -96,7 +96,10 @@ class Device(Protocol):
         ...
 
     def fingerprint(self) -> Fingerprint:
-        """What its times belong to; needs no connection and takes milliseconds."""
+        """What its times belong to; needs no connection, and is the same at every call.
+
+        Takes milliseconds, unless the device comes by itself (a browser) and is waited for.
+        """
         ...
 
     def connect(self) -> AbstractContextManager[Connection]:

@@ -23,7 +23,9 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
-Device = Annotated[str, typer.Option("--device", help="Where it is measured: cpu.")]
+Device = Annotated[
+    str, typer.Option("--device", help="Where it is measured: cpu, browser, browser-webgpu.")
+]
 
 
 @app.command()

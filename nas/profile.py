@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from latency_lut import (
+    Device,
     Effort,
     Fingerprint,
     Model,
@@ -21,7 +22,9 @@ from latency_lut import (
     table_name,
 )
 from latency_lut import device as device_of
+from latency_lut.cpu import CpuDevice
 from nas.profiling import Counts, Timeline, count, read, timeline
+from nas.profiling.model import ImageModel
 from nas.run import Run
 from search_spaces.errors import ArtefactError
 
@@ -33,6 +36,8 @@ FEW = 12
 @dataclass(frozen=True)
 class Profile:
     """One model on one device. Times in milliseconds, sizes in bytes, costs of one image.
+
+    ``timeline`` is empty for a device that is not this machine.
 
     Times are at the pace of ``table``; without one, at that of the machine today.
     """
@@ -124,11 +129,18 @@ def profile(
         shape=model.shapes[model.image],
         latency=measured,
         counts=count(model),
-        timeline=timeline(model, threads, fingerprint.provider, rng),
+        timeline=_timeline(model, runs_on, rng),
         fingerprint=fingerprint,
         metadata={entry.key: entry.value for entry in model.proto.metadata_props},
         table=None if table is None else str(table),
     )
+
+
+def _timeline(model: ImageModel, device: Device, rng: np.random.Generator) -> Timeline:
+    # The profiler runs in this process: of another machine's runtime it would tell nothing.
+    if not isinstance(device, CpuDevice):
+        return Timeline((), ())
+    return timeline(model, device.threads, device.provider, rng)
 
 
 def _table_file(table: Path, device: str, threads: int) -> Path:
@@ -168,7 +180,9 @@ def render(result: Profile) -> RenderableType:
     costs = Table(show_header=False, box=None, pad_edge=False)
     for name, value in rows.items():
         costs.add_row(name, value)
-    parts: list[RenderableType] = [costs, _shares("operator", result.timeline.operators)]
+    parts: list[RenderableType] = [costs]
+    if result.timeline.operators:
+        parts.append(_shares("operator", result.timeline.operators))
     if result.timeline.blocks:
         parts.append(_shares("block", result.timeline.blocks))
     return Group(*parts)

@@ -48,7 +48,8 @@ def invitation(url: str, port: int, drawn: bool) -> str:
 
         code = io.StringIO()
         segno.make(url, micro=False).terminal(code, border=2, compact=True)
-        lines.append(code.getvalue())
+        # Light modules are drawn: in white on black, whatever the terminal's own colours are.
+        lines += [f"\033[97;40m{row}\033[0m" for row in code.getvalue().splitlines()]
     return "\n".join(lines)
 
 

@@ -10,8 +10,10 @@ import shutil
 import tarfile
 import tempfile
 import urllib.request
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +22,8 @@ from latency_lut.errors import DeviceError
 PACKAGE = "onnxruntime-web"
 CHUNK_BYTES = 1 << 20
 TIMEOUT_S = 60.0
+# What a connection and an archive raise that end too early, besides errors of the system.
+BROKEN = (HTTPException, tarfile.TarError, EOFError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,7 @@ class Bundle:
 
 
 BUNDLES = {
-    "wasm": Bundle(
-        "ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"
-    ),
+    "wasm": Bundle("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
     "webgpu": Bundle(
         "ort.webgpu.min.mjs",
         "ort-wasm-simd-threaded.asyncify.mjs",
@@ -115,7 +117,7 @@ def _download(release: Release, folder: Path) -> None:
                 _fetch(release, archive)
                 _unpack(archive, fresh)
             fresh.replace(folder)
-    except (OSError, tarfile.TarError, KeyError) as error:
+    except (*BROKEN, OSError, KeyError) as error:
         if folder.is_dir():  # Another command was faster.
             return
         raise DeviceError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from latency_lut.browser.desk import Desk, MovedError
@@ -39,7 +40,7 @@ class BrowserConnection:
     ) -> Iterator[Loaded]:
         """Have the page fetch each model. It does not tell operators, nor its memory."""
         for model in models:
-            ms = self._repeated(lambda tab, model=model: self._load(tab, model, warmup_s))
+            ms = self._repeated(partial(self._load, model, warmup_s))
             self._loaded[model.name] = (model, warmup_s)
             self._run_ms[model.name] = ms
             yield Loaded(model.name, {}, ms)
@@ -47,7 +48,7 @@ class BrowserConnection:
     def time(self, visits: Sequence[str], runs: int) -> Iterator[Sample]:
         """Have the page do the visits, some at a time."""
         for chunk in self._chunks(visits, runs):
-            yield from self._repeated(lambda tab, chunk=chunk: self._time(tab, chunk, runs))
+            yield from self._repeated(partial(self._time, chunk, runs))
 
     def _chunks(self, visits: Sequence[str], runs: int) -> Iterator[list[str]]:
         chunk: list[str] = []
@@ -61,13 +62,13 @@ class BrowserConnection:
         if chunk:
             yield chunk
 
-    def _load(self, tab: str, model: Model, warmup_s: float) -> float:
+    def _load(self, model: Model, warmup_s: float, tab: str) -> float:
         shapes = {name: list(shape) for name, shape in model.shapes.items()}
         request = {"load": model.name, "shapes": shapes, "warmup_s": warmup_s}
         what = f" (loading model {model.name!r})"
         return float(self._ask(tab, request, loaded_reader(), what, model.content()))
 
-    def _time(self, tab: str, visits: list[str], runs: int) -> list[Sample]:
+    def _time(self, visits: list[str], runs: int, tab: str) -> list[Sample]:
         request = {"time": visits, "runs": runs}
         samples: list[Sample] = self._ask(tab, request, samples_reader(visits, runs))
         return samples
@@ -98,6 +99,6 @@ class BrowserConnection:
             if self._tab is not None and self._loaded:
                 self.say(f"the page was opened anew: {len(self._loaded)} models are loaded again")
             for model, warmup_s in self._loaded.values():
-                self._load(tab, model, warmup_s)
+                self._load(model, warmup_s, tab)
             self._tab = tab
         return tab

@@ -84,14 +84,14 @@ async function describe() {
   const probe = new Bench();
   const found = await probe.ask({ probe: true });
   probe.end();
+  // Told to secure pages alone, and by no other than Chromium and its relatives.
   const told = await navigator.userAgentData
     ?.getHighEntropyValues(["model", "platformVersion"])
     .catch(() => undefined);
-  const platform = [navigator.userAgentData?.platform || navigator.platform, told?.platformVersion];
   return {
     user_agent: navigator.userAgent,
-    platform: platform.filter(Boolean).join(" "),
-    model: told?.model || "",
+    platform: navigator.platform,
+    model: told?.model ? `${told.model}, ${told.platform} ${told.platformVersion}` : "",
     cores: navigator.hardwareConcurrency || 1,
     isolated: self.crossOriginIsolated,
     ...found,

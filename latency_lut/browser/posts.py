@@ -69,7 +69,7 @@ def require(document: dict[str, Any], *keys: str) -> list[Any]:
     return [document[key] for key in keys]
 
 
-def is_whole(value: object, least: int, most: int) -> bool:
+def _is_whole(value: object, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
@@ -93,7 +93,7 @@ def page(document: dict[str, Any]) -> Page:
     """What a page says of itself when it is opened. Raises ``MalformedError``."""
     names = ("user_agent", "platform", "model", "cores", "isolated", "resolution_ms", "webgpu")
     agent, platform, model, cores, isolated, resolution, webgpu = require(document, *names)
-    if not is_whole(cores, 1, MOST_CORES):
+    if not _is_whole(cores, 1, MOST_CORES):
         raise MalformedError("cores is a whole number from 1")
     if not (isinstance(isolated, bool) and isinstance(webgpu, bool)):
         raise MalformedError("isolated and webgpu are true or false")

@@ -231,14 +231,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         super().end_headers()
 
-    def send_error(
-        self, code: int, message: str | None = None, explain: str | None = None
-    ) -> None:
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """An empty answer, for requests that the base class does not understand."""
         self._refuse(HTTPStatus(code))
 
     def version_string(self) -> str:
         return "nas-loop"
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """The terminal belongs to the campaign."""

@@ -13,11 +13,13 @@ from latency_lut.errors import DeviceError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.references import NAMES, references
 from latency_lut.seam import Device, Model
+from tests.latency_lut import chromium
 from tests.latency_lut.synthetic import SyntheticDevice
 
 DEVICES: dict[str, Callable[[], Device]] = {
     "cpu": lambda: latency_lut.device("cpu"),
     "synthetic": SyntheticDevice,
+    "browser": chromium.opened,
 }
 
 
