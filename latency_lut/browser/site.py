@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hmac
 import json
+import socket
 import ssl
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,6 +83,7 @@ class Site(ThreadingHTTPServer):
     def __init__(self, bind: tuple[str, int], offer: Offer, tls: ssl.SSLContext | None) -> None:
         self.offer = offer
         self.files = offer.files
+        self._lines: set[socket.socket] = set()
         try:
             super().__init__(bind, _Handler)
         except (OSError, UnicodeError) as error:
@@ -97,10 +100,23 @@ class Site(ThreadingHTTPServer):
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and hang up on whoever is connected."""
         self.shutdown()
         self._thread.join()
         self.server_close()
+        for line in tuple(self._lines):
+            with suppress(OSError):  # It was closed by the other side.
+                line.shutdown(socket.SHUT_RDWR)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Begin a thread for a connection."""
+        self._lines.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection."""
+        self._lines.discard(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: whoever sends rubbish is not to write on the user's terminal."""
