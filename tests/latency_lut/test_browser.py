@@ -148,7 +148,7 @@ def test_a_second_tab_takes_over_from_a_real_one(closed: BrowserDevice) -> None:
         newer = FakePage(closed.url, about=dict(vars(page)))
         assert newer.hello().status == 200
         time.sleep(6)  # The older one asks whether it still counts every five seconds.
-        assert newer.post("work", {"tab": newer.tab}).status == 200, "it did not come back"
+        assert newer.post("alive", {"tab": newer.tab}).status == 200, "it did not come back"
 
 
 def test_threads_and_a_fresh_worker_for_each_connection() -> None:
