@@ -8,13 +8,14 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from latency_lut.errors import DeviceError
 
-EVERYWHERE = ("", "0.0.0.0", "::")
-LOCAL = ("localhost", "127.0.0.1", "::1")
+EVERYWHERE = ("", "0.0.0.0")
+LOCAL = ("localhost", "127.0.0.1")
 DAYS = 825  # Browsers of phones refuse certificates that hold for longer.
 
 
@@ -71,8 +72,8 @@ def tls_context(certificate: str, host: str, cache: Path) -> ssl.SSLContext:
 
 
 def _own_certificate(host: str, cache: Path) -> Path:
-    path = cache / f"browser-{host.replace(':', '-')}.pem"
-    if path.exists():
+    path = cache / f"browser-{host}.pem"
+    if path.exists() and time.time() - path.stat().st_mtime < (DAYS - 1) * 86_400:
         return path
     openssl = shutil.which("openssl")
     if openssl is None:
@@ -80,7 +81,7 @@ def _own_certificate(host: str, cache: Path) -> Path:
             "a certificate of one's own is made with the program openssl, which is not installed; "
             "install it, or name a PEM file in NAS_LOOP_BROWSER_CERTIFICATE"
         )
-    name = f"IP:{host}" if host.replace(".", "").isdigit() or ":" in host else f"DNS:{host}"
+    name = f"IP:{host}" if host.replace(".", "").isdigit() else f"DNS:{host}"
     cache.mkdir(parents=True, exist_ok=True)
     # The folder is its maker's alone, and the file in it stays so when it is moved.
     with tempfile.TemporaryDirectory(dir=cache) as scratch:

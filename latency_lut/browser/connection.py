@@ -97,7 +97,7 @@ class BrowserConnection:
         tab = self.desk.tab()
         if tab != self._tab:
             if self._tab is not None and self._loaded:
-                self.say(f"the page was opened anew: {len(self._loaded)} models are loaded again")
+                self.say(f"the page was opened anew; models to load again: {len(self._loaded)}")
             for model, warmup_s in self._loaded.values():
                 self._load(model, warmup_s, tab)
             self._tab = tab

@@ -117,7 +117,7 @@ def test_a_browser_that_is_killed_and_opened_again_goes_on() -> None:
     assert [sample.model for sample in samples] == times * visits
     text = "\n".join(said)
     assert re.search(r"the page is back after \d+ s", text)
-    assert "opened anew: 3 models are loaded again" in text
+    assert "opened anew; models to load again: 3" in text
 
 
 def wait_until(happened: Callable[[], bool], seconds: float = 100.0) -> None:

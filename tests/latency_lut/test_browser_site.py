@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -51,6 +52,26 @@ def at_visits(device: BrowserDevice, page: FakePage) -> tuple[Campaign, Any]:
     work = page.work()
     assert page.answer(work, right(work)).status == 200
     return campaign, page.work()
+
+
+def raw(page: FakePage, request: bytes) -> bytes:
+    """All that the server says to a request until it closes the connection."""
+    where = urlsplit(page.url)
+    assert where.hostname and where.port
+    with socket.create_connection((where.hostname, where.port), 20) as line:
+        line.sendall(request)
+        received = b""
+        while more := line.recv(4096):
+            received += more
+    return received
+
+
+def head_alone(page: FakePage, *headers: bytes) -> bytes:
+    """The response to a post whose body never comes."""
+    lines = [f"POST {page.below('answer')} HTTP/1.1".encode(), *headers, b"", b""]
+    received = raw(page, b"\r\n".join(lines))
+    assert received.endswith(b"\r\n\r\n"), "no body"
+    return received
 
 
 def test_an_honest_page_is_given_models_and_its_samples_come_out(
@@ -184,20 +205,6 @@ def test_an_answer_counts_once(device: BrowserDevice, page: FakePage) -> None:
     assert campaign.result() == [Sample("m", (9.0,)), Sample("m", (1.0,))]
 
 
-def head_alone(page: FakePage, *headers: bytes) -> bytes:
-    """The response to a post whose body never comes, until the server closes the connection."""
-    where = urlsplit(page.url)
-    assert where.hostname and where.port
-    request = b"\r\n".join([f"POST {page.below('answer')} HTTP/1.1".encode(), *headers, b"", b""])
-    with socket.create_connection((where.hostname, where.port), 20) as line:
-        line.sendall(request)
-        received = b""
-        while more := line.recv(4096):
-            received += more
-    assert received.endswith(b"\r\n\r\n"), "no body"
-    return received
-
-
 @pytest.mark.parametrize("length", [str(MOST_BYTES + 1), "9" * 19, "9" * 5000])
 def test_posts_that_are_too_long_are_not_read(
     device: BrowserDevice, page: FakePage, length: str
@@ -229,11 +236,13 @@ def test_whoever_has_no_token_gets_nothing(page: FakePage) -> None:
         f"/{TOKEN.lower()}/page.js",
         f"/%30{TOKEN[1:]}/page.js",
         f"{TOKEN}/page.js",
-        "/t\u00f6ken/page.js".encode().decode("latin-1"),
         "*",
     ]
     for path in paths:
         assert (found := page.request("GET", path)).status == 404 and not found.body, path
+    for path in ("/t\u00f6ken/page.js".encode(), b"/\xff\xfe/page.js", b"/\x00/page.js"):
+        reply = raw(page, b"GET " + path + b" HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert reply.split()[1] == b"404" and reply.endswith(b"\r\n\r\n")
     for what in ("hello", "work", "answer", "alive"):
         posted = page.request("POST", f"/{TOKEN[::-1]}/{what}", json.dumps(ABOUT))
         assert posted.status == 404 and not posted.body
@@ -335,7 +344,7 @@ def test_the_newest_page_takes_over_and_the_older_hears_it(
     assert again["time"] == VISITS, "the visits that were not finished"
     newer.answer(again, right(again))
     assert campaign.result()[1] == EXPECTED
-    assert said == ["the page was opened anew: 1 models are loaded again"]
+    assert said == ["the page was opened anew; models to load again: 1"]
 
 
 def test_another_device_is_turned_away_and_changes_nothing(
@@ -522,6 +531,9 @@ def test_a_certificate_of_ones_own_is_made_once_and_holds_for_the_address(tmp_pa
     before = made.read_bytes()
     tls_context("self", "127.0.0.1", tmp_path / "cache")
     assert made.read_bytes() == before
+    os.utime(made, (0, 0))
+    tls_context("self", "127.0.0.1", tmp_path / "cache")
+    assert made.read_bytes() != before, "it had expired"
 
 
 def test_a_certificate_that_is_none_is_named(
