@@ -126,6 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: Site
     protocol_version = "HTTP/1.1"
     timeout = SOCKET_S
+    # A response goes out in one piece and at once: in two, the second waits for 40 ms.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         path = self._path()
