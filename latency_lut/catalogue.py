@@ -39,11 +39,20 @@ def _not_there(name: str, there: Installed, python: str) -> str:
     )
 
 
+def _browser(name: str, threads: int, **options: Any) -> Device:
+    # Here and not above: a web server is half of what a command that needs none would import.
+    from latency_lut.browser import BrowserDevice
+
+    return BrowserDevice(threads, "webgpu" if name == "browser-webgpu" else "wasm", **options)
+
+
 # By the first part of a name; other names are those of this machine's execution providers.
 DEVICES: dict[str, Callable[..., Device]] = {
     **dict.fromkeys(PROVIDERS, _local),
     "adb": AdbDevice,
     "ssh": ssh_device,
+    "browser": _browser,
+    "browser-webgpu": _browser,
 }
 
 

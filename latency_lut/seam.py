@@ -97,9 +97,10 @@ class Device(Protocol):
         ...
 
     def fingerprint(self) -> Fingerprint:
-        """What its times belong to; asked for once where that takes a connection.
+        """What its times belong to; the same at every call.
 
-        Raises ``DeviceError`` if the device cannot be reached.
+        Asked for once where that takes a connection, or where the device comes by itself (a
+        browser) and is waited for. Raises ``DeviceError`` if the device cannot be reached.
         """
         ...
 

@@ -27,7 +27,8 @@ Device = Annotated[
     str,
     typer.Option(
         "--device",
-        help="cpu, cuda:0, openvino, adb://SERIAL, or ssh://[user@]host[:port][?python=PATH].",
+        help="cpu, cuda:0, openvino, browser, adb://SERIAL, ssh://[user@]host[:port][?python=PATH] "
+        "and others: see the README.",
     ),
 ]
 

@@ -13,6 +13,7 @@ from latency_lut.errors import DeviceError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.references import NAMES, references
 from latency_lut.seam import Device, Model
+from tests.latency_lut import chromium
 from tests.latency_lut.phone import Phone, phone_with_tool
 from tests.latency_lut.synthetic import SyntheticDevice
 
@@ -20,6 +21,7 @@ Request = pytest.FixtureRequest
 DEVICES: dict[str, Callable[[Request], Device]] = {
     "cpu": lambda request: latency_lut.device("cpu"),
     "adb": lambda request: request.getfixturevalue("phone") and latency_lut.device("adb"),
+    "browser": lambda request: chromium.opened(),
     "ssh": lambda request: request.getfixturevalue("sshd").device(),
     "synthetic": lambda request: SyntheticDevice(),
 }

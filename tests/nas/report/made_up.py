@@ -47,6 +47,9 @@ class PretendedDevice:
     def fingerprint(self) -> Fingerprint:
         return DEVICE
 
+    def conditions(self) -> dict[str, float]:
+        return {}
+
     @contextmanager
     def connect(self) -> Iterator[PretendedDevice]:
         yield self

@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from nas.report import gather, write_report
 from nas.run import Run
+from tests.latency_lut.chromium import FLAGS, program
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--window-size=1000,1200",
-)
-
-
-def browser() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    pytest.skip("needs a browser: install chromium")
+WINDOW = ("--hide-scrollbars", "--window-size=1000,1200")
 
 
 def test_a_screenshot_is_not_blank(whole: Run, tmp_path: Path) -> None:
-    program, page, picture = browser(), tmp_path / "report.html", tmp_path / "shot.png"
+    page, picture = tmp_path / "report.html", tmp_path / "shot.png"
     write_report(gather(whole), page)
     subprocess.run(
         [
-            program,
+            program(),
             *FLAGS,
+            *WINDOW,
             f"--user-data-dir={tmp_path / 'profile'}",
             f"--screenshot={picture}",
             page.as_uri(),

@@ -1,0 +1,96 @@
+"""A real browser without a screen, and a device whose page it opens."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from latency_lut.browser import BrowserDevice, Settings
+from latency_lut.browser.assets import find_assets
+from latency_lut.errors import DeviceError
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+# A name for this machine that no browser trusts without a certificate, unlike localhost.
+ELSEWHERE = "phone.test"
+PATIENCE_S = 120.0
+
+
+def program() -> str:
+    """Chromium's command; without one the test is skipped."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    pytest.skip("needs a browser: install chromium")
+
+
+@functools.cache
+def assets() -> Path:
+    """The folder of the real onnxruntime-web; where it cannot be had the test is skipped."""
+    settings = Settings.from_environment()
+    try:
+        found = find_assets(settings.assets, settings.cache, lambda text: None)
+    except DeviceError as error:
+        pytest.skip(f"needs onnxruntime-web: {error}")
+    return next(iter(found.files.values())).parents[1]
+
+
+class Chromium:
+    """A browser with a fresh profile that shows one page, until it is killed."""
+
+    def __init__(self, url: str, *flags: str) -> None:
+        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        command = [program(), *FLAGS, f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1", *flags]
+        self._process = subprocess.Popen(
+            [*command, f"--user-data-dir={self._profile.name}", url],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Chromium:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """End all of its processes at once, as a phone does that is out of memory."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._profile.cleanup()
+
+
+def device(**options: Any) -> BrowserDevice:
+    """A device on a free port of this machine, with the real runtime; nothing is open yet."""
+    program()
+    settings = Settings("127.0.0.1:0", options.pop("certificate", None), assets())
+    options = {"say": lambda text: None, "patience_s": PATIENCE_S, **options}
+    return BrowserDevice(settings=settings, token="t" * 43, **options)
+
+
+@functools.cache
+def opened() -> BrowserDevice:
+    """A device whose page is open, the same for all tests of a process."""
+    made = device()
+    browser = Chromium(made.url)
+    atexit.register(browser.kill)
+    return made
