@@ -1,0 +1,85 @@
+"""A Gaussian process seen through a few measurements, some of which may be far off.
+
+Single measurements of a device are disturbed by what else it does: their errors have long tails,
+and with ten of them one outlier spoils a least squares fit. So errors follow Student's t
+distribution, written as normal errors of unknown weights, whose posterior is found by variational
+Bayes (Tipping and Lawrence 2005, "Variational inference for Student-t models"). How large the
+errors are against the signal is integrated over on a grid; the scale of both is marginalised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import digamma, gammaln
+
+from latency_lut.arrays import Floats
+
+DEGREES = 4.0
+STEPS = 25
+# Logarithms of the variance of errors over that of a component of weight 1.
+GRID = np.arange(-10.0, 2.1, 0.75)
+# Points of the grid of less weight than this are left out.
+NEGLIGIBLE = 1e-3
+
+
+@dataclass(frozen=True)
+class Solution:
+    """One noise level: its ``weight``, the ``scale2`` of the signal, ``inverse`` [n, n] and
+    ``dual`` [n] = inverse @ measurements; the variance of an error is ``scale2`` * ``noise``.
+    """
+
+    weight: float
+    noise: float
+    scale2: float
+    inverse: Floats
+    dual: Floats
+
+
+def solve(kernel: Floats, measured: Floats, noise_mean: float, noise_std: float) -> list[Solution]:
+    """The posterior under every noise level that matters; weights sum to 1.
+
+    ``kernel`` [n, n] is the prior covariance of the signal up to a scale, ``measured`` [n] has
+    prior mean 0. The logarithm of the noise level has a normal prior.
+    """
+    found = [(_at(kernel, measured, float(np.exp(log)))) for log in GRID]
+    prior = -0.5 * ((GRID - noise_mean) / noise_std) ** 2
+    evidence = np.array([bound for bound, _ in found]) + prior
+    weights = np.exp(evidence - evidence.max())
+    weights = np.where(weights > NEGLIGIBLE * weights.sum(), weights, 0.0)
+    weights /= weights.sum()
+    return [
+        Solution(float(w), one.noise, one.scale2, one.inverse, one.dual)
+        for w, (_, one) in zip(weights, found, strict=True)
+        if w > 0
+    ]
+
+
+def _at(kernel: Floats, measured: Floats, noise: float) -> tuple[float, Solution]:
+    """The lower bound of the log evidence at one noise level, up to a constant; the solution."""
+    n = len(measured)
+    trust = np.ones(n)
+    shape = (DEGREES + 1) / 2
+    for _ in range(STEPS):
+        errors = noise / trust
+        inverse = np.linalg.inv(kernel + np.diag(errors))
+        dual = inverse @ measured
+        # One degree of freedom goes to the intercept, whose prior is flat.
+        scale2 = max(float(measured @ dual) / (n - 1), 1e-18)
+        residual = (errors * dual) ** 2
+        squares = residual + scale2 * (errors - errors**2 * np.diag(inverse))
+        rate = (DEGREES + squares / (scale2 * noise)) / 2
+        trust = shape / rate
+    expected = digamma(shape) - np.log(rate)
+    half = DEGREES / 2
+    divergence = (
+        (shape - half) * digamma(shape)
+        - gammaln(shape)
+        + gammaln(half)
+        + half * (np.log(rate) - np.log(half))
+        + shape * (half - rate) / rate
+    )
+    bound = -0.5 * (n - 1) * np.log(scale2) + 0.5 * np.linalg.slogdet(inverse)[1]
+    bound += float(np.sum(0.5 * (expected - np.log(shape / rate)) - divergence))
+    return float(bound), Solution(0.0, noise, scale2, inverse, dual)
