@@ -32,6 +32,10 @@ JOURNAL_VERSION = 2
 HALVES = 0.03
 STANDARD = Effort()
 
+Finish = Callable[
+    [Plans, Fingerprint, Journal, Effort, np.random.Generator, float, bool], LatencyTable
+]
+
 
 def measure(
     space: Space,
@@ -61,9 +65,32 @@ def measure(
         ArtefactError: the folder holds samples of another campaign.
         DeviceError: the device fails; what was measured is kept in the folder.
     """
-    start = time.monotonic()
-    journal = Journal(folder)
-    question = {
+    question = question_of(space, device, resolutions, whole_networks, held_out, effort)
+    return campaign(
+        space,
+        device,
+        question,
+        lambda: plan_table(space, rng, resolutions, whole_networks, held_out),
+        table_of,
+        rng=rng,
+        effort=effort,
+        announce=announce,
+        report=report,
+        folder=folder,
+        allow_noisy=allow_noisy,
+    )
+
+
+def question_of(
+    space: Space,
+    device: Device,
+    resolutions: Sequence[int] | None,
+    whole_networks: int,
+    held_out: int,
+    effort: Effort,
+) -> dict[str, Any]:
+    """What a campaign measures, as JSON: samples are only gone on with for the same question."""
+    return {
         "version": JOURNAL_VERSION,
         "space": space.identity,
         "fingerprint": device.fingerprint().to_dict(),
@@ -73,9 +100,31 @@ def measure(
         "rounds": effort.rounds,
         "runs": effort.runs,
     }
+
+
+def campaign(
+    space: Space,
+    device: Device,
+    question: dict[str, Any],
+    plan: Callable[[], Plans],
+    finish: Finish,
+    *,
+    rng: np.random.Generator,
+    effort: Effort,
+    announce: Callable[[Cost], None] | None = None,
+    report: Report | None = None,
+    folder: Path | None = None,
+    allow_noisy: bool = False,
+) -> LatencyTable:
+    """Measure what ``plan`` or the samples in ``folder`` say; ``finish`` makes the table of it.
+
+    The rest is as for ``measure``.
+    """
+    start = time.monotonic()
+    journal = Journal(folder)
     header = journal.header()
     if header is None:
-        plans = plan_table(space, rng, resolutions, whole_networks, held_out)
+        plans = plan()
     else:
         plans = _resumed(space, header, question, folder)
         journal.resume()
@@ -92,7 +141,7 @@ def measure(
         collect(device, plans.models, effort, rng, journal, report)
     seconds = time.monotonic() - start
     try:
-        return table_of(plans, device.fingerprint(), journal, effort, rng, seconds, allow_noisy)
+        return finish(plans, device.fingerprint(), journal, effort, rng, seconds, allow_noisy)
     except NoisyError as error:
         aside = journal.set_aside()
         if aside is None:
@@ -125,7 +174,8 @@ def _resumed(
     }
     sides = images(space, question["resolutions"])
     specs = {side: space.reachable(image) for side, image in sides.items()}
-    return Plans(space, specs, networks)
+    # With donors no blocks are measured.
+    return Plans(space, {} if "donors" in question else specs, networks)
 
 
 def table_of(
@@ -138,6 +188,32 @@ def table_of(
     allow_noisy: bool = False,
 ) -> LatencyTable:
     """The table of the samples in ``journal``. Raises ``NoisyError`` as ``measure`` does."""
+    measured, networks, account = evaluated(plans, journal, effort, rng, seconds, allow_noisy)
+    entries = blocks.entries(plans.specs_once, measured, journal.loaded)
+    fits, figures = {}, {}
+    for side, specs in plans.specs.items():
+        here = [network for network in networks if network.resolution == side]
+        fits[side], found = fit_resolution(plans.space, specs, entries, here)
+        if found is not None:
+            figures[side] = found
+    windows = tuple(journal.windows)
+    return LatencyTable(
+        plans.space, fingerprint, account, entries, networks, fits, figures, windows
+    )
+
+
+def evaluated(
+    plans: Plans,
+    journal: Journal,
+    effort: Effort,
+    rng: np.random.Generator,
+    seconds: float,
+    allow_noisy: bool,
+) -> tuple[dict[str, Latency], tuple[Network, ...], Campaign]:
+    """The latency of every model, the whole networks, and the account of the campaign.
+
+    Raises ``NoisyError`` as ``measure`` does.
+    """
     windows = journal.windows
     measured = latencies(windows, effort.rounds, rng)
     steady = float((offsets(paces(windows, usual(windows))) <= DRIFT).mean())
@@ -150,14 +226,7 @@ def table_of(
     differ = _differ(plans, measured)
     if differ > HALVES and not allow_noisy:
         raise NoisyError(_too_noisy(differ, steady, len(windows)))
-    entries = blocks.entries(plans.specs_once, measured, journal.loaded)
-    fits, figures = {}, {}
-    for side, specs in plans.specs.items():
-        here = [network for network in networks if network.resolution == side]
-        fits[side], found = fit_resolution(plans.space, specs, entries, here)
-        if found is not None:
-            figures[side] = found
-    campaign = Campaign(
+    account = Campaign(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         rounds=effort.rounds,
         runs=effort.runs,
@@ -167,9 +236,7 @@ def table_of(
         noisy=differ > HALVES,
         usual_ms=dict(zip(NAMES, usual(windows).tolist(), strict=True)),
     )
-    return LatencyTable(
-        plans.space, fingerprint, campaign, entries, networks, fits, figures, tuple(windows)
-    )
+    return measured, networks, account
 
 
 def _differ(plans: Plans, measured: Mapping[str, Latency]) -> float:

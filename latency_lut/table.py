@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, overload
 
@@ -84,12 +84,22 @@ class Further:
     windows: tuple[Window, ...]
 
 
+@dataclass(frozen=True)
+class Donor:
+    """A table that a fit was made from: of which device, and when that one was measured."""
+
+    fingerprint: Fingerprint
+    when: str
+
+
 @dataclass(frozen=True, eq=False)
 class LatencyTable:
     """The table of ``space`` on the device of ``fingerprint``.
 
     ``accuracy`` is that on held-out networks, by resolution; ``windows`` are the raw samples.
     ``campaign`` is the first, at whose pace all times are, also those of ``further`` campaigns.
+    A resolution in ``donors`` has no blocks measured on the device: it is fitted to a few whole
+    networks and to tables of other devices. Its accuracy is by leaving out each of the networks.
     """
 
     space: Space
@@ -101,6 +111,7 @@ class LatencyTable:
     accuracy: Mapping[int, Accuracy]
     windows: tuple[Window, ...]
     further: tuple[Further, ...] = ()
+    donors: Mapping[int, tuple[Donor, ...]] = field(default_factory=dict)
 
     @property
     def campaigns(self) -> tuple[Campaign, ...]:

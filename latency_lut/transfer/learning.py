@@ -31,11 +31,16 @@ NOISE, NOISE_PRECISION, NOISE_STD = -3.0, 0.02, 1.5
 
 @dataclass(frozen=True)
 class Weights:
-    """Variances of the components, in their order, and the prior of the logarithm of the noise."""
+    """Variances of the components, in their order, and the prior of the logarithm of the noise.
+
+    ``scale2`` is the usual variance of a device's times over the population, relative to their
+    mean.
+    """
 
     components: tuple[float, ...]
     noise_mean: float
     noise_std: float
+    scale2: float
 
 
 def learn(
@@ -47,6 +52,7 @@ def learn(
 ) -> Weights:
     """The weights that donors of ``ms`` [donors, networks] make most likely."""
     spread = np.append(0.0, features.std(axis=0))
+    scale2 = float(np.exp(donors.weights @ np.log(ms.var(axis=1) / ms.mean(axis=1) ** 2)))
     kernels, values = [], []
     for group, measured in zip(donors.groups, ms, strict=True):
         others = donors.without(group)
@@ -68,7 +74,7 @@ def learn(
         ]
     )
     if not values:
-        return _weights(centre, NOISE, 2 * NOISE_STD)
+        return _weights(centre, NOISE, 2 * NOISE_STD, scale2)
     counted = np.array([1 / donors.groups.count(name) for name in donors.groups])
     K, u = np.array(kernels), np.array(values)
 
@@ -82,12 +88,12 @@ def learn(
     noises = best[n_free:]
     mean = float(np.average(noises, weights=counted))
     std = float(np.sqrt(np.average((noises - mean) ** 2, weights=counted)))
-    return _weights(best[:n_free], mean, max(std, NOISE_STD))
+    return _weights(best[:n_free], mean, max(std, NOISE_STD), scale2)
 
 
-def _weights(logs: Floats, mean: float, std: float) -> Weights:
+def _weights(logs: Floats, mean: float, std: float, scale2: float) -> Weights:
     first, *others = np.exp(logs).tolist()
-    return Weights((first, 1.0, *others[: len(logs) - 1]), mean, std)
+    return Weights((first, 1.0, *others[: len(logs) - 1]), mean, std, scale2)
 
 
 def _evidence(

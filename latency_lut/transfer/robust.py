@@ -18,6 +18,8 @@ from latency_lut.arrays import Floats
 
 DEGREES = 4.0
 STEPS = 25
+# What is known of a device's scale from others counts as much as this many measurements.
+SEEN = 1.0
 # Logarithms of the variance of errors over that of a component of weight 1.
 GRID = np.arange(-10.0, 2.1, 0.75)
 # Points of the grid of less weight than this are left out.
@@ -37,13 +39,16 @@ class Solution:
     dual: Floats
 
 
-def solve(kernel: Floats, measured: Floats, noise_mean: float, noise_std: float) -> list[Solution]:
+def solve(
+    kernel: Floats, measured: Floats, noise_mean: float, noise_std: float, usual_scale2: float
+) -> list[Solution]:
     """The posterior under every noise level that matters; weights sum to 1.
 
     ``kernel`` [n, n] is the prior covariance of the signal up to a scale, ``measured`` [n] has
-    prior mean 0. The logarithm of the noise level has a normal prior.
+    prior mean 0. The logarithm of the noise level has a normal prior, the scale counts as seen
+    before on ``SEEN`` measurements.
     """
-    found = [(_at(kernel, measured, float(np.exp(log)))) for log in GRID]
+    found = [_at(kernel, measured, float(np.exp(log)), usual_scale2) for log in GRID]
     prior = -0.5 * ((GRID - noise_mean) / noise_std) ** 2
     evidence = np.array([bound for bound, _ in found]) + prior
     weights = np.exp(evidence - evidence.max())
@@ -56,17 +61,20 @@ def solve(kernel: Floats, measured: Floats, noise_mean: float, noise_std: float)
     ]
 
 
-def _at(kernel: Floats, measured: Floats, noise: float) -> tuple[float, Solution]:
+def _at(
+    kernel: Floats, measured: Floats, noise: float, usual_scale2: float
+) -> tuple[float, Solution]:
     """The lower bound of the log evidence at one noise level, up to a constant; the solution."""
     n = len(measured)
+    # One degree of freedom goes to the intercept, whose prior is flat.
+    freedom = n - 1 + SEEN
     trust = np.ones(n)
     shape = (DEGREES + 1) / 2
     for _ in range(STEPS):
         errors = noise / trust
         inverse = np.linalg.inv(kernel + np.diag(errors))
         dual = inverse @ measured
-        # One degree of freedom goes to the intercept, whose prior is flat.
-        scale2 = max(float(measured @ dual) / (n - 1), 1e-18)
+        scale2 = float(measured @ dual + SEEN * usual_scale2) / freedom
         residual = (errors * dual) ** 2
         squares = residual + scale2 * (errors - errors**2 * np.diag(inverse))
         rate = (DEGREES + squares / (scale2 * noise)) / 2
@@ -80,6 +88,6 @@ def _at(kernel: Floats, measured: Floats, noise: float) -> tuple[float, Solution
         + half * (np.log(rate) - np.log(half))
         + shape * (half - rate) / rate
     )
-    bound = -0.5 * (n - 1) * np.log(scale2) + 0.5 * np.linalg.slogdet(inverse)[1]
+    bound = -0.5 * freedom * np.log(scale2) + 0.5 * np.linalg.slogdet(inverse)[1]
     bound += float(np.sum(0.5 * (expected - np.log(shape / rate)) - divergence))
     return float(bound), Solution(0.0, noise, scale2, inverse, dual)

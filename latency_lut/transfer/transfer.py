@@ -15,7 +15,7 @@ from latency_lut.fit import Posterior, Scales
 from latency_lut.fit import predict as predict_counts
 from latency_lut.transfer.basis import components, extended, shapes
 from latency_lut.transfer.learning import INTERCEPT, learn
-from latency_lut.transfer.robust import Solution, solve
+from latency_lut.transfer.robust import SEEN, Solution, solve
 from search_spaces.errors import ConfigError
 
 LEAST = 3
@@ -100,6 +100,7 @@ class Transfer:
                 measured / middle - 1,
                 self.weights.noise_mean,
                 self.weights.noise_std,
+                self.weights.scale2,
             ),
         )
         return self
@@ -133,7 +134,7 @@ class Transfer:
 
         ``x`` [n, 1 + parts] are the measured networks.
         """
-        factor = student.ppf(0.95, len(x) - 1) / NINETY
+        factor = student.ppf(0.95, len(x) - 1 + SEEN) / NINETY
         weight = np.array([one.weight for one in solutions])
         scale2 = np.array([one.scale2 for one in solutions])
         # Prior covariance times the features, [1 + parts, n].
