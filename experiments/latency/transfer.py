@@ -20,10 +20,10 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from published import SPACES, Published, load
 from scipy.stats import rankdata
 from sklearn.linear_model import RidgeCV
 
-from published import SPACES, Published, load
 from latency_lut.accuracy import NINETY
 from latency_lut.transfer import Transfer, informative
 
@@ -201,9 +201,7 @@ def results(data: Published, draws: int) -> dict[str, Any]:
         "left out": {
             what: {
                 "means": {
-                    method: {
-                        kind: summary(by_device, names, rng) for kind, names in sets.items()
-                    }
+                    method: {kind: summary(by_device, names, rng) for kind, names in sets.items()}
                     for method, by_device in found.items()
                 },
                 "devices": rows_of(found),
@@ -284,9 +282,7 @@ def main() -> int:
     parser.add_argument("--space", choices=SPACES, action="append", help="only this one")
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
-    found = {
-        space: results(load(args.data, space), args.draws) for space in args.space or SPACES
-    }
+    found = {space: results(load(args.data, space), args.draws) for space in args.space or SPACES}
     show(found)
     said = claims(found)
     for claim, holds in said.items():

@@ -114,9 +114,7 @@ class Transfer:
     def predict(self, rows: npt.ArrayLike) -> Floats: ...
 
     @overload
-    def predict(
-        self, rows: npt.ArrayLike, return_std: Literal[True]
-    ) -> tuple[Floats, Floats]: ...
+    def predict(self, rows: npt.ArrayLike, return_std: Literal[True]) -> tuple[Floats, Floats]: ...
 
     def predict(
         self, rows: npt.ArrayLike, return_std: bool = False
