@@ -21,7 +21,7 @@ from search_spaces.errors import ArtefactError
 from search_spaces.space import Population, Space
 from search_spaces.specs import LayerSpec
 
-POPULATION = 2000
+POPULATION = 1000
 CANDIDATES = 400
 
 

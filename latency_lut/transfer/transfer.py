@@ -56,7 +56,7 @@ class Transfer:
         relative = ms / ms.mean(axis=1, keepdims=True)
         known = shapes(relative, x, names)
         self.weights = learn(known, relative, x, kinds, rng)
-        self.names = known.groups
+        self._posterior: Posterior | None = None
         self._x = extended(x)
         spread = np.append(0.0, x.std(axis=0))
         basis = [
@@ -107,7 +107,12 @@ class Transfer:
 
     @property
     def posterior(self) -> Posterior:
-        """The times of intercept and parts in ms, their covariance, and the noise."""
+        """The times of intercept and parts in ms, their covariance, and the noise.
+
+        Raises ``ConfigError`` before ``fit``.
+        """
+        if self._posterior is None:
+            raise ConfigError("nothing was measured on the new device yet; call fit first")
         return self._posterior
 
     @overload
@@ -124,7 +129,7 @@ class Transfer:
         A deviation is that of measuring the network: 1.645 of them to both sides are the 90%
         interval.
         """
-        mean, std = predict_counts(self._posterior, self._x[np.asarray(rows, dtype=np.int64)])
+        mean, std = predict_counts(self.posterior, self._x[np.asarray(rows, dtype=np.int64)])
         return (mean, std) if return_std else mean
 
     def _posterior_of(self, x: Floats, middle: float, solutions: list[Solution]) -> Posterior:
@@ -178,3 +183,5 @@ def _check(
         )
     if not (np.isfinite(ms) & (ms > 0)).all():
         raise ConfigError("the donors' latencies are positive and finite; some are not")
+    if not (np.ptp(ms, axis=1) > 0).all():
+        raise ConfigError("a donor's latencies differ between networks; one has the same for all")

@@ -229,7 +229,11 @@ def test_bad_input_is_named() -> None:
         Transfer(ms, FEATURES, rng=rng, labels=[np.zeros(3, dtype=int)])
     with pytest.raises(ConfigError, match="positive and finite"):
         Transfer(ms * np.array([[1.0], [np.nan]]), FEATURES, rng=rng)
+    with pytest.raises(ConfigError, match="differ between networks"):
+        Transfer(np.ones_like(ms), FEATURES, rng=rng)
     transfer = Transfer(ms, FEATURES, rng=rng)
+    with pytest.raises(ConfigError, match="call fit first"):
+        transfer.predict([0])
     with pytest.raises(ConfigError, match="3 measured networks or more"):
         transfer.fit([0, 1], [1.0, 2.0])
     with pytest.raises(ConfigError, match="3 measured networks or more"):
