@@ -86,8 +86,8 @@ def noise(data: Published, rng: np.random.Generator) -> dict[str, dict[str, floa
     An additive model with all other devices' latencies as further features, fitted to half of the
     networks, predicts the other half: its Spearman is about the most that any method can reach,
     its error is mostly the device's own noise. Outliers cost a least squares fit something, so on
-    devices that have many a robust one may pass it. ``levels`` counts distinct times: phones were read
-    in whole milliseconds.
+    devices that have many a robust one may pass it. ``levels`` counts distinct times: phones were
+    read in whole milliseconds.
     """
     found = {}
     order = rng.permutation(data.ms.shape[1])
