@@ -9,7 +9,7 @@ errors are against the signal is integrated over on a grid; the scale of both is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import digamma, gammaln
@@ -29,7 +29,8 @@ NEGLIGIBLE = 1e-3
 @dataclass(frozen=True)
 class Solution:
     """One noise level: its ``weight``, the ``scale2`` of the signal, ``inverse`` [n, n] and
-    ``dual`` [n] = inverse @ measurements; the variance of an error is ``scale2`` * ``noise``.
+    ``dual`` [n] = inverse @ measurements; the variance of an error at size 1 is ``scale2`` *
+    ``noise``.
     """
 
     weight: float
@@ -40,31 +41,39 @@ class Solution:
 
 
 def solve(
-    kernel: Floats, measured: Floats, noise_mean: float, noise_std: float, usual_scale2: float
+    kernel: Floats,
+    measured: Floats,
+    sizes: Floats,
+    noise_mean: float,
+    noise_std: float,
+    usual_scale2: float,
 ) -> list[Solution]:
     """The posterior under every noise level that matters; weights sum to 1.
 
     ``kernel`` [n, n] is the prior covariance of the signal up to a scale, ``measured`` [n] has
-    prior mean 0. The logarithm of the noise level has a normal prior, the scale counts as seen
-    before on ``SEEN`` measurements.
+    prior mean 0. Errors are relative to ``sizes`` [n]. The logarithm of the noise level has a
+    normal prior, the scale counts as seen before on ``SEEN`` measurements.
     """
-    found = [_at(kernel, measured, float(np.exp(log)), usual_scale2) for log in GRID]
+    found = [_at(kernel, measured, float(np.exp(log)) * sizes**2, usual_scale2) for log in GRID]
     prior = -0.5 * ((GRID - noise_mean) / noise_std) ** 2
     evidence = np.array([bound for bound, _ in found]) + prior
     weights = np.exp(evidence - evidence.max())
     weights = np.where(weights > NEGLIGIBLE * weights.sum(), weights, 0.0)
     weights /= weights.sum()
     return [
-        Solution(float(w), one.noise, one.scale2, one.inverse, one.dual)
-        for w, (_, one) in zip(weights, found, strict=True)
+        replace(one, weight=float(w), noise=float(np.exp(log)))
+        for w, log, (_, one) in zip(weights, GRID, found, strict=True)
         if w > 0
     ]
 
 
 def _at(
-    kernel: Floats, measured: Floats, noise: float, usual_scale2: float
+    kernel: Floats, measured: Floats, noise: Floats, usual_scale2: float
 ) -> tuple[float, Solution]:
-    """The lower bound of the log evidence at one noise level, up to a constant; the solution."""
+    """The lower bound of the log evidence at one noise level, up to a constant; the solution.
+
+    ``noise`` [n] is the variance of each error over that of a component of weight 1.
+    """
     n = len(measured)
     # One degree of freedom goes to the intercept, whose prior is flat.
     freedom = n - 1 + SEEN
@@ -90,4 +99,4 @@ def _at(
     )
     bound = -0.5 * freedom * np.log(scale2) + 0.5 * np.linalg.slogdet(inverse)[1]
     bound += float(np.sum(0.5 * (expected - np.log(shape / rate)) - divergence))
-    return float(bound), Solution(0.0, noise, scale2, inverse, dual)
+    return float(bound), Solution(0.0, 0.0, scale2, inverse, dual)

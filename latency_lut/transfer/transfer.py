@@ -98,6 +98,7 @@ class Transfer:
             solve(
                 self.covariance(chosen),
                 measured / middle - 1,
+                measured / middle,
                 self.weights.noise_mean,
                 self.weights.noise_std,
                 self.weights.scale2,
