@@ -47,8 +47,10 @@ def solve(
     noise_mean: float,
     noise_std: float,
     usual_scale2: float,
-) -> list[Solution]:
-    """The posterior under every noise level that matters; weights sum to 1.
+) -> tuple[float, list[Solution]]:
+    """The log evidence up to a constant, and the posterior under every noise level that matters.
+
+    Weights sum to 1.
 
     ``kernel`` [n, n] is the prior covariance of the signal up to a scale, ``measured`` [n] has
     prior mean 0. Errors are relative to ``sizes`` [n]. The logarithm of the noise level has a
@@ -58,13 +60,15 @@ def solve(
     prior = -0.5 * ((GRID - noise_mean) / noise_std) ** 2
     evidence = np.array([bound for bound, _ in found]) + prior
     weights = np.exp(evidence - evidence.max())
+    total = float(evidence.max() + np.log(weights.sum()))
     weights = np.where(weights > NEGLIGIBLE * weights.sum(), weights, 0.0)
     weights /= weights.sum()
-    return [
+    solutions = [
         replace(one, weight=float(w), noise=float(np.exp(log)))
         for w, log, (_, one) in zip(weights, GRID, found, strict=True)
         if w > 0
     ]
+    return total, solutions
 
 
 def _at(

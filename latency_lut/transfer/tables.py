@@ -47,9 +47,12 @@ class Donors:
             )
         return tuple(asked or common)
 
-    def transfer(self, side: int, rows: Population, rng: np.random.Generator) -> Transfer:
+    def transfer(
+        self, side: int, rows: Population, threshold_mb: float, rng: np.random.Generator
+    ) -> Transfer:
         """What the donors know of networks ``rows`` [n, choices] on images of ``side``.
 
+        ``threshold_mb`` is from where weights spill: one for all, as a table has one.
         They stand for devices on which every one of the networks was measured once: the error
         that a donor's table has of a network is part of what a new device is compared with.
         """
@@ -63,7 +66,7 @@ class Donors:
         label = [0, *(1 + kinds.setdefault(kind(spec), len(kinds)) for spec in specs)]
         return Transfer(
             np.array(measured),
-            self._features(side, rows),
+            self._features(side, rows, threshold_mb),
             rng=rng,
             groups=[f"{t.fingerprint.device} {t.fingerprint.cpu}" for t in self.tables],
             labels=[np.array(label)],
@@ -72,7 +75,8 @@ class Donors:
     def choose(self, side: int, n: int, rng: np.random.Generator) -> tuple[tuple[int, ...], ...]:
         """The rows of ``n`` networks that are worth measuring on a new device."""
         rows = sample_at(self.space, side, POPULATION, rng)
-        transfer = self.transfer(side, rows, rng)
+        thresholds = self._thresholds(side)
+        transfer = self.transfer(side, rows, thresholds[len(thresholds) // 2], rng)
         chosen = informative(transfer, np.arange(min(CANDIDATES, len(rows))), n)
         return tuple(tuple(row) for row in rows[chosen].tolist())
 
@@ -81,25 +85,31 @@ class Donors:
     ) -> tuple[Fit, Accuracy | None]:
         """The fit of a new device on which ``networks`` were measured, and its error.
 
-        The error is by leaving out each of the networks in turn, which the donors make possible
+        Weights spill from where they do on one of the donors, the one that the networks agree with
+        most. The error is by leaving out each of the networks in turn, which donors make possible
         with so few; None for 3 networks, of which none can be spared.
         """
         measured = np.array([network.row for network in networks])
         rows = np.vstack([measured, sample_at(self.space, side, POPULATION, rng)])
-        transfer = self.transfer(side, rows, rng)
         latencies = [network.latency for network in networks]
+        ms = np.array([one.latency_ms for one in latencies])
+        every = np.arange(len(ms))
+        fitted = {
+            threshold: self.transfer(side, rows, threshold, rng).fit(every, ms)
+            for threshold in self._thresholds(side)
+        }
+        threshold, transfer = max(fitted.items(), key=lambda pair: pair[1].evidence)
+        posterior = transfer.posterior
         found = None
         if len(networks) > LEAST:
             found = accuracy(*_left_out(transfer, latencies), latencies)
-        ms = np.array([one.latency_ms for one in latencies])
-        transfer.fit(np.arange(len(ms)), ms)
         repeat = float(np.median([one.error_ms / one.latency_ms for one in latencies]))
         specs = self._specs(side)
         return (
             Fit(
                 tuple(key(spec) for spec in specs),
-                _with_repeat(transfer.posterior, repeat),
-                self._threshold(side),
+                _with_repeat(posterior, repeat),
+                threshold,
                 (0.0,) * len(specs),
             ),
             found,
@@ -108,15 +118,15 @@ class Donors:
     def _specs(self, side: int) -> tuple[LayerSpec, ...]:
         return self.space.reachable(images(self.space, [side])[side])
 
-    def _threshold(self, side: int) -> float:
-        """Where weights begin to spill: a table has one threshold, its donors each their own."""
-        return float(np.median([table.fits[side].threshold_mb for table in self.tables]))
+    def _thresholds(self, side: int) -> list[float]:
+        """Where weights begin to spill on the donors, in MB; ascending."""
+        return sorted({table.fits[side].threshold_mb for table in self.tables})
 
-    def _features(self, side: int, rows: Population) -> Floats:
+    def _features(self, side: int, rows: Population, threshold_mb: float) -> Floats:
         """Spilled megabytes, and the layers of each spec: [rows, 1 + specs]."""
         specs = self._specs(side)
         nothing = np.zeros(len(specs))
-        design = design_matrix(self.space, specs, rows.tolist(), nothing, self._threshold(side))
+        design = design_matrix(self.space, specs, rows.tolist(), nothing, threshold_mb)
         return design[:, 1:]
 
 

@@ -57,6 +57,7 @@ class Transfer:
         known = shapes(relative, x, names)
         self.weights = learn(known, relative, x, kinds, rng)
         self._posterior: Posterior | None = None
+        self.evidence = -np.inf
         self._x = extended(x)
         spread = np.append(0.0, x.std(axis=0))
         basis = [
@@ -80,6 +81,9 @@ class Transfer:
     def fit(self, rows: npt.ArrayLike, ms: npt.ArrayLike) -> Self:
         """Learn from ``ms`` [n] milliseconds, measured on networks ``rows`` [n] of the population.
 
+        ``evidence`` is then how well they agree with the donors, a log likelihood up to a constant;
+        of two descriptions of the same networks the one with more of it is to be preferred.
+
         Raises ``ConfigError`` for fewer than 3 measurements or such that are not positive.
         """
         chosen = np.asarray(rows, dtype=np.int64)
@@ -92,18 +96,15 @@ class Transfer:
         if not (np.isfinite(measured) & (measured > 0)).all():
             raise ConfigError(f"latencies are positive; got {measured.tolist()} ms")
         middle = float(np.median(measured))
-        self._posterior = self._posterior_of(
-            self._x[chosen],
-            middle,
-            solve(
-                self.covariance(chosen),
-                measured / middle - 1,
-                measured / middle,
-                self.weights.noise_mean,
-                self.weights.noise_std,
-                self.weights.scale2,
-            ),
+        self.evidence, solutions = solve(
+            self.covariance(chosen),
+            measured / middle - 1,
+            measured / middle,
+            self.weights.noise_mean,
+            self.weights.noise_std,
+            self.weights.scale2,
         )
+        self._posterior = self._posterior_of(self._x[chosen], middle, solutions)
         return self
 
     @property

@@ -194,7 +194,7 @@ def test_the_gradient_of_the_evidence_is_that_of_the_evidence() -> None:
 
 def test_a_location_is_estimated_as_students_likelihood_does() -> None:
     measured = np.array([0.1, -0.2, 0.05, 0.15, -0.1, 0.0, 0.12, 5.0])
-    found = solve(np.full((8, 8), 1e4), measured, np.ones(8), 0.0, 0.01, 1.0)
+    _, found = solve(np.full((8, 8), 1e4), measured, np.ones(8), 0.0, 0.01, 1.0)
     assert sum(one.weight for one in found) == pytest.approx(1)
     estimate = sum(one.weight * 1e4 * one.dual.sum() for one in found)
     _, location, _ = stats.t.fit(measured, fix_df=4)
