@@ -65,10 +65,13 @@ def fit_resolution(
     specs: Sequence[LayerSpec],
     entries: Mapping[str, Entry],
     networks: Sequence[Network],
+    earlier: tuple[float, Sequence[Network]] | None = None,
 ) -> tuple[Fit, Accuracy | None]:
     """The fit of one resolution and its accuracy on the networks that it did not see.
 
-    ``specs`` are those of the resolution. None where no network was held out.
+    ``specs`` are those of the resolution. None where no network was held out. ``earlier`` are the
+    spill threshold and the networks of an earlier campaign, where predictions are to be for a
+    later one, that of ``networks``.
     """
     own = [entries[key(spec)] for spec in specs]
 
@@ -76,19 +79,24 @@ def fit_resolution(
         spilled = np.array([entry.spill_mb(threshold) for entry in own])
         return design_matrix(space, specs, rows, spilled, threshold)
 
+    threshold, before = earlier or (None, ())
+    networks = [*before, *networks]
+    later = np.arange(len(networks)) >= len(before)
     seen = [network for network in networks if network.fitted]
+    later = later[[network.fitted for network in networks]]
     rows = [network.row for network in seen]
     ms = np.array([network.latency.latency_ms for network in seen])
     error_ms = np.array([network.latency.error_ms for network in seen])
     weights = [4e-6 * parameters for parameters in space.parameters(np.array(rows))]
-    designs = {threshold: design(rows, threshold) for threshold in thresholds(weights)}
+    tried = thresholds(weights) if threshold is None else (threshold,)
+    designs = {threshold: design(rows, threshold) for threshold in tried}
     prior = prior_of(
         specs,
         np.array([entry.ms for entry in own]),
         np.array([entry.error_ms for entry in own]),
         next(iter(designs.values())),
     )
-    observed = {t: Observations(matrix, ms, error_ms) for t, matrix in designs.items()}
+    observed = {t: Observations(matrix, ms, error_ms, later) for t, matrix in designs.items()}
     threshold, posterior = fit(prior, observed)
     spilled = tuple(entry.spill_mb(threshold) for entry in own)
     fitted = Fit(tuple(entry.key for entry in own), posterior, threshold, spilled)

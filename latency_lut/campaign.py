@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from latency_lut.journal import Journal
-from latency_lut.references import NAMES, references
 from latency_lut.seam import Connection, Device, Loaded, Model, Sample
 from latency_lut.windows import Visit, Window, steady_counts
 
@@ -65,12 +64,15 @@ def collect(
     journal: Journal,
     report: Report | None = None,
     on_sample: Callable[[Sample], None] | None = None,
+    references: Sequence[Model] | None = None,
 ) -> None:
     """Visit all ``models`` until each has its rounds, or patience ends; fills the journal.
 
     Every round is shuffled, every window lies between two looks at the reference networks.
-    ``on_sample`` sees every visit with all its runs.
+    ``on_sample`` sees every visit with all its runs. ``references`` are files of the reference
+    networks, for where their writer is not at hand.
     """
+    looks = tuple(_references() if references is None else references)
     start = time.monotonic()
     total = effort.rounds * len(models)
     already = kept(models, journal, effort.rounds)
@@ -89,7 +91,8 @@ def collect(
         wanted = math.ceil(effort.rounds / 2) if leg == 0 else effort.rounds
         for shard in _shards(_short(models, journal, wanted), rng):
             with device.connect() as connection:
-                process = _Leg(connection, first + leg, effort.runs, rng, journal, on_sample)
+                number = first + leg
+                process = _Leg(connection, number, looks, effort.runs, rng, journal, on_sample)
                 process.load(shard)
                 for _ in process.rounds(shard, wanted):
                     tell()
@@ -121,12 +124,20 @@ def _shards(models: Sequence[Model], rng: np.random.Generator) -> Iterator[list[
         yield shard
 
 
+def _references() -> tuple[Model, ...]:
+    # Offline campaigns run without the packages that describe networks.
+    from latency_lut.references import references
+
+    return references()
+
+
 @dataclass
 class _Leg:
     """One fresh process: what it has loaded, and its rounds."""
 
     connection: Connection
     number: int
+    references: tuple[Model, ...]
     runs: int
     rng: np.random.Generator
     journal: Journal
@@ -134,7 +145,7 @@ class _Leg:
     loaded: dict[str, Loaded] = field(default_factory=dict)
 
     def load(self, models: Sequence[Model]) -> None:
-        for one in self.connection.load([*references(), *models], WARMUP_S):
+        for one in self.connection.load([*self.references, *models], WARMUP_S):
             self.loaded[one.model] = one
             if one.model not in self.journal.loaded:
                 self.journal.add(one)
@@ -153,11 +164,12 @@ class _Leg:
     def _round(self, names: Sequence[str]) -> None:
         """One visit to each of ``names``, in windows that go to the journal as they end."""
         groups = list(self._groups(names))
-        schedule = [*NAMES]
+        references = [model.name for model in self.references]
+        schedule = [*references]
         for group in groups:
-            schedule += [*group, *NAMES]
+            schedule += [*group, *references]
         samples = self.connection.time(schedule, self.runs)
-        before = _look(samples)
+        before = self._look(samples)
         for group in groups:
             visits = []
             for _ in group:
@@ -165,7 +177,7 @@ class _Leg:
                 visits.append(Visit(sample.model, sample.minimum_ms, sample.median_ms))
                 if self.on_sample is not None:
                     self.on_sample(sample)
-            after = _look(samples)
+            after = self._look(samples)
             self.journal.add(Window(self.number, before, after, tuple(visits)))
             before = after
 
@@ -181,6 +193,5 @@ class _Leg:
         if group:
             yield group
 
-
-def _look(samples: Iterator[Sample]) -> tuple[float, ...]:
-    return tuple(next(samples).minimum_ms for _ in NAMES)
+    def _look(self, samples: Iterator[Sample]) -> tuple[float, ...]:
+        return tuple(next(samples).minimum_ms for _ in self.references)

@@ -10,6 +10,9 @@ The prior's deviations are relative to the entries and have three parts: what al
 noise of a network is relative to its time: what additivity cannot express. These four scales are
 chosen from a grid by the marginal likelihood of the observations (Rasmussen and Williams 2006,
 equation 2.30), so that the intervals follow from how well the networks agree with the entries.
+
+Where networks of a later campaign are added, predictions are for that campaign: all its times may
+differ by one more factor, which the networks of the earlier campaign do not see.
 """
 
 from __future__ import annotations
@@ -17,11 +20,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from latency_lut.arrays import Floats, Integers
+from latency_lut.arrays import Booleans, Floats, Integers
 
 # Parameters before the entries: the intercept, and the price of spilled weights in ms per MB.
 LEADING = 2
@@ -29,12 +32,16 @@ LEADING = 2
 
 @dataclass(frozen=True)
 class Scales:
-    """Relative standard deviations: shared by all entries, by a kind, own; of a network."""
+    """Relative standard deviations: shared by all entries, by a kind, own; of a network.
+
+    ``campaign`` is that of the factor between a later campaign and the earlier one.
+    """
 
     together: float = 0.1
     kind: float = 0.07
     own: float = 0.1
     network: float = 0.01
+    campaign: float = 0.0
 
 
 GRID = tuple(
@@ -47,6 +54,8 @@ GRID = tuple(
         (0.01, 0.014, 0.02, 0.03, 0.05),
     )
 )
+CAMPAIGNS = (0.0, 0.01, 0.03, 0.1, 0.3)
+"""Scales of the factor that are tried where there are networks of an earlier campaign."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +76,24 @@ class Prior:
         return np.hypot(scales.own * self.mean_ms, self.error_ms)
 
     def shared(self, scales: Scales) -> Floats:
-        """The factors of what parameters share: [parameters, 1 + kinds]."""
+        """The factors of what parameters share: [parameters, 2 + kinds], the campaign's first."""
         kinds = self.group[:, None] == np.arange(self.group.max() + 1)
-        scaled = scales.kind * kinds
-        return self.mean_ms[:, None] * np.hstack(
-            [np.full((len(scaled), 1), scales.together), scaled]
-        )
+        all_entries = np.broadcast_to([scales.campaign, scales.together], (len(kinds), 2))
+        return self.mean_ms[:, None] * np.hstack([all_entries, scales.kind * kinds])
 
 
 @dataclass(frozen=True)
 class Observations:
-    """Whole networks: ``counts`` [networks, parameters], times and their standard errors in ms."""
+    """Whole networks: ``counts`` [networks, parameters], times and their standard errors in ms.
+
+    ``later`` [networks] says which are of the campaign that predictions are for: all, unless
+    networks of a later one were added.
+    """
 
     counts: Floats
     ms: Floats
     error_ms: Floats
+    later: Booleans
 
 
 @dataclass(frozen=True)
@@ -117,6 +129,22 @@ def predict(fitted: Posterior, counts: Floats) -> tuple[Floats, Floats]:
     return mean, np.sqrt(np.maximum(variance, 0) + (fitted.noise * mean) ** 2)
 
 
+def conditioned(fitted: Posterior, seen: Observations) -> Posterior:
+    """What is known once ``seen`` networks are added to a fit whose scales stay as they are.
+
+    The covariance loses what they tell, one more row of ``gain_ms`` for each (Rasmussen and
+    Williams 2006, equation 2.24).
+    """
+    A = seen.counts
+    cross = (fitted.own_ms**2)[:, None] * A.T
+    cross += fitted.shared_ms @ (A @ fitted.shared_ms).T - fitted.gain_ms.T @ (fitted.gain_ms @ A.T)
+    noise = (fitted.scales.network * seen.ms) ** 2 + seen.error_ms**2
+    factor = np.linalg.cholesky(A @ cross + np.diag(noise))
+    gain = np.linalg.solve(factor, cross.T)
+    mean = fitted.mean_ms + gain.T @ np.linalg.solve(factor, seen.ms - A @ fitted.mean_ms)
+    return replace(fitted, mean_ms=mean, gain_ms=np.vstack([fitted.gain_ms, gain]))
+
+
 def fit(
     prior: Prior, observed: Mapping[float, Observations], grid: tuple[Scales, ...] = GRID
 ) -> tuple[float, Posterior]:
@@ -124,6 +152,10 @@ def fit(
 
     ``observed`` has the same networks under every threshold, whose spill differs.
     """
+    if not all(networks.later.all() for networks in observed.values()):
+        grid = tuple(
+            replace(point, campaign=scale) for point, scale in itertools.product(grid, CAMPAIGNS)
+        )
     threshold, scales = max(
         itertools.product(observed, grid),
         key=lambda point: _Solved.of(prior, observed[point[0]], point[1]).log_likelihood,
@@ -152,9 +184,12 @@ class _Solved:
     def of(cls, prior: Prior, observed: Observations, scales: Scales) -> _Solved:
         A = observed.counts
         shared = prior.shared(scales)
-        cross = (prior.own(scales) ** 2)[:, None] * A.T + shared @ (shared.T @ A.T)
+        seen = A @ shared
+        seen[~observed.later, 0] = 0.0
+        own = (prior.own(scales) ** 2)[:, None] * A.T
+        cross = own + shared @ seen.T
         noise = (scales.network * observed.ms) ** 2 + observed.error_ms**2
-        factor = np.linalg.cholesky(A @ cross + np.diag(noise))
+        factor = np.linalg.cholesky(A @ own + seen @ seen.T + np.diag(noise))
         white = np.linalg.solve(factor, observed.ms - A @ prior.mean_ms)
         return cls(cross, factor, white)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from latency_lut import entries as blocks
+from latency_lut.agreement import HALVES, settle
 from latency_lut.build import fit_resolution
-from latency_lut.campaign import Effort, Report, collect, kept
+from latency_lut.campaign import Effort, Report, kept
+from latency_lut.conditions import Conditions
 from latency_lut.errors import NoisyError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.journal import Journal
 from latency_lut.latency import Latency, disagreement, latencies
-from latency_lut.plans import HELD_OUT, WHOLE_NETWORKS, Cost, Networks, Plans, plan_table
+from latency_lut.plans import HELD_OUT, WHOLE_NETWORKS, Cost, Plans, plan_table, plans_of
 from latency_lut.populations import images, network_name
 from latency_lut.references import NAMES
 from latency_lut.seam import Device
@@ -29,11 +30,20 @@ from search_spaces.errors import ArtefactError
 from search_spaces.space import Space
 
 JOURNAL_VERSION = 2
-HALVES = 0.03
 STANDARD = Effort()
 
 Finish = Callable[
-    [Plans, Fingerprint, Journal, Effort, np.random.Generator, float, bool], LatencyTable
+    [
+        Plans,
+        Fingerprint,
+        Journal,
+        Effort,
+        np.random.Generator,
+        float,
+        bool,
+        Mapping[str, Conditions],
+    ],
+    LatencyTable,
 ]
 
 
@@ -131,17 +141,14 @@ def campaign(
     if announce is not None:
         announce(_left(plans, effort, journal))
     if header is None:
-        networks = {str(side): asdict(networks) for side, networks in plans.networks.items()}
-        journal.begin({**question, "networks": networks})
-    collect(device, plans.models, effort, rng, journal, report)
-    differ = _differ(plans, latencies(journal.windows, effort.rounds, rng))
-    if differ > HALVES and not allow_noisy:
-        # Once more as many rounds, before the effort is declared lost.
-        effort = replace(effort, rounds=2 * effort.rounds)
-        collect(device, plans.models, effort, rng, journal, report)
+        journal.begin({**question, "networks": plans.document()})
+    before, names = device.conditions(), plans.network_names
+    effort = settle(device, plans.models, names, effort, rng, journal, report, allow_noisy)
     seconds = time.monotonic() - start
+    conditions = {"before": before, "after": device.conditions()}
+    here = device.fingerprint()
     try:
-        return finish(plans, device.fingerprint(), journal, effort, rng, seconds, allow_noisy)
+        return finish(plans, here, journal, effort, rng, seconds, allow_noisy, conditions)
     except NoisyError as error:
         aside = journal.set_aside()
         if aside is None:
@@ -168,14 +175,9 @@ def _resumed(
             f"{folder}: the samples there are of another campaign ({said}); finish that one with "
             "its own options, or delete the folder"
         )
-    networks = {
-        int(side): Networks(*(tuple(map(tuple, rows)) for rows in (n["fitted"], n["held_out"])))
-        for side, n in header["networks"].items()
-    }
-    sides = images(space, question["resolutions"])
-    specs = {side: space.reachable(image) for side, image in sides.items()}
+    plans = plans_of(space, header["networks"])
     # With donors no blocks are measured.
-    return Plans(space, {} if "donors" in question else specs, networks)
+    return Plans(space, {}, plans.networks) if "donors" in question else plans
 
 
 def table_of(
@@ -186,9 +188,12 @@ def table_of(
     rng: np.random.Generator,
     seconds: float,
     allow_noisy: bool = False,
+    conditions: Mapping[str, Conditions] | None = None,
 ) -> LatencyTable:
     """The table of the samples in ``journal``. Raises ``NoisyError`` as ``measure`` does."""
-    measured, networks, account = evaluated(plans, journal, effort, rng, seconds, allow_noisy)
+    measured, networks, account = evaluated(
+        plans, journal, effort, rng, seconds, allow_noisy, conditions
+    )
     entries = blocks.entries(plans.specs_once, measured, journal.loaded)
     fits, figures = {}, {}
     for side, specs in plans.specs.items():
@@ -209,6 +214,7 @@ def evaluated(
     rng: np.random.Generator,
     seconds: float,
     allow_noisy: bool,
+    conditions: Mapping[str, Conditions] | None,
 ) -> tuple[dict[str, Latency], tuple[Network, ...], Campaign]:
     """The latency of every model, the whole networks, and the account of the campaign.
 
@@ -223,7 +229,7 @@ def evaluated(
         for fitted, rows in ((True, chosen.fitted), (False, chosen.held_out))
         for row in rows
     )
-    differ = _differ(plans, measured)
+    differ = disagreement([measured[name] for name in plans.network_names])
     if differ > HALVES and not allow_noisy:
         raise NoisyError(_too_noisy(differ, steady, len(windows)))
     account = Campaign(
@@ -235,12 +241,9 @@ def evaluated(
         disagreement=differ,
         noisy=differ > HALVES,
         usual_ms=dict(zip(NAMES, usual(windows).tolist(), strict=True)),
+        conditions=conditions or {},
     )
     return measured, networks, account
-
-
-def _differ(plans: Plans, measured: Mapping[str, Latency]) -> float:
-    return disagreement([measured[name] for name in plans.network_names])
 
 
 def _too_noisy(differ: float, steady: float, windows: int) -> str:

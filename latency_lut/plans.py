@@ -6,6 +6,7 @@ import functools
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -87,6 +88,13 @@ class Plans:
         ]
         return (*blocks.models(self.specs_once), *whole)
 
+    def document(self) -> dict[str, Any]:
+        """The networks as JSON, from which ``plans_of`` makes the plans again."""
+        return {
+            str(side): {"fitted": list(one.fitted), "held_out": list(one.held_out)}
+            for side, one in self.networks.items()
+        }
+
     def cost(self, effort: Effort) -> Cost:
         """What measuring takes from the start."""
         models = self.models
@@ -96,6 +104,16 @@ class Plans:
         fits = sum(len(specs) for specs in self.specs.values()) * len(self.network_names)
         size = samples + names + 500 * len(models) + 1000 * len(self.specs_once) + 20 * fits
         return Cost(visits, estimate_s(models, effort), size)
+
+
+def plans_of(space: Space, document: Mapping[str, Any]) -> Plans:
+    """The inverse of ``Plans.document``; raises ``SpaceError`` for another space's resolution."""
+    networks = {
+        int(side): Networks(*(tuple(map(tuple, one[part])) for part in ("fitted", "held_out")))
+        for side, one in document.items()
+    }
+    sides = images(space, tuple(networks))
+    return Plans(space, {side: space.reachable(sides[side]) for side in networks}, networks)
 
 
 def plan_table(

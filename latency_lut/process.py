@@ -8,7 +8,7 @@ import queue
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import IO, Any
@@ -16,17 +16,28 @@ from typing import IO, Any
 from latency_lut.errors import DeviceError
 
 TAIL = 400
+CHUNK = 1 << 20
 
 
 class WorkerProcess:
     """A child process; a context manager, ended when the block ends.
 
-    ``timeout_s`` is how long it may be silent while an answer is due.
+    ``timeout_s`` is how long it may be silent while an answer is due, or may take for a megabyte
+    of what it is sent. ``advice`` says what to do about an error, from its text; empty for nothing.
     """
 
-    def __init__(self, command: Sequence[str], name: str, timeout_s: float, threads: int) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        name: str,
+        timeout_s: float,
+        threads: int,
+        advice: Callable[[str], str] = lambda text: "",
+    ) -> None:
         self.name = name
         self.timeout_s = timeout_s
+        self._advice = advice
+        self._silent = False
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._errors: IO[str] = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
@@ -36,15 +47,12 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
                 env=environment,
             )
         except OSError as error:
             self._errors.close()
-            raise DeviceError(
-                f"{name}: the measuring process does not start ({error.strerror}): {command[0]}"
+            raise self._error(
+                f"the measuring process does not start ({error.strerror}): {command[0]}"
             ) from error
         # A thread, because a pipe cannot be read with a time limit on every system.
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -76,14 +84,27 @@ class WorkerProcess:
             self._process.stdout.close()
         self._errors.close()
 
-    def send(self, request: dict[str, Any]) -> None:
-        """Raises ``DeviceError`` if nobody listens any more."""
+    def send(self, request: dict[str, Any], content: bytes = b"") -> None:
+        """Send a request and what belongs to it.
+
+        Raises ``DeviceError`` if nobody listens any more; what was said before is told.
+        """
+        self.write(json.dumps(request).encode() + b"\n" + content)
+
+    def write(self, content: bytes) -> None:
+        """Send bytes as they are; raises as ``send`` does."""
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        except OSError:
-            raise DeviceError(self._died()) from None
+        # A pipe holds little: who writes waits for a process that hangs, or for a slow line.
+        for start in range(0, len(content), CHUNK):
+            watch = threading.Timer(self.timeout_s, self._give_up)
+            watch.start()
+            try:
+                self._process.stdin.write(content[start : start + CHUNK])
+                self._process.stdin.flush()
+            except OSError:
+                self.receive("reason")
+            finally:
+                watch.cancel()
 
     def receive(self, expected: str) -> dict[str, Any]:
         """The next answer, which has the key ``expected``.
@@ -94,37 +115,47 @@ class WorkerProcess:
         try:
             line = self._lines.get(timeout=self.timeout_s)
         except queue.Empty:
-            self._process.kill()
-            raise DeviceError(
-                f"{self.name}: the measuring process said nothing for {self.timeout_s:g} s and was "
-                "ended; try again, with a longer timeout_s if the model is that slow"
-            ) from None
+            self._give_up()
+            line = None
         if line is None:
-            raise DeviceError(self._died())
+            raise self._error(self._died())
         try:
             answer = json.loads(line)
         except ValueError:
             answer = None
         if isinstance(answer, dict) and "error" in answer:
-            raise DeviceError(f"{self.name}: {answer['error']}")
+            raise self._error(str(answer["error"]))
         if not isinstance(answer, dict) or expected not in answer:
-            raise DeviceError(
-                f"{self.name}: the measuring process is to answer with JSON that has {expected!r}; "
+            raise self._error(
+                f"the measuring process is to answer with JSON that has {expected!r}; "
                 f"it printed {line.strip()[:TAIL]!r}"
             )
         return answer
 
+    def _error(self, text: str) -> DeviceError:
+        advice = self._advice(text)
+        return DeviceError(f"{self.name}: {text}" + (f"; {advice}" if advice else ""))
+
+    def _give_up(self) -> None:
+        self._silent = True
+        self._process.kill()
+
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._lines.put(line)
+            self._lines.put(line.decode("utf-8", errors="replace"))
         self._lines.put(None)
 
     def _died(self) -> str:
         code = self._process.wait()
+        if self._silent:
+            return (
+                f"the measuring process said nothing for {self.timeout_s:g} s and was ended; "
+                "try again, with a longer timeout_s if the model is that slow"
+            )
         self._errors.flush()
         self._errors.seek(0)
         tail = self._errors.read().strip()[-TAIL:]
         how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
         said = f": {tail}" if tail else ", without a word (out of memory?)"
-        return f"{self.name}: the measuring process {how}{said}"
+        return f"the measuring process {how}{said}"

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from latency_lut.conditions import Conditions
 from latency_lut.fingerprint import Fingerprint
 
 
@@ -96,7 +97,17 @@ class Device(Protocol):
         ...
 
     def fingerprint(self) -> Fingerprint:
-        """What its times belong to; needs no connection and takes milliseconds."""
+        """What its times belong to; asked for once where that takes a connection.
+
+        Raises ``DeviceError`` if the device cannot be reached.
+        """
+        ...
+
+    def conditions(self) -> Conditions:
+        """What sways its times at the moment; empty where the device tells nothing of the kind.
+
+        Raises ``DeviceError`` if the device cannot be reached.
+        """
         ...
 
     def connect(self) -> AbstractContextManager[Connection]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, overload
@@ -14,12 +14,14 @@ import numpy.typing as npt
 from latency_lut import entries as naming
 from latency_lut.accuracy import Accuracy
 from latency_lut.arrays import Floats
+from latency_lut.conditions import Conditions
 from latency_lut.entries import Entry
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.fit import Posterior
 from latency_lut.latency import Latency
 from latency_lut.populations import resolutions_of
 from latency_lut.vectors import Vectors
+from latency_lut.verification import Verification
 from latency_lut.windows import Window
 from search_spaces.errors import ArtefactError
 from search_spaces.space import Space
@@ -58,6 +60,7 @@ class Campaign:
     ``steady`` is the share of windows in which the reference networks kept still,
     ``disagreement`` the median difference of the halves over whole networks (0.01 for 1%).
     ``noisy`` tables were published although the halves disagree too much, because it was asked.
+    ``conditions`` are what the device told ``before`` and ``after``: governor, temperature, load.
     """
 
     when: str
@@ -68,6 +71,7 @@ class Campaign:
     disagreement: float
     noisy: bool
     usual_ms: Mapping[str, float]
+    conditions: Mapping[str, Conditions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ class LatencyTable:
 
     ``accuracy`` is that on held-out networks, by resolution; ``windows`` are the raw samples.
     ``campaign`` is the first, at whose pace all times are, also those of ``further`` campaigns.
+    ``verified`` are checks that found it to hold, perhaps after an update of the device.
     A resolution in ``donors`` has no blocks measured on the device: it is fitted to a few whole
     networks and to tables of other devices. Its accuracy is by leaving out each of the networks.
     """
@@ -111,6 +116,7 @@ class LatencyTable:
     accuracy: Mapping[int, Accuracy]
     windows: tuple[Window, ...]
     further: tuple[Further, ...] = ()
+    verified: tuple[Verification, ...] = ()
     donors: Mapping[int, tuple[Donor, ...]] = field(default_factory=dict)
 
     @property
@@ -139,8 +145,12 @@ class LatencyTable:
         table_file.save(self, path)
 
     def require(self, fingerprint: Fingerprint) -> None:
-        """Raises ``ArtefactError`` if the table was measured on another device than this one."""
-        self.fingerprint.require(fingerprint)
+        """Raises ``ArtefactError`` if the table was measured on another device than this one.
+
+        A device that was updated since is the same where a verification found the table to hold.
+        """
+        if all(one.fingerprint != fingerprint for one in self.verified):
+            self.fingerprint.require(fingerprint)
 
     @overload
     def predict(self, X: npt.ArrayLike) -> Floats: ...
@@ -161,7 +171,7 @@ class LatencyTable:
         sides = resolutions_of(self.space, index)
         mean = np.empty(len(index))
         std = np.empty(len(index))
-        self._require_resolutions(np.unique(sides).tolist())
+        self.require_resolutions(np.unique(sides).tolist())
         for side in np.unique(sides):
             rows = np.flatnonzero(sides == side)
             vectors = self._by_resolution[int(side)]
@@ -173,7 +183,8 @@ class LatencyTable:
                 std[part] = vectors.deviations(index[part])
         return (mean, std) if return_std else mean
 
-    def _require_resolutions(self, sides: list[int]) -> None:
+    def require_resolutions(self, sides: Sequence[int]) -> None:
+        """Raises ``ArtefactError`` if the table has no fit for one of the image sides."""
         missing = [side for side in sides if side not in self.fits]
         if missing:
             options = " ".join(f"--resolution {side}" for side in missing)

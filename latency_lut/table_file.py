@@ -20,13 +20,14 @@ from latency_lut.latency import Latency
 from latency_lut.pace import Pace, anchors
 from latency_lut.references import NAMES
 from latency_lut.table import Campaign, Donor, Fit, Further, LatencyTable, Network
+from latency_lut.verification import Verification
 from latency_lut.windows import Visit, Window
 from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.files import write_atomic
 from search_spaces.space import Space
 
 FORMAT = "nas-loop latency table"
-VERSION = 3
+VERSION = 4
 DIGITS = 9
 
 
@@ -56,6 +57,7 @@ def save(table: LatencyTable, path: str | Path) -> None:
             }
             for one in table.further
         ],
+        "verified": [asdict(one) for one in table.verified],
         "donors": {
             str(side): [asdict(one) for one in donors] for side, donors in table.donors.items()
         },
@@ -88,6 +90,33 @@ def fingerprint_of(path: str | Path) -> Fingerprint:
     try:
         return Fingerprint.from_dict(document["fingerprint"])
     except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def require_device(path: str | Path, here: Fingerprint) -> None:
+    """Raises ``ArtefactError`` as ``LatencyTable.require`` does, for a table of any space."""
+    document = _document(Path(path))
+    try:
+        verified = _verified(document)
+        measured = Fingerprint.from_dict(document["fingerprint"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(path, error) from error
+    if all(one.fingerprint != here for one in verified):
+        try:
+            measured.require(here)
+        except ArtefactError as error:
+            raise ArtefactError(f"{path}: {error}") from error
+
+
+def space_in(path: str | Path) -> Space | None:
+    """The space of a table, where ``search_spaces.get`` knows it; else None.
+
+    Raises ``ArtefactError`` as ``pace_in`` does.
+    """
+    document = _document(Path(path))
+    try:
+        return _known_space(document["space"])
+    except (KeyError, TypeError) as error:
         raise _damaged(path, error) from error
 
 
@@ -158,8 +187,8 @@ def _table(document: Mapping[str, Any], space: Space) -> LatencyTable:
         {int(side): _read_fit(fields) for side, fields in document["fits"].items()},
         {int(side): Accuracy(**fields) for side, fields in document["accuracy"].items()},
         _windows(document["samples"]),
-        # Tables of one campaign had no such key at first.
-        tuple(_further(fields) for fields in document.get("further", [])),
+        tuple(_further(fields) for fields in document["further"]),
+        _verified(document),
         {int(side): tuple(map(_donor, donors)) for side, donors in document["donors"].items()},
     )
 
@@ -229,6 +258,13 @@ def _further(fields: Mapping[str, Any]) -> Further:
 
 def _donor(fields: Mapping[str, Any]) -> Donor:
     return Donor(Fingerprint.from_dict(fields["fingerprint"]), fields["when"])
+
+
+def _verified(document: Mapping[str, Any]) -> tuple[Verification, ...]:
+    return tuple(
+        Verification(**{**fields, "fingerprint": Fingerprint.from_dict(fields["fingerprint"])})
+        for fields in document["verified"]
+    )
 
 
 def _samples(windows: Sequence[Window]) -> dict[str, Any]:

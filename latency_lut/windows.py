@@ -84,9 +84,9 @@ def steady_counts(windows: Sequence[Window]) -> dict[str, int]:
     if not windows:
         return counts
     steady = offsets(paces(windows, usual(windows))) <= DRIFT
-    for window, trusted in zip(windows, steady, strict=True):
+    for number, window in enumerate(windows):
         for visit in window.visits:
-            counts[visit.model] = counts.get(visit.model, 0) + int(trusted)
+            counts[visit.model] = counts.get(visit.model, 0) + int(steady[number])
     return counts
 
 
@@ -111,10 +111,9 @@ def series(windows: Sequence[Window], usual_ms: npt.ArrayLike) -> Mapping[str, S
     """For every model its visits, corrected to the machine's usual pace."""
     found: dict[str, list[tuple[float, float]]] = {}
     measured = paces(windows, usual_ms)
-    for window, pace, offset in zip(
-        windows, np.sqrt(measured.prod(axis=1)), offsets(measured), strict=True
-    ):
+    pace, offset = np.sqrt(measured.prod(axis=1)), offsets(measured)
+    for number, window in enumerate(windows):
         for visit in window.visits:
-            corrected = (visit.minimum_ms / pace, float(offset))
+            corrected = (visit.minimum_ms / pace[number], float(offset[number]))
             found.setdefault(visit.model, []).append(corrected)
     return {name: Series(*np.array(values).T) for name, values in found.items()}

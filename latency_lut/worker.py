@@ -4,11 +4,19 @@ It needs Python 3.9, NumPy and onnxruntime, and nothing of ours. Requests are li
 standard input, answers lines of JSON on standard output:
 
     {"threads": 1, "provider": "CPUExecutionProvider"}      {"ready": true, "machine": {...}}
-    {"load": NAME, "path": FILE, "shapes": {}, "warmup_s": 0.02, "describe": true}
+                perhaps with "options" of the provider, and "memory": ["cuda", 0] where inputs and
+                outputs are to lie (else in the machine's own)
+    {"load": NAME, "bytes": N, "shapes": {}, "warmup_s": 0.02, "describe": true}, N bytes of ONNX
                 {"loaded": NAME, "operators": {...}, "run_ms": 0.1, "memory_bytes": 1000000}
     {"time": [NAME, ...], "runs": 8, "visit_s": 0.001}      {"sample": NAME, "ms": [...]} each
 
-A request that fails is answered with {"error": TEXT} and the process ends.
+or, in place of the first, with no session after it:
+
+    {"about": "machine"}                                    {"machine": {...}, "conditions": {...}}
+    {"about": "providers"}                                  {"machine": {...}, "providers": [...]}
+
+A request that fails is answered with {"error": TEXT} and the process ends. A model is in a file
+only while it is loaded, in a temporary folder that goes also when the other side is cut off.
 """
 
 from __future__ import annotations
@@ -16,6 +24,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -27,6 +36,7 @@ from typing import Any
 
 WARMUP_RUNS = 5
 MOST_RUNS = 64
+CHUNK = 1 << 16
 
 
 def machine() -> dict[str, Any]:
@@ -35,17 +45,23 @@ def machine() -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.machine()}",
-        "runtime": f"onnxruntime {_version()}",
+        "runtime": _runtime(),
     }
 
 
-def _version() -> str:
-    for name in ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return "none"
+def providers() -> list[str]:
+    """The execution providers that onnxruntime has here."""
+    import onnxruntime
+
+    return list(onnxruntime.get_available_providers())
+
+
+def _runtime() -> str:
+    # The same version is another runtime in each of these packages.
+    for variant in ("", "-gpu", "-openvino", "-directml", "-qnn", "-migraphx", "-rocm"):
+        with suppress(metadata.PackageNotFoundError):
+            return f"onnxruntime{variant} {metadata.version('onnxruntime' + variant)}"
+    return "onnxruntime none"
 
 
 def _cpu() -> str:
@@ -61,6 +77,37 @@ def _cpu() -> str:
         found[name.strip()] = value.strip()
     numbers = ", ".join(f"{name} {found[name]}" for name in wanted if name in found)
     return f"{found.get('model name', platform.machine())} ({numbers})"
+
+
+def conditions(system: Path = Path("/sys")) -> dict[str, Any]:
+    """What sways times beside all that a fingerprint names; None for what the system hides.
+
+    ``governor``: of the processor's clock, several where cores have different ones. ``celsius``:
+    of the hottest thermal zone. ``load``: processes that ran or waited in the last minute, on
+    average.
+    """
+    governors = _read(system, "devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")
+    degrees = []
+    for text in _read(system, "class/thermal/thermal_zone[0-9]*/temp"):
+        with suppress(ValueError):
+            degrees.append(int(text) / 1000)
+    try:
+        load = round(os.getloadavg()[0], 2)
+    except (OSError, AttributeError):
+        load = None
+    return {
+        "governor": ", ".join(sorted(set(governors))) or None,
+        "celsius": max(degrees, default=None),
+        "load": load,
+    }
+
+
+def _read(folder: Path, pattern: str) -> list[str]:
+    found = []
+    for path in sorted(folder.glob(pattern)):
+        with suppress(OSError):  # Some sensors are there and cannot be read.
+            found.append(path.read_text(encoding="utf-8", errors="replace").strip())
+    return found
 
 
 def _fields(message: bytes) -> Any:
@@ -137,7 +184,15 @@ def _reset_memory_mark() -> None:
 class Timer:
     """Sessions by name, each bound to its input and output once."""
 
-    def __init__(self, threads: int, provider: str) -> None:
+    def __init__(
+        self,
+        threads: int,
+        provider: str,
+        options: dict[str, str] | None = None,
+        memory: tuple[str, int] | None = None,
+    ) -> None:
+        # Cards are numbered as nvidia-smi does it, not the fastest first.
+        os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
         import numpy
         import onnxruntime
 
@@ -145,6 +200,9 @@ class Timer:
         self.runtime = onnxruntime
         self.threads = threads
         self.provider = provider
+        self.options = options or {}
+        self.memory = memory
+        self.has_graph = True
         self.sessions: dict[str, Any] = {}
         onnxruntime.set_default_logger_severity(3)
         known = onnxruntime.get_available_providers()
@@ -157,15 +215,25 @@ class Timer:
             onnxruntime.set_global_thread_pool_sizes(threads, 1)
 
     def load(
-        self, name: str, path: str, shapes: dict[str, list[int]], warmup_s: float, describe: bool
+        self,
+        name: str,
+        content: Any,
+        size: int,
+        shapes: dict[str, list[int]],
+        warmup_s: float,
+        describe: bool,
     ) -> dict[str, Any]:
-        """Make a session, warm it up; says what it became."""
-        _reset_memory_mark()
-        before = _memory("VmRSS")
-        with tempfile.TemporaryDirectory() as folder:
-            optimised = Path(folder) / "optimised.onnx"
-            session = self._session(path, str(optimised) if describe else "")
-            count = operators(optimised.read_bytes()) if describe else {}
+        """Make a session of the next ``size`` bytes of ``content``, warm it up; says what it is."""
+        # Through a file, piece by piece: memory that held the model and was freed again would
+        # serve the session, and its peak would look smaller than it is.
+        with tempfile.TemporaryDirectory(prefix="nas-loop-") as folder:
+            path, optimised = Path(folder) / "model.onnx", Path(folder) / "optimised.onnx"
+            _receive(content, size, path)
+            _reset_memory_mark()
+            before = _memory("VmRSS")
+            wanted = str(optimised) if describe and self.has_graph else ""
+            session = self._session(str(path), wanted)
+            count = operators(optimised.read_bytes()) if optimised.exists() else {}
         self.sessions[name] = (session, self._bound(session, shapes))
         run = self._run(name)
         times = [run()]
@@ -174,6 +242,8 @@ class Timer:
             times.append(run())
         after = _memory("VmHWM")
         memory = None if before is None or after is None else max(0, after - before)
+        if self.memory is not None:
+            memory = None  # What lies on an accelerator is not in the process's memory.
         return {
             "loaded": name,
             "operators": count,
@@ -192,10 +262,27 @@ class Timer:
             options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.optimized_model_filepath = optimised
-        return self.runtime.InferenceSession(path, options, providers=[self.provider])
+        if self.provider != "CPUExecutionProvider":
+            # What the provider does not take would run on the processor, unnoticed, and a
+            # provider that does not start is left out with a warning.
+            options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        try:
+            session = self.runtime.InferenceSession(
+                path, options, providers=[(self.provider, self.options)], enable_fallback=0
+            )
+        except Exception as error:
+            if not optimised or "compiled nodes" not in str(error):
+                raise
+            # A provider that compiles what it runs leaves no graph to write.
+            self.has_graph = False
+            return self._session(path, "")
+        if session.get_providers()[0] != self.provider:
+            raise ValueError(f"{self.provider} does not start here; see what it needs")
+        return session
 
     def _bound(self, session: Any, shapes: dict[str, list[int]]) -> Any:
         binding = session.io_binding()
+        kind, number = self.memory or ("cpu", 0)
         random = self.numpy.random.default_rng(0)
         for value in session.get_inputs():
             shape = shapes.get(value.name) or [
@@ -203,10 +290,10 @@ class Timer:
             ]
             array = self._array(value.type, shape, random)
             binding.bind_ortvalue_input(
-                value.name, self.runtime.OrtValue.ortvalue_from_numpy(array)
+                value.name, self.runtime.OrtValue.ortvalue_from_numpy(array, kind, number)
             )
         for value in session.get_outputs():
-            binding.bind_output(value.name, "cpu")
+            binding.bind_output(value.name, kind, number)
         return binding
 
     def _array(self, kind: str, shape: list[int], random: Any) -> Any:
@@ -228,7 +315,14 @@ class Timer:
             call(binding)
             return clock() - start
 
-        return run
+        def run_elsewhere() -> float:
+            # The call may come back while the device still works.
+            start = clock()
+            call(binding)
+            binding.synchronize_outputs()
+            return clock() - start
+
+        return run if self.memory is None else run_elsewhere
 
     def visit(self, name: str, runs: int, visit_s: float) -> dict[str, Any]:
         """Times of ``runs`` runs, more if ``visit_s`` is not over by then, after an untimed one."""
@@ -241,8 +335,24 @@ class Timer:
         return {"sample": name, "ms": [round(seconds * 1e3, 6) for seconds in times]}
 
 
+def _receive(content: Any, size: int, path: Path) -> None:
+    try:
+        with path.open("wb") as file:
+            while size:
+                piece = content.read(min(size, CHUNK))
+                if not piece:
+                    raise EOFError("the model was cut off")
+                file.write(piece)
+                size -= len(piece)
+    except OSError as error:
+        raise OSError(
+            f"the model cannot be written to {path.parent} ({error.strerror}); make room there, or "
+            "point TMPDIR elsewhere"
+        ) from error
+
+
 def serve(requests: Any, answers: Any) -> None:
-    """Answer requests until there are no more."""
+    """Answer the requests of a binary stream until there are no more."""
 
     def answer(document: dict[str, Any]) -> None:
         answers.write(json.dumps(document) + "\n")
@@ -250,26 +360,40 @@ def serve(requests: Any, answers: Any) -> None:
 
     try:
         settings = json.loads(requests.readline())
-        timer = Timer(settings["threads"], settings["provider"])
+        if settings.get("about") == "machine":
+            answer({"machine": machine(), "conditions": conditions()})
+            return
+        if settings.get("about") == "providers":
+            answer({"machine": machine(), "providers": providers()})
+            return
+        timer = Timer(**settings)
         answer({"ready": True, "machine": machine()})
-        for line in requests:
+        for line in iter(requests.readline, b""):
             request = json.loads(line)
             if "load" in request:
-                settings = [request[key] for key in ("path", "shapes", "warmup_s", "describe")]
-                answer(timer.load(request["load"], *settings))
+                how = [request[key] for key in ("bytes", "shapes", "warmup_s", "describe")]
+                answer(timer.load(request["load"], requests, *how))
             else:
                 for name in request["time"]:
                     answer(timer.visit(name, request["runs"], request["visit_s"]))
     except Exception as error:  # Whatever it is, the other side has to hear of it.
-        answer({"error": f"{type(error).__name__}: {error}"})
+        with suppress(OSError):  # Unless there is none any more.
+            answer({"error": f"{type(error).__name__}: {error}"})
 
 
 def main() -> None:
     """Serve on the standard streams."""
+    # Where Python looks for modules first: our file names there would hide others'.
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != here]
+    # Ended from outside, it still leaves no files behind.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: sys.exit(1))
     # Libraries that print must not be taken for answers: what they write goes to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    serve(sys.stdin, answers)
+    serve(sys.stdin.buffer, answers)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.terminal import Screen
-from search_spaces.errors import NasLoopError
+from search_spaces.errors import ConfigError, NasLoopError
 
 __all__ = ["app"]
 
@@ -23,7 +23,13 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
-Device = Annotated[str, typer.Option("--device", help="Where it is measured: cpu.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="cpu, cuda:0, openvino, adb://SERIAL, or ssh://[user@]host[:port][?python=PATH].",
+    ),
+]
 
 
 @app.command()
@@ -93,6 +99,18 @@ def measure(
         str | None, typer.Option("--name", help="The table's name; else by device and threads.")
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="The table's file.")] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option("--verify", help="Measure a part of this table again: does it hold?"),
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option("--bundle", help="For a device out of reach: write the campaign as this zip."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option("--import", help="The results.json (or a zip of it) that a bundle left."),
+    ] = None,
     allow_noisy: Annotated[
         bool, typer.Option("--allow-noisy", help="Keep a table that the machine's noise spoils.")
     ] = False,
@@ -108,10 +126,29 @@ def measure(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Build a latency table of a device."""
+    """Build a latency table of a device, or verify one."""
+    from nas.jobs.bundle import bundle_command, import_command
     from nas.jobs.measure import measure_command
+    from nas.jobs.verify import verify_command
 
     screen = Screen(json)
+    ways = [way for way in (verify, bundle, results) if way is not None]
+    if len(ways) > 1 or ((bundle or results) and device != "cpu"):
+        raise ConfigError(
+            "--verify, --bundle, --import and --device name different ways; choose one of them"
+        )
+    if verify is not None:
+        data, text = verify_command(verify, run, device, threads, screen)
+        screen.result(data, text)
+        raise typer.Exit(0 if data["holds"] else 1)
+    if bundle:
+        screen.result(*bundle_command(run, space, threads, resolution, bundle, screen))
+        return
+    if results:
+        screen.result(
+            *import_command(run, space, threads, resolution, name, out, allow_noisy, results)
+        )
+        return
     data, text = measure_command(
         run,
         space,
@@ -158,6 +195,14 @@ def search(
         int | None, typer.Option("--budget", help="Evaluations of the search.", min=1)
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--confidence",
+            help="The chance with which a network keeps the budget, such as 0.95; else the middle "
+            "of its latency does.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder of front.json; else the run.")
     ] = None,
@@ -181,6 +226,7 @@ def search(
         proxy,
         budget,
         seed,
+        confidence,
         out,
         resume,
         screen,

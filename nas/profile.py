@@ -16,15 +16,15 @@ from latency_lut import (
     Fingerprint,
     Model,
     NetworkLatency,
-    fingerprint_of,
+    is_here,
     measure_networks,
     pace_in,
+    require_device,
     table_name,
 )
 from latency_lut import device as device_of
-from nas.profiling import Counts, Timeline, count, read, timeline
+from nas.profiling import Counts, Share, Timeline, count, read, timeline
 from nas.run import Run
-from search_spaces.errors import ArtefactError
 
 __all__ = ["Profile", "profile", "render"]
 
@@ -35,7 +35,8 @@ FEW = 12
 class Profile:
     """One model on one device. Times in milliseconds, sizes in bytes, costs of one image.
 
-    Times are at the pace of ``table``; without one, at that of the machine today.
+    Times are at the pace of ``table``; without one, at that of the machine today. ``timeline`` is
+    None for a device that is not in this machine.
     """
 
     file: str
@@ -47,7 +48,7 @@ class Profile:
     shape: tuple[int, ...]
     latency: NetworkLatency
     counts: Counts
-    timeline: Timeline
+    timeline: Timeline | None
     fingerprint: Fingerprint
     metadata: Mapping[str, str]
     table: str | None = None
@@ -77,8 +78,8 @@ class Profile:
                 "shape": list(self.shape),
             },
             "opset": self.opset,
-            "operators": [asdict(share) for share in self.timeline.operators],
-            "blocks": [asdict(share) for share in self.timeline.blocks],
+            "operators": _plain(self.timeline.operators if self.timeline else None),
+            "blocks": _plain(self.timeline.blocks if self.timeline else None),
             "fingerprint": self.fingerprint.to_dict(),
             "metadata": dict(self.metadata),
         }
@@ -113,7 +114,7 @@ def profile(
     counts = count(model)
     pace = None
     if table is not None:
-        _require(table, fingerprint)
+        require_device(table, fingerprint)
         pace = pace_in(table, model.side, counts.macs)
     asked = Model(str(path), model.content, model.shapes, model.file_bytes)
     (measured,) = measure_networks(
@@ -135,22 +136,19 @@ def profile(
         shape=model.shapes[model.image],
         latency=measured,
         counts=counts,
-        timeline=timeline(model, threads, fingerprint.provider, rng),
+        timeline=timeline(model, threads, fingerprint.provider, rng) if is_here(device) else None,
         fingerprint=fingerprint,
         metadata={entry.key: entry.value for entry in model.proto.metadata_props},
         table=None if table is None else str(table),
     )
 
 
+def _plain(shares: tuple[Share, ...] | None) -> list[dict[str, Any]] | None:
+    return None if shares is None else [asdict(share) for share in shares]
+
+
 def _table_file(table: Path, device: str, threads: int) -> Path:
     return Run.open(table).latency(table_name(device, threads)) if table.is_dir() else table
-
-
-def _require(table: Path, here: Fingerprint) -> None:
-    try:
-        fingerprint_of(table).require(here)
-    except ArtefactError as error:
-        raise ArtefactError(f"{table}: {error}") from error
 
 
 def render(result: Profile) -> RenderableType:
@@ -177,6 +175,9 @@ def render(result: Profile) -> RenderableType:
     costs = Table(show_header=False, box=None, pad_edge=False)
     for name, value in rows.items():
         costs.add_row(name, value)
+    if result.timeline is None:
+        costs.add_row("time by operator", "not known: the profiler runs in this machine alone")
+        return costs
     parts: list[RenderableType] = [costs, _shares("operator", result.timeline.operators)]
     if result.timeline.blocks:
         parts.append(_shares("block", result.timeline.blocks))

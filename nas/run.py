@@ -98,6 +98,15 @@ class Run:
     def study(self) -> Path:
         return self.folder / "study.sqlite"
 
+    def round_study(self, number: int) -> Path:
+        """The study of a round of a search, from 1; the first is ``study``."""
+        return self.study if number == 1 else self.folder / f"study.{number}.sqlite"
+
+    @property
+    def measured(self) -> Path:
+        """What the rounds of an unfinished search have measured."""
+        return self.folder / "measured.json"
+
     @property
     def samples(self) -> Path:
         return self.folder / "samples.sqlite"

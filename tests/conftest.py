@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.latency_lut.sshd import Sshd
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -54,3 +58,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the data folder, set NAS_LOOP_DATA ({folder} is not there)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """An sshd on the loopback interface."""
+    from tests.latency_lut.sshd import running
+
+    with running(tmp_path_factory.mktemp("sshd")) as server:
+        yield server

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from latency_lut.campaign import Effort, Report
+from latency_lut.conditions import Conditions
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.journal import Journal
 from latency_lut.measure import STANDARD, campaign, evaluated, question_of
@@ -73,8 +74,11 @@ def measure_from_donors(
         rng: np.random.Generator,
         seconds: float,
         allow_noisy: bool,
+        conditions: Mapping[str, Conditions],
     ) -> LatencyTable:
-        _, networks, account = evaluated(plans, journal, effort, rng, seconds, allow_noisy)
+        _, networks, account = evaluated(
+            plans, journal, effort, rng, seconds, allow_noisy, conditions
+        )
         fits, figures = {}, {}
         for side in plans.networks:
             here = [network for network in networks if network.resolution == side]

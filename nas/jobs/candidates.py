@@ -20,6 +20,7 @@ from nas.export import ExportOptions
 from nas.jobs.export import onnx_model
 from nas.jobs.guide import Guide
 from nas.jobs.predictor import measured_accuracies
+from nas.jobs.rounds import Candidate
 from nas.jobs.select import expected_accuracy
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
@@ -35,8 +36,8 @@ def measure_candidates(
     X: Population,
     device: Device,
     screen: Screen,
-) -> list[dict[str, Any]]:
-    """One point for every canonical row of ``X`` [n, choices], predicted and measured.
+) -> list[Candidate]:
+    """One candidate for every canonical row of ``X`` [n, choices], predicted and measured.
 
     What is timed is the file that an export would leave, with the subnet's trained weights.
     """
@@ -52,7 +53,7 @@ def measure_candidates(
         models, device, rng=np.random.default_rng(0), pace=pace_of(table, X), sides=sides
     )
     by_name = {one.name: one for one in timed}
-    return [
+    points = [
         {
             "architecture": json.loads(space.decode(row).to_json()),
             **scores[i],
@@ -64,6 +65,10 @@ def measure_candidates(
             "parameters": float(space.parameters(row)[0]),
         }
         for i, row in enumerate(X)
+    ]
+    return [
+        Candidate(tuple(row.tolist()), sides[name], point, by_name[name].latency)
+        for row, name, point in zip(X, names, points, strict=True)
     ]
 
 

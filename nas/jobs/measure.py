@@ -18,8 +18,10 @@ from latency_lut import (
     Effort,
     LatencyTable,
     Progress,
+    described,
     measure,
     merged,
+    remarks,
     table_name,
 )
 from latency_lut import device as device_of
@@ -32,7 +34,14 @@ from nas.terminal import Screen, duration
 from search_spaces import Space
 from search_spaces.errors import ConfigError
 
-__all__ = ["measure_command", "measure_table"]
+__all__ = [
+    "measure_command",
+    "measure_table",
+    "save_table",
+    "space_to_measure",
+    "table_target",
+    "told",
+]
 
 SAMPLES = ".samples"
 
@@ -70,6 +79,8 @@ def measure_table(
         )
 
     def announce(cost: Cost) -> None:
+        for remark in remarks(device.conditions()):
+            screen.say(f"note: {remark}")
         screen.say(
             f"{cost.visits:,} visits to blocks and networks on {device.name}: about "
             f"{duration(cost.seconds)} to go and up to {megabytes(cost.bytes)} beside {out}; leave "
@@ -95,12 +106,39 @@ def measure_table(
             folder=folder,
             allow_noisy=allow_noisy,
         )
+    table = save_table(table, earlier, out)
+    shutil.rmtree(folder, ignore_errors=True)
+    return table
+
+
+def save_table(table: LatencyTable, earlier: LatencyTable | None, out: Path) -> LatencyTable:
+    """Save a new table, with what an ``earlier`` one has beside it; returns what was saved."""
     if earlier is not None:
         table = merged(earlier, table)
     out.parent.mkdir(parents=True, exist_ok=True)
     table.save(out)
-    shutil.rmtree(folder, ignore_errors=True)
     return table
+
+
+def space_to_measure(run: Path | None, space_name: str | None) -> tuple[Space, Config | None]:
+    """The space of a run, with its configuration, or that of a name."""
+    if (run is None) == (space_name is None):
+        raise ConfigError("say what to measure: a run folder, or --space NAME (one of them)")
+    if run is None:
+        return search_spaces.get(str(space_name)), None
+    trained = TrainedRun(Run.open(run))
+    return trained.space, trained.config
+
+
+def table_target(run: Path | None, out: Path | None, known_as: str) -> Path:
+    """Where the table goes: to ``out``, else by its name into the run, else into this folder."""
+    target = out or (Run(run).latency(known_as) if run is not None else Path(f"{known_as}.json"))
+    if target.is_dir() or target.suffix in (SAMPLES, ASIDE):
+        raise ConfigError(
+            f"{target}: a table is a file (and its samples lie in a folder *{SAMPLES} or *{ASIDE} "
+            "beside it); choose another -o, for example cpu.json"
+        )
+    return target
 
 
 def measure_command(
@@ -122,25 +160,12 @@ def measure_command(
             f"--samples {samples} networks are enough with tables of other devices only: name "
             "them with --donors TABLE, once for each"
         )
-    if (run is None) == (space_name is None):
-        raise ConfigError("say what to measure: a run folder, or --space NAME (one of them)")
-    config: Config | None = None
-    if run is not None:
-        trained = TrainedRun(Run.open(run))
-        space, config = trained.space, trained.config
-    else:
-        space = search_spaces.get(str(space_name))
+    space, config = space_to_measure(run, space_name)
     threads = threads or (config.latency.threads if config else 1)
     device = device_of(device_name, threads=threads)
-    known_as = name or table_name(device_name, threads)
-    target = out or (Run(run).latency(known_as) if run is not None else Path(f"{known_as}.json"))
-    if target.is_dir() or target.suffix in (SAMPLES, ASIDE):
-        raise ConfigError(
-            f"{target}: a table is a file (and its samples lie in a folder *{SAMPLES} or *{ASIDE} "
-            "beside it); choose another -o, for example cpu.json"
-        )
+    target = table_target(run, out, name or table_name(device_name, threads))
     donors = [LatencyTable.load(file, space) for file in donor_files]
-    earlier = table_to_extend(target, space, device, named=bool(name or out))
+    earlier = table_to_extend(target, space, device.fingerprint(), named=bool(name or out))
     table = measure_table(
         space,
         device,
@@ -153,6 +178,11 @@ def measure_command(
         donors=donors,
         samples=samples,
     )
+    return told(table, target)
+
+
+def told(table: LatencyTable, target: Path) -> tuple[dict[str, Any], str]:
+    """What is said of a table that was saved: as data and as text."""
     return _data(table, target), _text(table, target)
 
 
@@ -169,6 +199,7 @@ def _data(table: LatencyTable, target: Path) -> dict[str, Any]:
             str(side): [one.fingerprint.to_dict() for one in donors]
             for side, donors in table.donors.items()
         },
+        "conditions": {name: dict(c) for name, c in table.campaigns[-1].conditions.items()},
         "seconds": table.campaigns[-1].seconds,
     }
 
@@ -180,6 +211,11 @@ def _text(table: LatencyTable, target: Path) -> str:
         *(
             f"resolution {side}: predictions are off by {one.mape:.1%} {_unseen(table, side)}"
             for side, one in table.accuracy.items()
+        ),
+        *(
+            f"{when} the campaign: {described(conditions)}"
+            for when, conditions in table.campaigns[-1].conditions.items()
+            if conditions
         ),
         *(
             f"noisy: the halves of the campaign of {one.when} differ by {one.disagreement:.1%}"

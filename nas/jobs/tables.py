@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from latency_lut import Device, LatencyTable, fingerprint_of, table_name
+from latency_lut import Device, Fingerprint, LatencyTable, fingerprint_of, table_name
 from latency_lut import device as device_of
 from nas.jobs.trained import TrainedRun
 from search_spaces import Space
@@ -25,7 +25,8 @@ def chosen_table(
     usual = trained.config.latency.threads
     path = file or trained.run.latency(table_name(device_name, threads or usual))
     if not path.is_file():
-        more = "" if file or threads in (None, usual) else f" --threads {threads}"
+        more = "" if file or device_name == "cpu" else f" --device {device_name}"
+        more += "" if file or threads in (None, usual) else f" --threads {threads}"
         raise ArtefactError(
             f"{path}: there is no latency table; run `nas measure {trained.run.folder}{more}`"
         )
@@ -40,15 +41,21 @@ def open_table(path: Path, space: Space, device: Device) -> LatencyTable:
     Raises ``ArtefactError``: there is none, or it is of something else; the text begins with the
     path.
     """
+    return _table(path, space, device.fingerprint())
+
+
+def _table(path: Path, space: Space, fingerprint: Fingerprint) -> LatencyTable:
     table = LatencyTable.load(path, space)
     try:
-        table.require(device.fingerprint())
+        table.require(fingerprint)
     except ArtefactError as error:
         raise ArtefactError(f"{path}: {error}") from error
     return table
 
 
-def table_to_extend(path: Path, space: Space, device: Device, named: bool) -> LatencyTable | None:
+def table_to_extend(
+    path: Path, space: Space, fingerprint: Fingerprint, named: bool
+) -> LatencyTable | None:
     """The table that a new campaign adds to, or None where it makes a new one.
 
     Raises ``ConfigError`` where the file is something else and was not ``named`` by the user.
@@ -56,7 +63,7 @@ def table_to_extend(path: Path, space: Space, device: Device, named: bool) -> La
     if not path.exists():
         return None
     try:
-        return open_table(path, space, device)
+        return _table(path, space, fingerprint)
     except ArtefactError as error:
         if named:
             return None

@@ -61,7 +61,9 @@ class Front:
 
     ``guide`` is what stood in for the unknown accuracies, ``scale`` what scores are and their
     unit. ``cloud`` are pairs (predicted latency in ms, predicted score), ``history`` pairs
-    (evaluations, hypervolume), ``seconds`` the time of each step.
+    (evaluations, hypervolume), ``seconds`` the time of each step. ``rounds`` are by how much
+    predictions of the front were off at most, one for each round of search and measurement,
+    ``settled`` whether that was little enough in the last.
     """
 
     budget_ms: float
@@ -77,6 +79,9 @@ class Front:
     evaluations: int = 0
     seconds: Mapping[str, float] | None = None
     device: Mapping[str, object] | None = None
+    confidence: float | None = None
+    rounds: tuple[float, ...] = ()
+    settled: bool = False
 
     @property
     def best(self) -> Point:

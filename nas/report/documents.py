@@ -59,6 +59,9 @@ def read_front(document: Mapping[str, Any]) -> Front:
         evaluations=int(document.get("evaluations", 0)),
         seconds=document.get("seconds"),
         device=document.get("device"),
+        confidence=document.get("confidence"),
+        rounds=tuple(float(one["off"]) for one in document.get("rounds", ())),
+        settled=bool(document.get("settled")),
     )
 
 

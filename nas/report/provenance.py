@@ -93,6 +93,8 @@ def _search_arguments(config: Config, front: Mapping[str, Any]) -> str:
         words += ["--predictor", str(front["predictor"])]
     elif front.get("proxy") or config.data is None:
         words += ["--proxy", str(front.get("proxy") or "macs")]
+    if front.get("confidence") is not None:
+        words += ["--confidence", f"{front['confidence']:g}"]
     return shlex.join(words)
 
 

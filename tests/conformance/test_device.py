@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -13,17 +13,27 @@ from latency_lut.errors import DeviceError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.references import NAMES, references
 from latency_lut.seam import Device, Model
+from tests.latency_lut.phone import Phone, phone_with_tool
 from tests.latency_lut.synthetic import SyntheticDevice
 
-DEVICES: dict[str, Callable[[], Device]] = {
-    "cpu": lambda: latency_lut.device("cpu"),
-    "synthetic": SyntheticDevice,
+Request = pytest.FixtureRequest
+DEVICES: dict[str, Callable[[Request], Device]] = {
+    "cpu": lambda request: latency_lut.device("cpu"),
+    "adb": lambda request: request.getfixturevalue("phone") and latency_lut.device("adb"),
+    "ssh": lambda request: request.getfixturevalue("sshd").device(),
+    "synthetic": lambda request: SyntheticDevice(),
 }
 
 
+@pytest.fixture(scope="module")
+def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
+    with phone_with_tool(tmp_path_factory.mktemp("adb")) as one:
+        yield one
+
+
 @pytest.fixture(params=DEVICES)
-def device(request: pytest.FixtureRequest) -> Device:
-    return DEVICES[request.param]()
+def device(request: Request) -> Device:
+    return DEVICES[request.param](request)
 
 
 def test_it_has_a_name_and_a_fingerprint_that_is_plain_data(device: Device) -> None:
@@ -33,6 +43,12 @@ def test_it_has_a_name_and_a_fingerprint_that_is_plain_data(device: Device) -> N
     assert Fingerprint.from_dict(json.loads(json.dumps(found.to_dict()))) == found
     assert found.device == device.name and found.threads == 1
     assert found.differences(found) == ""
+
+
+def test_it_tells_its_conditions_as_plain_data(device: Device) -> None:
+    found = device.conditions()
+    assert json.loads(json.dumps(dict(found))) == found
+    assert all(value is None or isinstance(value, str | int | float) for value in found.values())
 
 
 def test_it_times_models_in_the_order_of_the_visits(device: Device) -> None:

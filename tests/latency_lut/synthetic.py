@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import onnx
 
+from latency_lut.conditions import Conditions
 from latency_lut.errors import DeviceError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.seam import Connection, Loaded, Model, Sample
@@ -91,6 +92,9 @@ class SyntheticDevice:
         return replace(
             Fingerprint("synthetic", "none", 1, "test", 1, "none", "none"), threads=self.threads
         )
+
+    def conditions(self) -> Conditions:
+        return {"governor": "performance", "celsius": None, "load": 0.5}
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import os
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -31,10 +31,12 @@ from tests.latency_lut.synthetic import tiny_space
 REFERENCE = references()[0]
 
 
-def fake(script: str) -> tuple[str, ...]:
-    """A worker that says it is ready, and then runs ``script``."""
+def fake(script: str, takes: int | None = None) -> tuple[str, ...]:
+    """A worker that says it is ready, takes a model (or ``takes`` bytes), and runs ``script``."""
+    size = len(REFERENCE.content()) if takes is None else takes
     ready = "import sys, time\nsys.stdin.readline()\nprint('{\"ready\": 1}', flush=True)\n"
-    return (sys.executable, "-c", ready + "sys.stdin.readline()\n" + script)
+    model = f"sys.stdin.buffer.readline()\nsys.stdin.buffer.read({size})\n"
+    return (sys.executable, "-c", ready.replace("stdin.", "stdin.buffer.") + model + script)
 
 
 def loads_one(device: CpuDevice) -> None:
@@ -43,7 +45,7 @@ def loads_one(device: CpuDevice) -> None:
 
 
 def test_unknown_devices_and_impossible_threads_are_refused_in_one_line() -> None:
-    with pytest.raises(DeviceError, match=r"^no device 'toaster'; there are cpu$"):
+    with pytest.raises(DeviceError, match=r"^no device 'toaster': onnxruntime [\d.]+ of .* cpu.*$"):
         latency_lut.device("toaster")
     with pytest.raises(DeviceError, match=r"threads is from 1 to the \d+ cores.*got 0"):
         latency_lut.device("cpu", threads=0)
@@ -79,6 +81,11 @@ def test_a_worker_that_hangs_is_ended() -> None:
     device = CpuDevice(command=fake("time.sleep(60)"), timeout_s=0.3)
     with pytest.raises(DeviceError, match=r"said nothing for 0.3 s and was\s+ended"):
         loads_one(device)
+    # It does not even take the model, which is more than a pipe holds.
+    assert len(REFERENCE.content()) > 1 << 16
+    deaf = CpuDevice(command=fake("time.sleep(60)", takes=0), timeout_s=0.3)
+    with pytest.raises(DeviceError, match=r"said nothing for 0.3 s.*loading model 'reference"):
+        loads_one(deaf)
 
 
 @pytest.mark.parametrize(
@@ -114,14 +121,15 @@ def test_times_that_are_none_are_refused(sample: dict[str, Any]) -> None:
         list(connection.time([NAMES[0]], 2))
 
 
-def test_a_disk_that_is_full_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> Any:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with CpuDevice().connect() as connection:
-        monkeypatch.setattr(Path, "write_bytes", full)
-        with pytest.raises(DeviceError, match="No space left on device.*TMPDIR"):
-            list(connection.load([REFERENCE]))
+def test_a_disk_that_is_full_is_named() -> None:
+    # What the worker says before it ends is heard, although the model was not taken.
+    limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))"
+    run = f"{limited}; runpy.run_path({worker.__file__!r}, run_name='__main__')"
+    with (
+        CpuDevice(command=(sys.executable, "-c", run)).connect() as connection,
+        pytest.raises(DeviceError, match=r"File too large.*TMPDIR.*'reference dense'"),
+    ):
+        list(connection.load([REFERENCE]))
 
 
 def test_a_provider_that_is_not_installed_is_refused() -> None:
@@ -135,31 +143,71 @@ def test_a_provider_that_is_not_installed_is_refused() -> None:
 # The worker's own parts, in this process.
 
 
-def serve(*requests: dict[str, Any]) -> list[dict[str, Any]]:
+START = {"threads": 1, "provider": "CPUExecutionProvider"}
+TIME = {"time": ["m"], "runs": 3, "visit_s": 0.0}
+
+
+def serve(*requests: dict[str, Any] | bytes) -> list[dict[str, Any]]:
     answers = io.StringIO()
-    settings = {"threads": 1, "provider": "CPUExecutionProvider"}
-    lines = "".join(json.dumps(request) + "\n" for request in (settings, *requests))
-    worker.serve(io.StringIO(lines), answers)
+    parts = (
+        one if isinstance(one, bytes) else json.dumps(one).encode() + b"\n" for one in requests
+    )
+    worker.serve(io.BytesIO(b"".join(parts)), answers)
     return [json.loads(line) for line in answers.getvalue().splitlines()]
 
 
-def load_request(path: Path, **options: Any) -> dict[str, Any]:
-    request = {"load": "m", "path": str(path), "shapes": {}, "warmup_s": 0.0, "describe": True}
-    return {**request, **options}
+def load(content: bytes, **options: Any) -> bytes:
+    """A request and its model."""
+    request = {"load": "m", "bytes": len(content), "shapes": {}, "warmup_s": 0.0, "describe": True}
+    return json.dumps({**request, **options}).encode() + b"\n" + content
 
 
-def test_the_worker_loads_times_and_answers(tmp_path: Path) -> None:
-    path = tmp_path / "m.onnx"
-    path.write_bytes(REFERENCE.content())
-    ready, loaded, sample = serve(load_request(path), {"time": ["m"], "runs": 3, "visit_s": 0.0})
+def test_the_worker_loads_times_and_answers() -> None:
+    model = REFERENCE.content()
+    ready, loaded, sample = serve(START, load(model), TIME)
     assert ready["ready"] and ready["machine"]["runtime"].startswith("onnxruntime")
     assert loaded["loaded"] == "m" and loaded["run_ms"] > 0
     assert loaded["memory_bytes"] >= 0
     assert sample["sample"] == "m" and len(sample["ms"]) == 3
-    (_, quiet) = serve(load_request(path, describe=False))
+    (_, quiet) = serve(START, load(model, describe=False))
     assert quiet["operators"] == {}
-    (_, error) = serve({"time": ["unknown"], "runs": 1, "visit_s": 0.0})
+    (_, error) = serve(START, {**TIME, "time": ["unknown"]})
     assert "KeyError" in error["error"]
+
+
+def test_a_model_that_is_cut_off_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (_, error) = serve(START, load(REFERENCE.content())[:-1])
+    assert "EOFError: the model was cut off" in error["error"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_beside_the_worker_hide_no_package(tmp_path: Path) -> None:
+    copy = tmp_path / "worker.py"
+    copy.write_bytes(Path(worker.__file__).read_bytes())
+    for name in ("numpy", "onnxruntime"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    loads_one(CpuDevice(command=(sys.executable, str(copy))))
+
+
+def test_the_worker_tells_of_the_machine_without_a_session(tmp_path: Path) -> None:
+    (told,) = serve({"about": "machine"})
+    assert told["machine"] == worker.machine()
+    assert told["conditions"].keys() == {"governor", "celsius", "load"}
+    cores = tmp_path / "devices" / "system" / "cpu"
+    for core, governor in enumerate(("performance", "powersave", "performance")):
+        (cores / f"cpu{core}" / "cpufreq").mkdir(parents=True)
+        (cores / f"cpu{core}" / "cpufreq" / "scaling_governor").write_text(f"{governor}\n")
+    for zone, text in enumerate(("48312\n", "51500\n", "broken\n")):
+        (tmp_path / "class" / "thermal" / f"thermal_zone{zone}").mkdir(parents=True)
+        (tmp_path / "class" / "thermal" / f"thermal_zone{zone}" / "temp").write_text(text)
+    found = worker.conditions(tmp_path)
+    assert (found["governor"], found["celsius"]) == ("performance, powersave", 51.5)
+    assert found["load"] == pytest.approx(os.getloadavg()[0], abs=1)
+    absent = worker.conditions(tmp_path / "nowhere")
+    assert (absent["governor"], absent["celsius"]) == (None, None)
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
@@ -184,14 +232,14 @@ def test_operators_are_read_from_the_bytes_as_onnx_reads_them(tmp_path: Path) ->
     found = worker.operators(optimised.read_bytes())
     assert found == dict(expected)
     assert found["Conv+HardSwish"] == 3
-    (_, loaded) = serve(load_request(path))
+    (_, loaded) = serve(START, load(path.read_bytes()))
     assert loaded["operators"] == found
 
 
 @pytest.mark.parametrize(
     ("dtype", "shape"), [("uint8", [1, 8, 8, 3]), ("float16", [2]), ("int64", [1]), ("double", [1])]
 )
-def test_inputs_of_every_type_are_filled(tmp_path: Path, dtype: str, shape: list[int]) -> None:
+def test_inputs_of_every_type_are_filled(dtype: str, shape: list[int]) -> None:
     kinds = {"uint8": 2, "float16": 10, "int64": 7, "double": 11}
     x = onnx.helper.make_tensor_value_info("x", kinds[dtype], [None] * len(shape))
     y = onnx.helper.make_tensor_value_info("y", 1, None)
@@ -201,22 +249,20 @@ def test_inputs_of_every_type_are_filled(tmp_path: Path, dtype: str, shape: list
         opset_imports=[onnx.helper.make_opsetid("", 17)],
         ir_version=8,
     )
-    path = tmp_path / "m.onnx"
-    path.write_bytes(model.SerializeToString())
-    (_, loaded) = serve(load_request(path, shapes={"x": shape}))
+    content = model.SerializeToString()
+    (_, loaded) = serve(START, load(content, shapes={"x": shape}))
     assert loaded["loaded"] == "m"
-    (_, open_shape) = serve(load_request(path))
+    (_, open_shape) = serve(START, load(content))
     assert open_shape["loaded"] == "m"
 
 
-def test_an_input_of_an_unknown_type_is_refused(tmp_path: Path) -> None:
+def test_an_input_of_an_unknown_type_is_refused() -> None:
     x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.STRING, [1])
     y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.STRING, [1])
     graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "g", [x], [y])
     opsets = [onnx.helper.make_opsetid("", 17)]
-    path = tmp_path / "m.onnx"
-    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
-    (_, error) = serve(load_request(path))
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    (_, error) = serve(START, load(model.SerializeToString()))
     assert "tensor(string)" in error["error"]
 
 

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
 from latency_lut.design import d_optimal
-from latency_lut.fit import GRID, Observations, Prior, Scales, fit, posterior, predict
+from latency_lut.fit import (
+    GRID,
+    Observations,
+    Prior,
+    Scales,
+    conditioned,
+    fit,
+    posterior,
+    predict,
+)
 
 
 def problem(rng: np.random.Generator, networks: int = 12, entries: int = 8) -> tuple:
@@ -19,6 +29,10 @@ def problem(rng: np.random.Generator, networks: int = 12, entries: int = 8) -> t
     counts[:, 0] = 1
     counts[:, 1] = rng.uniform(0, 1, networks)
     return prior, counts
+
+
+def observations(counts: np.ndarray, ms: np.ndarray, error_ms: np.ndarray) -> Observations:
+    return Observations(counts, ms, error_ms, np.ones(len(ms), dtype=np.bool_))
 
 
 def covariance(prior: Prior, scales: Scales) -> np.ndarray:
@@ -40,7 +54,7 @@ def test_the_posterior_is_the_closed_form_of_bayesian_linear_regression() -> Non
     prior, counts = problem(rng)
     scales = Scales(0.1, 0.05, 0.1, 0.02)
     ms = counts @ prior.mean_ms * rng.normal(1, 0.05, len(counts))
-    observed = Observations(counts, ms, 0.004 * ms)
+    observed = observations(counts, ms, 0.004 * ms)
     fitted = posterior(prior, observed, scales)
     # Information form, Bishop 2006, equations 3.50 and 3.51 with a general noise covariance.
     precision = np.diag(1 / ((0.02 * ms) ** 2 + (0.004 * ms) ** 2))
@@ -61,12 +75,41 @@ def test_the_posterior_mean_is_ridge_regression_on_whitened_data() -> None:
     prior, counts = problem(rng)
     scales = Scales(0.03, 0.03, 0.05, 0.01)
     ms = counts @ prior.mean_ms * rng.normal(1, 0.05, len(counts))
-    fitted = posterior(prior, Observations(counts, ms, 0 * ms), scales)
+    fitted = posterior(prior, observations(counts, ms, 0 * ms), scales)
     root = np.linalg.cholesky(covariance(prior, scales))
     weight = 1 / (0.01 * ms)
     ridge = Ridge(alpha=1.0, fit_intercept=False, solver="cholesky")
     ridge.fit(weight[:, None] * counts @ root, weight * (ms - counts @ prior.mean_ms))
     np.testing.assert_allclose(fitted.mean_ms, prior.mean_ms + root @ ridge.coef_, rtol=1e-6)
+
+
+def test_a_later_campaign_differs_by_a_factor_that_the_earlier_one_does_not_see() -> None:
+    rng = np.random.default_rng(5)
+    prior, counts = problem(rng, networks=20)
+    scales = Scales(0.1, 0.05, 0.1, 0.02, 0.3)
+    later = np.arange(20) >= 12
+    ms = counts @ prior.mean_ms * np.where(later, 1.2, 1.0)
+    fitted = posterior(prior, Observations(counts, ms, 0 * ms, later), scales)
+    # The same with the factor as a parameter of its own beside the entries.
+    design = np.hstack([counts, (counts @ prior.mean_ms * later)[:, None]])
+    cov = np.zeros((len(prior.mean_ms) + 1,) * 2)
+    cov[:-1, :-1], cov[-1, -1] = covariance(prior, scales), 0.3**2
+    noise = np.diag((0.02 * ms) ** 2)
+    gain = cov @ design.T @ np.linalg.inv(design @ cov @ design.T + noise)
+    mean = gain @ (ms - counts @ prior.mean_ms) + np.append(prior.mean_ms, 0)
+    left = cov - gain @ design @ cov
+    new = rng.integers(0, 3, (5, len(prior.mean_ms))).astype(float)
+    full = np.hstack([new, (new @ prior.mean_ms)[:, None]])
+    predicted, std = predict(fitted, new)
+    np.testing.assert_allclose(predicted, full @ mean, rtol=1e-8)
+    noise_of = (0.02 * predicted) ** 2
+    np.testing.assert_allclose(std**2, np.diag(full @ left @ full.T) + noise_of, rtol=1e-6)
+    _, chosen = fit(prior, {1.0: Observations(counts, ms, 1e-3 * ms, later)})
+    assert chosen.scales.campaign > 0
+    _, same = fit(
+        prior, {1.0: Observations(counts, ms / np.where(later, 1.2, 1), 1e-3 * ms, later)}
+    )
+    assert same.scales.campaign == 0
 
 
 def test_intervals_cover_and_the_fit_beats_the_prior() -> None:
@@ -78,7 +121,7 @@ def test_intervals_cover_and_the_fit_beats_the_prior() -> None:
         truth = rng.multivariate_normal(prior.mean_ms, covariance(prior, scales))
         ms = counts @ truth * rng.normal(1, 0.01, len(counts))
         seen, new = slice(0, 25), slice(25, None)
-        observed = Observations(counts[seen], ms[seen], 0 * ms[seen])
+        observed = observations(counts[seen], ms[seen], 0 * ms[seen])
         _, fitted = fit(prior, {1.0: observed})
         mean, std = predict(fitted, counts[new])
         covered.append(np.abs(mean - ms[new]) <= 1.645 * std)
@@ -98,7 +141,7 @@ def test_the_threshold_that_explains_the_networks_is_chosen() -> None:
         designs[threshold][:, 1] = np.maximum(0, weights - threshold)
     truth = prior.mean_ms + np.eye(len(prior.mean_ms))[1] * 0.05
     ms = designs[2.0] @ truth
-    observed = {t: Observations(design, ms, 0.001 * ms) for t, design in designs.items()}
+    observed = {t: observations(design, ms, 0.001 * ms) for t, design in designs.items()}
     threshold, fitted = fit(prior, observed)
     assert threshold == 2.0
     assert fitted.mean_ms[1] == pytest.approx(0.05, rel=0.2)
@@ -121,3 +164,25 @@ def test_d_optimal_finds_nearly_the_best_determinant_and_beats_chance() -> None:
     assert len(set(chosen.tolist())) == 4
     assert information(tuple(chosen)) >= every[int(0.98 * len(every))]
     assert len(d_optimal(counts, prior, 99)) == 12
+
+
+def test_adding_networks_to_a_fit_is_fitting_them_together() -> None:
+    rng = np.random.default_rng(0)
+    counts = np.hstack([np.ones((12, 1)), np.zeros((12, 1)), rng.integers(0, 3, (12, 5))])
+    prior = Prior(
+        np.array([0.0, 0.0, 1.0, 2.0, 1.0, 3.0, 2.0]),
+        np.full(7, 0.1),
+        np.array([-1, -1, 0, 0, 1, 1, 1]),
+    )
+    ms = counts @ prior.mean_ms * rng.uniform(0.9, 1.1, 12) + 1
+    every = Observations(counts, ms, 0.01 * ms, np.ones(12, dtype=bool))
+    first, rest = (
+        Observations(counts[part], ms[part], 0.01 * ms[part], every.later[part])
+        for part in (slice(0, 5), slice(5, None))
+    )
+    together = posterior(prior, every, Scales())
+    apart = conditioned(posterior(prior, first, Scales()), rest)
+    np.testing.assert_allclose(apart.mean_ms, together.mean_ms)
+    np.testing.assert_allclose(predict(apart, counts)[0], predict(together, counts)[0])
+    spreads = [predict(replace(one, repeat=0.0), counts)[1] for one in (apart, together)]
+    np.testing.assert_allclose(*spreads)

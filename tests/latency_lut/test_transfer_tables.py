@@ -15,10 +15,12 @@ import pytest
 from latency_lut.campaign import Effort
 from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.fingerprint import Fingerprint
+from latency_lut.latency import Latency
 from latency_lut.measure import measure
 from latency_lut.merge import merged
 from latency_lut.plans import network_model
-from latency_lut.table import Donor, LatencyTable
+from latency_lut.refine import refined
+from latency_lut.table import Donor, LatencyTable, Network
 from latency_lut.transfer import measure_from_donors
 from search_spaces.errors import ArtefactError, ConfigError
 from tests.latency_lut.synthetic import SyntheticDevice, tiny_space, true_ms
@@ -165,6 +167,26 @@ def test_measured_resolutions_take_the_place_of_donated_ones(
         whole_networks=12,
     )
     assert set(merged(both, measured).donors) == {24}
+
+
+def test_measurements_that_come_later_flow_into_the_fit(table: LatencyTable) -> None:
+    sampled = SPACE.sample(400, np.random.default_rng(6))
+    distinct = np.unique(sampled[sampled[:, 0] == 0], axis=0)
+    rows = np.random.default_rng(0).permutation(distinct)[:60]
+    truth = np.array(
+        [NEW(network_model(str(i), SPACE.lower_row(row)).content()) for i, row in enumerate(rows)]
+    )
+    seen = [
+        Network(16, tuple(row.tolist()), True, Latency(ms, 0.005 * ms, (ms, ms), ms, 4))
+        for row, ms in zip(rows[:30], truth, strict=False)
+    ]
+    better = refined(table, seen)
+    before, wide = table.predict(rows[30:], return_std=True)
+    after, narrow = better.predict(rows[30:], return_std=True)
+    assert np.abs(after / truth[30:] - 1).mean() < 0.8 * np.abs(before / truth[30:] - 1).mean()
+    assert (narrow < wide).all()
+    assert better.accuracy == table.accuracy and better.donors == table.donors
+    assert len(better.networks) == SAMPLES + 30
 
 
 def test_donors_are_other_devices_and_there_are_some(donors: list[LatencyTable]) -> None:

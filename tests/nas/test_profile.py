@@ -91,6 +91,7 @@ def table_of(path: Path, factor: float, **fingerprint: Any) -> Path:
         "version": 2,
         "space": {"name": "mine", "identity": "", "options": None},
         "networks": [],
+        "verified": [],
         "fingerprint": {**here.to_dict(), **fingerprint},
         "campaign": {"usual_ms": usual_ms},
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from latency_lut import mape
-from nas.report.data import ReportData
+from nas.report.data import Front, ReportData
 from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
@@ -75,7 +75,28 @@ def prediction(data: ReportData) -> Html:
             else _no_accuracy(data),
             class_="pair",
         ),
+        *_rounds(front),
     )
+
+
+def _rounds(front: Front | None) -> list[Html]:
+    """How search and measurement went on until predictions held, or did not."""
+    if front is None or not front.rounds:
+        return []
+    each = ", ".join(f"{fixed(100 * off, 1)}%" for off in front.rounds)
+    number = len(front.rounds)
+    said = (
+        "One round of search and measurement: predictions of the front were off by at most "
+        if number == 1
+        else f"{number} rounds of search and measurement, each by a table corrected by what was "
+        "measured before: predictions of the front were off by at most "
+    )
+    held = (
+        "They hold: every point is within 2% of its measurement."
+        if front.settled
+        else "Not every point is within 2% of its measurement; the measured values count."
+    )
+    return [el("p", f"{said}{each}. {held}", class_="rounds")]
 
 
 def _no_accuracy(data: ReportData) -> Html:

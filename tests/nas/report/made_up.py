@@ -163,6 +163,8 @@ def made_up_front(
         "data": "d" * 128,
         "evaluations": 5000,
         "seconds": {"samples": 212.4, "search": 8.3, "measure": 41.9},
+        "rounds": [{"measured": 20, "off": 0.043}, {"measured": 10, "off": 0.0181}],
+        "settled": True,
         "best": max(within, key=lambda i: points[i]["val_accuracy"]),
         "points": points,
         "dominated": [

@@ -197,6 +197,26 @@ def test_the_search_says_when_it_settled(page: Element) -> None:
     assert "measuring the candidates41.9" in text
 
 
+@pytest.mark.parametrize(
+    ("rounds", "settled", "said"),
+    [
+        ((), False, ""),
+        ((0.012,), True, "One round of search and measurement: predictions of the front were off "
+         "by at most 1.2%. They hold: every point is within 2%"),
+        ((0.05, 0.031), False, "2 rounds of search and measurement, each by a table corrected by "
+         "what was measured before: predictions of the front were off by at most 5.0%, 3.1%. Not "
+         "every point is within 2% of its measurement"),
+    ],
+)  # fmt: skip
+def test_rounds_are_told(
+    data: ReportData, rounds: tuple[float, ...], settled: bool, said: str
+) -> None:
+    assert data.front is not None and data.front.rounds == (0.043, 0.0181) and data.front.settled
+    front = replace(data.front, rounds=rounds, settled=settled)
+    text = " ".join(parse(render(replace(data, front=front))).part("prediction").text.split())
+    assert said in text and ("round" in text) == bool(rounds)
+
+
 def test_provenance(page: Element, whole: Run) -> None:
     facts = page.part("provenance").all("dl")[0]
     shown = {div.all("dt")[0].text: div.all("dd")[0].text for div in facts.all("div")}

@@ -1,0 +1,92 @@
+"""Timing models in a worker process, wherever that runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from latency_lut.errors import DeviceError
+from latency_lut.fingerprint import Fingerprint
+from latency_lut.process import WorkerProcess
+from latency_lut.seam import Loaded, Model, Sample
+
+VISIT_S = 0.001
+
+
+def fingerprint_of_worker(
+    machine: Mapping[str, Any], device: str, threads: int, provider: str
+) -> Fingerprint:
+    """The fingerprint of a device from what a worker says of its machine (``worker.machine``)."""
+    return Fingerprint(
+        device=device,
+        cpu=machine["cpu"],
+        cores=machine["cores"],
+        system=machine["system"],
+        threads=threads,
+        provider=provider,
+        runtime=machine["runtime"],
+    )
+
+
+@dataclass(frozen=True)
+class WorkerConnection:
+    """See ``seam.Connection``."""
+
+    process: WorkerProcess
+
+    def load(
+        self, models: Iterable[Model], warmup_s: float = 0.02, describe: bool = True
+    ) -> Iterator[Loaded]:
+        """Send each model after its request."""
+        for model in models:
+            content = model.content()
+            request = {
+                "load": model.name,
+                "bytes": len(content),
+                "shapes": {name: list(shape) for name, shape in model.shapes.items()},
+                "warmup_s": warmup_s,
+                "describe": describe,
+            }
+            try:
+                self.process.send(request, content)
+                answer = self.process.receive("loaded")
+            except DeviceError as error:
+                raise DeviceError(f"{error} (loading model {model.name!r})") from error
+            yield self._loaded(model, answer)
+
+    def _loaded(self, model: Model, answer: dict[str, Any]) -> Loaded:
+        try:
+            memory = answer["memory_bytes"]
+            return Loaded(
+                model.name,
+                {str(name): int(count) for name, count in answer["operators"].items()},
+                float(answer["run_ms"]),
+                None if memory is None else int(memory),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DeviceError(
+                f"{self.process.name}: a loaded model has operators, run_ms and memory_bytes; "
+                f"the measuring process sent {str(answer)[:200]}"
+            ) from error
+
+    def time(self, visits: Sequence[str], runs: int) -> Iterator[Sample]:
+        """Ask for all visits at once, hand on the samples as they come."""
+        self.process.send({"time": list(visits), "runs": runs, "visit_s": VISIT_S})
+        for name in visits:
+            answer = self.process.receive("sample")
+            times = _times(answer.get("ms"), runs)
+            if answer["sample"] != name or times is None:
+                raise DeviceError(
+                    f"{self.process.name}: {runs} or more times above 0 were due for {name!r}; "
+                    f"the measuring process sent {str(answer)[:200]}"
+                )
+            yield Sample(name, times)
+
+
+def _times(sent: object, runs: int) -> tuple[float, ...] | None:
+    if not isinstance(sent, list) or len(sent) < runs:
+        return None
+    fine = all(isinstance(t, float) and math.isfinite(t) and t > 0 for t in sent)
+    return tuple(sent) if fine else None

@@ -1,0 +1,33 @@
+"""What NVIDIA's driver says of a card; nothing where there is no ``nvidia-smi``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+CONDITIONS = ("clocks.sm", "clocks.mem", "clocks.max.sm", "temperature.gpu", "power.draw", "pstate")
+
+
+def card(number: int) -> str:
+    """Name and driver of the card, empty where nobody tells."""
+    told = _ask(number, ("name", "driver_version"))
+    return f"{told['name']}, driver {told['driver_version']}" if told else ""
+
+
+def conditions(number: int) -> dict[str, str]:
+    """Clocks, temperature and power at this moment, with their units."""
+    return _ask(number, CONDITIONS)
+
+
+def _ask(number: int, fields: tuple[str, ...]) -> dict[str, str]:
+    # CUDA counts what the variable lets it see, in its order; nvidia-smi counts all.
+    visible = [one for one in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
+    its = visible[number] if number < len(visible) else number
+    command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
+    try:
+        done = subprocess.run([*command, f"--id={its}"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    values = [value.strip() for value in done.stdout.strip().split(",")]
+    # Without `strict`, for Python 3.9: bundles carry this file.
+    return dict(zip(fields, values)) if len(values) == len(fields) else {}  # noqa: B905

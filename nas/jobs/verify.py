@@ -1,0 +1,66 @@
+"""``nas measure --verify``: whether a table still holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latency_lut import Effort, LatencyTable, Progress, Verification, space_in, verify
+from latency_lut import device as device_of
+from nas.jobs.trained import TrainedRun
+from nas.run import Run
+from nas.terminal import Screen, duration
+from search_spaces.errors import ArtefactError
+
+__all__ = ["verify_command"]
+
+EFFORT = Effort()
+
+
+def verify_command(
+    file: Path, run: Path | None, device_name: str, threads: int | None, screen: Screen
+) -> tuple[dict[str, Any], str]:
+    """Measure a part of the table in ``file`` again, and say whether it holds.
+
+    Where it does, that is written into the file: after an update of the device the table is then
+    accepted on it. ``run`` tells the space, where the file's is none of the built-in ones.
+    """
+    space = TrainedRun(Run.open(run)).space if run is not None else space_in(file)
+    if space is None:
+        raise ArtefactError(
+            f"{file}: the table is of a space that is not built in; name a run of it: "
+            "nas measure RUN --verify TABLE"
+        )
+    table = LatencyTable.load(file, space)
+    device = device_of(device_name, threads=threads or table.fingerprint.threads)
+    with screen.progress("measure networks again", 1000) as advance:
+
+        def report(progress: Progress) -> None:
+            left = duration(progress.seconds_left)
+            advance(round(1000 * progress.done / max(1, progress.total)), f"{left} left")
+
+        found = verify(table, device, rng=np.random.default_rng(0), effort=EFFORT, report=report)
+    if found.holds:
+        replace(table, verified=(*table.verified, found)).save(file)
+    data = {"table": str(file), **asdict(found), "same_pace": found.same_pace}
+    return data, _text(file, table, found)
+
+
+def _text(file: Path, table: LatencyTable, found: Verification) -> str:
+    lines = [
+        f"{file} {'holds' if found.holds else 'no longer holds'}: {found.networks} networks moved "
+        f"by {found.moved:.1%} against each other, predictions are off by {found.mape:.1%}"
+    ]
+    if changed := found.fingerprint.differences(table.fingerprint):
+        lines.append(f"updated: {changed} (in the table)")
+    if not found.same_pace:
+        lines.append(
+            f"all of them take {1 / found.pace:.2f} times what they took: other load, clock or "
+            "driver. If it stays so, measure again: budgets are in milliseconds of the table"
+        )
+    if not found.holds:
+        lines.append("measure it again with `nas measure`")
+    return "\n".join(lines)

@@ -1,0 +1,111 @@
+"""Verifying a table on a device that changed, or did not."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latency_lut import Effort, Fingerprint, LatencyTable, Verification, measure, verify
+from latency_lut.errors import DeviceError
+from latency_lut.table_file import require_device
+from latency_lut.verify import SAMPLE
+from search_spaces.errors import ArtefactError
+from tests.latency_lut.synthetic import SyntheticDevice, tiny_space, true_ms
+
+SPACE = tiny_space()
+BRIEF = Effort(rounds=4, runs=2)
+
+
+@dataclass
+class Updated(SyntheticDevice):
+    """The same device with another runtime."""
+
+    def fingerprint(self) -> Fingerprint:
+        return replace(super().fingerprint(), runtime="updated 2.0")
+
+
+@functools.cache
+def table() -> LatencyTable:
+    return measure(
+        SPACE,
+        SyntheticDevice(noise=0.002),
+        rng=np.random.default_rng(0),
+        effort=Effort(rounds=4, runs=3),
+        whole_networks=12,
+        held_out=6,
+    )
+
+
+def found_on(device: SyntheticDevice) -> Verification:
+    return verify(table(), device, rng=np.random.default_rng(1), effort=BRIEF)
+
+
+def moved(content: bytes) -> float:
+    """Every model by its own, up to 15% either way: an update that changed some kernels."""
+    return true_ms(content) * (0.85 + 0.3 * (zlib.crc32(content) % 100) / 100)
+
+
+def test_a_table_holds_on_the_device_that_it_was_measured_on() -> None:
+    device = SyntheticDevice(noise=0.002)
+    found = found_on(device)
+    assert found.holds and found.same_pace and found.moved < 0.01
+    assert found.networks == 2 * SAMPLE and found.pace == pytest.approx(1, abs=0.01)
+    again = [name for name in device.visits if name.startswith("network ")]
+    known = {f"network {n.resolution} {'.'.join(map(str, n.row))}": n for n in table().networks}
+    assert len(set(again)) == 2 * SAMPLE and set(again) <= set(known)
+    held_out = {name for name, network in known.items() if not network.fitted}
+    assert len(held_out) == 12 and held_out <= set(again), "held-out networks come first"
+    # The same figure by hand: 12 held-out networks whose true times are known.
+    rows = np.array([known[name].row for name in sorted(held_out)])
+    truth = np.array([device.known[name] for name in sorted(held_out)])
+    assert found.mape == pytest.approx(np.abs(table().predict(rows) / truth - 1).mean(), abs=0.003)
+
+
+@pytest.mark.parametrize(
+    ("cost", "holds", "same_pace"),
+    [(moved, False, True), (lambda c: 0.7 * true_ms(c), True, False)],
+)
+def test_what_an_update_may_change(
+    cost: Callable[[bytes], float], holds: bool, same_pace: bool
+) -> None:
+    found = found_on(Updated(noise=0.002, cost=cost))
+    assert (found.holds, found.same_pace) == (holds, same_pace)
+    assert found.fingerprint.runtime == "updated 2.0"
+    if not same_pace:
+        assert found.pace == pytest.approx(1 / 0.7, rel=0.01) and found.moved < 0.01
+
+
+def test_a_verified_update_is_accepted_and_kept_in_the_file(tmp_path: Path) -> None:
+    updated = Updated().fingerprint()
+    path = tmp_path / "t.json"
+    table().save(path)
+    for refuse in (table().require, functools.partial(require_device, path)):
+        with pytest.raises(ArtefactError, match="another device or runtime: runtime 'updated 2.0'"):
+            refuse(updated)
+    found = found_on(Updated(noise=0.002))
+    assert found.holds
+    replace(table(), verified=(found,)).save(path)
+    loaded = LatencyTable.load(path, SPACE)
+    assert loaded.verified == (found,)
+    loaded.require(updated)
+    loaded.require(SyntheticDevice().fingerprint())
+    require_device(path, updated)
+    with pytest.raises(ArtefactError, match="threads 2 here, 1 there"):
+        loaded.require(replace(updated, threads=2))
+
+
+def test_another_device_is_no_update() -> None:
+    with pytest.raises(ArtefactError, match=r"another device: threads 2 here, 1 there .*update"):
+        found_on(SyntheticDevice(threads=2))
+
+
+def test_a_table_without_networks_cannot_be_verified() -> None:
+    bare = replace(table(), networks=())
+    with pytest.raises(DeviceError, match="no whole networks to measure again"):
+        verify(bare, SyntheticDevice(), rng=np.random.default_rng(0), effort=BRIEF)

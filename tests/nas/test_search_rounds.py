@@ -1,0 +1,128 @@
+"""Rounds, confidence and verification, as commands."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from latency_lut import LatencyTable
+from nas.jobs import candidates
+from nas.jobs.rounds import MOST_ROUNDS
+from search_spaces import Architecture
+from tests.nas.conftest import BUDGET_MS
+from tests.nas.tiny import nas, tiny
+
+
+def test_measured_rounds_are_not_measured_again(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.jobs.rounds.WITHIN", -1.0)  # Never near enough: all rounds.
+    arguments = ("search", run, "--latency-ms", BUDGET_MS, "--resume", "--json")
+    for name in ("study.sqlite", "front.json", "best.json"):
+        (run / name).unlink()
+    plain = candidates.measure_candidates
+    asked: list[int] = []
+
+    def cut(trained: Any, table: Any, guide: Any, X: Any, *rest: Any) -> Any:
+        asked.append(len(X))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return plain(trained, table, guide, X, *rest)
+
+    monkeypatch.setattr(candidates, "measure_candidates", cut)
+    assert nas(*arguments).code == 130
+    assert not (run / "front.json").exists()
+    (first,) = json.loads((run / "measured.json").read_text())["rounds"]
+    assert len(first) == asked[0] == 2
+    said = nas(*arguments)
+    assert said.code == 0, said.err
+    rounds = said.json["rounds"]
+    assert [one["measured"] for one in rounds] == [2, *asked[2:]], "round 1 was not asked again"
+    assert len(rounds) == MOST_ROUNDS and not said.json["settled"]
+    found = [*said.json["points"], *said.json["dominated"]]
+    latencies = {point["latency_ms"] for point in found}
+    assert {candidate["point"]["latency_ms"] for candidate in first} <= latencies
+    assert len(found) == sum(one["measured"] for one in rounds)
+    assert not (run / "measured.json").exists()
+    assert {"study.sqlite", "study.2.sqlite", "study.3.sqlite"} <= {f.name for f in run.iterdir()}
+
+
+def test_a_search_of_something_else_does_not_go_on_with_what_was_measured(run: Path) -> None:
+    arguments = ("search", run, "--latency-ms", 2 * BUDGET_MS, "--json")
+    (run / "study.sqlite").unlink()
+    kept = {"format": 1, "belongs": {"of": "another search"}, "rounds": [[]]}
+    (run / "measured.json").write_text(json.dumps(kept))
+    before = (run / "front.json").read_bytes()
+    refused = nas(*arguments, "--resume")
+    assert refused.code == 2 and "measured.json: the measured candidates there" in refused.err
+    assert (run / "front.json").read_bytes() == before
+    said = nas(*arguments)
+    assert said.code == 0 and not (run / "measured.json").exists(), said.err
+
+
+def test_a_budget_at_a_confidence(run: Path) -> None:
+    space = tiny()
+    table = LatencyTable.load(run / "latency" / "cpu.json", space)
+    arguments = ("search", run, "--latency-ms", BUDGET_MS, "--json")
+    said = nas(*arguments, "--confidence", 0.95)
+    assert said.code == 0, said.err
+    assert said.json["confidence"] == 0.95
+    for point in (*said.json["points"], *said.json["dominated"]):
+        row = space.encode(Architecture.from_json(json.dumps(point["architecture"])))
+        mean, std = table.predict(row[None], return_std=True)
+        assert mean[0] + 1.6448536 * std[0] <= BUDGET_MS
+    best = said.json["points"][said.json["best"]]
+    error = (best["latency_high"] - best["latency_ms"]) / 1.96
+    assert best["latency_ms"] + 1.6448536 * error <= BUDGET_MS
+    # A budget that the middle of the fastest network meets, and the end of its interval not.
+    mean, std = table.predict(space.smallest[None], return_std=True)
+    wide = [
+        replace(fit, posterior=replace(fit.posterior, repeat=10.0)) for fit in table.fits.values()
+    ]
+    replace(table, fits=dict(zip(table.fits, wide, strict=True))).save(run / "latency" / "cpu.json")
+    tight = ("search", run, "--latency-ms", float(2 * mean[0]), "--json")
+    refused = nas(*tight, "--confidence", 0.95)
+    assert refused.code == 2 and "no network of tiny runs within" in refused.err
+    for wrong in (0.3, 1.0, 95):
+        refused = nas(*arguments, "--confidence", wrong)
+        assert refused.code == 2 and "--confidence is from 0.5 to below 1" in refused.err
+
+
+def test_a_table_is_verified(run: Path) -> None:
+    file = run / "latency" / "cpu.json"
+    said = nas("measure", run, "--verify", file, "--json")
+    assert said.code in (0, 1), said.err
+    found = said.json
+    assert found["holds"] == (said.code == 0) and found["networks"] == 20
+    table = LatencyTable.load(file, tiny())
+    assert len(table.verified) == found["holds"]
+    # Made-up times: nothing moves like that.
+    networks = tuple(
+        replace(network, latency=network.latency.scaled(1.0 + i % 5))
+        for i, network in enumerate(table.networks)
+    )
+    replace(table, networks=networks, verified=()).save(file)
+    said = nas("measure", run, "--verify", file)
+    assert said.code == 1 and "no longer holds" in said.out and "measure it again" in said.out
+    assert LatencyTable.load(file, tiny()).verified == ()
+
+
+def test_what_cannot_be_verified(run: Path, tmp_path: Path) -> None:
+    file = run / "latency" / "cpu.json"
+    said = nas("measure", "--verify", tmp_path / "none.json")
+    assert said.code == 2 and "no latency table can be read" in said.err
+    document = json.loads(file.read_text())
+    for space, words in (
+        ({**document["space"], "options": None}, "of a space that is not built in"),
+        ({**document["space"], "name": "gone"}, "of a space that is not built in"),
+    ):
+        other = tmp_path / "other.json"
+        other.write_text(json.dumps({**document, "space": space}))
+        said = nas("measure", "--verify", other)
+        assert said.code == 2 and words in said.err
+    document["fingerprint"]["cpu"] = "another"
+    other.write_text(json.dumps(document))
+    said = nas("measure", run, "--verify", other)
+    assert said.code == 2 and "only the same device after an update can be verified" in said.err
