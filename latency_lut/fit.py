@@ -129,6 +129,22 @@ def predict(fitted: Posterior, counts: Floats) -> tuple[Floats, Floats]:
     return mean, np.sqrt(np.maximum(variance, 0) + (fitted.noise * mean) ** 2)
 
 
+def conditioned(fitted: Posterior, seen: Observations) -> Posterior:
+    """What is known once ``seen`` networks are added to a fit whose scales stay as they are.
+
+    The covariance loses what they tell, one more row of ``gain_ms`` for each (Rasmussen and
+    Williams 2006, equation 2.24).
+    """
+    A = seen.counts
+    cross = (fitted.own_ms**2)[:, None] * A.T
+    cross += fitted.shared_ms @ (A @ fitted.shared_ms).T - fitted.gain_ms.T @ (fitted.gain_ms @ A.T)
+    noise = (fitted.scales.network * seen.ms) ** 2 + seen.error_ms**2
+    factor = np.linalg.cholesky(A @ cross + np.diag(noise))
+    gain = np.linalg.solve(factor, cross.T)
+    mean = fitted.mean_ms + gain.T @ np.linalg.solve(factor, seen.ms - A @ fitted.mean_ms)
+    return replace(fitted, mean_ms=mean, gain_ms=np.vstack([fitted.gain_ms, gain]))
+
+
 def fit(
     prior: Prior, observed: Mapping[float, Observations], grid: tuple[Scales, ...] = GRID
 ) -> tuple[float, Posterior]:

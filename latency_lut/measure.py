@@ -19,7 +19,7 @@ from latency_lut.conditions import Conditions
 from latency_lut.errors import NoisyError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.journal import Journal
-from latency_lut.latency import disagreement, latencies
+from latency_lut.latency import Latency, disagreement, latencies
 from latency_lut.plans import HELD_OUT, WHOLE_NETWORKS, Cost, Plans, plan_table, plans_of
 from latency_lut.populations import images, network_name
 from latency_lut.references import NAMES
@@ -31,6 +31,20 @@ from search_spaces.space import Space
 
 JOURNAL_VERSION = 2
 STANDARD = Effort()
+
+Finish = Callable[
+    [
+        Plans,
+        Fingerprint,
+        Journal,
+        Effort,
+        np.random.Generator,
+        float,
+        bool,
+        Mapping[str, Conditions],
+    ],
+    LatencyTable,
+]
 
 
 def measure(
@@ -61,9 +75,32 @@ def measure(
         ArtefactError: the folder holds samples of another campaign.
         DeviceError: the device fails; what was measured is kept in the folder.
     """
-    start = time.monotonic()
-    journal = Journal(folder)
-    question = {
+    question = question_of(space, device, resolutions, whole_networks, held_out, effort)
+    return campaign(
+        space,
+        device,
+        question,
+        lambda: plan_table(space, rng, resolutions, whole_networks, held_out),
+        table_of,
+        rng=rng,
+        effort=effort,
+        announce=announce,
+        report=report,
+        folder=folder,
+        allow_noisy=allow_noisy,
+    )
+
+
+def question_of(
+    space: Space,
+    device: Device,
+    resolutions: Sequence[int] | None,
+    whole_networks: int,
+    held_out: int,
+    effort: Effort,
+) -> dict[str, Any]:
+    """What a campaign measures, as JSON: samples are only gone on with for the same question."""
+    return {
         "version": JOURNAL_VERSION,
         "space": space.identity,
         "fingerprint": device.fingerprint().to_dict(),
@@ -73,9 +110,31 @@ def measure(
         "rounds": effort.rounds,
         "runs": effort.runs,
     }
+
+
+def campaign(
+    space: Space,
+    device: Device,
+    question: dict[str, Any],
+    plan: Callable[[], Plans],
+    finish: Finish,
+    *,
+    rng: np.random.Generator,
+    effort: Effort,
+    announce: Callable[[Cost], None] | None = None,
+    report: Report | None = None,
+    folder: Path | None = None,
+    allow_noisy: bool = False,
+) -> LatencyTable:
+    """Measure what ``plan`` or the samples in ``folder`` say; ``finish`` makes the table of it.
+
+    The rest is as for ``measure``.
+    """
+    start = time.monotonic()
+    journal = Journal(folder)
     header = journal.header()
     if header is None:
-        plans = plan_table(space, rng, resolutions, whole_networks, held_out)
+        plans = plan()
     else:
         plans = _resumed(space, header, question, folder)
         journal.resume()
@@ -89,7 +148,7 @@ def measure(
     conditions = {"before": before, "after": device.conditions()}
     here = device.fingerprint()
     try:
-        return table_of(plans, here, journal, effort, rng, seconds, allow_noisy, conditions)
+        return finish(plans, here, journal, effort, rng, seconds, allow_noisy, conditions)
     except NoisyError as error:
         aside = journal.set_aside()
         if aside is None:
@@ -116,7 +175,9 @@ def _resumed(
             f"{folder}: the samples there are of another campaign ({said}); finish that one with "
             "its own options, or delete the folder"
         )
-    return plans_of(space, header["networks"])
+    plans = plans_of(space, header["networks"])
+    # With donors no blocks are measured.
+    return Plans(space, {}, plans.networks) if "donors" in question else plans
 
 
 def table_of(
@@ -130,6 +191,35 @@ def table_of(
     conditions: Mapping[str, Conditions] | None = None,
 ) -> LatencyTable:
     """The table of the samples in ``journal``. Raises ``NoisyError`` as ``measure`` does."""
+    measured, networks, account = evaluated(
+        plans, journal, effort, rng, seconds, allow_noisy, conditions
+    )
+    entries = blocks.entries(plans.specs_once, measured, journal.loaded)
+    fits, figures = {}, {}
+    for side, specs in plans.specs.items():
+        here = [network for network in networks if network.resolution == side]
+        fits[side], found = fit_resolution(plans.space, specs, entries, here)
+        if found is not None:
+            figures[side] = found
+    windows = tuple(journal.windows)
+    return LatencyTable(
+        plans.space, fingerprint, account, entries, networks, fits, figures, windows
+    )
+
+
+def evaluated(
+    plans: Plans,
+    journal: Journal,
+    effort: Effort,
+    rng: np.random.Generator,
+    seconds: float,
+    allow_noisy: bool,
+    conditions: Mapping[str, Conditions] | None,
+) -> tuple[dict[str, Latency], tuple[Network, ...], Campaign]:
+    """The latency of every model, the whole networks, and the account of the campaign.
+
+    Raises ``NoisyError`` as ``measure`` does.
+    """
     windows = journal.windows
     measured = latencies(windows, effort.rounds, rng)
     steady = float((offsets(paces(windows, usual(windows))) <= DRIFT).mean())
@@ -142,14 +232,7 @@ def table_of(
     differ = disagreement([measured[name] for name in plans.network_names])
     if differ > HALVES and not allow_noisy:
         raise NoisyError(_too_noisy(differ, steady, len(windows)))
-    entries = blocks.entries(plans.specs_once, measured, journal.loaded)
-    fits, figures = {}, {}
-    for side, specs in plans.specs.items():
-        here = [network for network in networks if network.resolution == side]
-        fits[side], found = fit_resolution(plans.space, specs, entries, here)
-        if found is not None:
-            figures[side] = found
-    campaign = Campaign(
+    account = Campaign(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         rounds=effort.rounds,
         runs=effort.runs,
@@ -160,9 +243,7 @@ def table_of(
         usual_ms=dict(zip(NAMES, usual(windows).tolist(), strict=True)),
         conditions=conditions or {},
     )
-    return LatencyTable(
-        plans.space, fingerprint, campaign, entries, networks, fits, figures, tuple(windows)
-    )
+    return measured, networks, account
 
 
 def _too_noisy(differ: float, steady: float, windows: int) -> str:

@@ -51,6 +51,12 @@ def merged(table: LatencyTable, newer: LatencyTable) -> LatencyTable:
             }
         ),
         further=(*_still_needed(table.further, newer), added),
+        donors=_sorted(
+            {
+                **{side: d for side, d in table.donors.items() if side not in newer.fits},
+                **newer.donors,
+            }
+        ),
     )
 
 

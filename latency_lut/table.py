@@ -88,6 +88,14 @@ class Further:
     windows: tuple[Window, ...]
 
 
+@dataclass(frozen=True)
+class Donor:
+    """A table that a fit was made from: of which device, and when that one was measured."""
+
+    fingerprint: Fingerprint
+    when: str
+
+
 @dataclass(frozen=True, eq=False)
 class LatencyTable:
     """The table of ``space`` on the device of ``fingerprint``.
@@ -95,6 +103,8 @@ class LatencyTable:
     ``accuracy`` is that on held-out networks, by resolution; ``windows`` are the raw samples.
     ``campaign`` is the first, at whose pace all times are, also those of ``further`` campaigns.
     ``verified`` are checks that found it to hold, perhaps after an update of the device.
+    A resolution in ``donors`` has no blocks measured on the device: it is fitted to a few whole
+    networks and to tables of other devices. Its accuracy is by leaving out each of the networks.
     """
 
     space: Space
@@ -107,6 +117,7 @@ class LatencyTable:
     windows: tuple[Window, ...]
     further: tuple[Further, ...] = ()
     verified: tuple[Verification, ...] = ()
+    donors: Mapping[int, tuple[Donor, ...]] = field(default_factory=dict)
 
     @property
     def campaigns(self) -> tuple[Campaign, ...]:

@@ -19,7 +19,7 @@ from latency_lut.fit import LEADING, Posterior, Scales
 from latency_lut.latency import Latency
 from latency_lut.pace import Pace, anchors
 from latency_lut.references import NAMES
-from latency_lut.table import Campaign, Fit, Further, LatencyTable, Network
+from latency_lut.table import Campaign, Donor, Fit, Further, LatencyTable, Network
 from latency_lut.verification import Verification
 from latency_lut.windows import Visit, Window
 from search_spaces.errors import ArtefactError, SpaceError
@@ -27,7 +27,7 @@ from search_spaces.files import write_atomic
 from search_spaces.space import Space
 
 FORMAT = "nas-loop latency table"
-VERSION = 2
+VERSION = 4
 DIGITS = 9
 
 
@@ -58,6 +58,9 @@ def save(table: LatencyTable, path: str | Path) -> None:
             for one in table.further
         ],
         "verified": [asdict(one) for one in table.verified],
+        "donors": {
+            str(side): [asdict(one) for one in donors] for side, donors in table.donors.items()
+        },
     }
     write_atomic(path, json.dumps(document) + "\n")
 
@@ -186,6 +189,7 @@ def _table(document: Mapping[str, Any], space: Space) -> LatencyTable:
         _windows(document["samples"]),
         tuple(_further(fields) for fields in document["further"]),
         _verified(document),
+        {int(side): tuple(map(_donor, donors)) for side, donors in document["donors"].items()},
     )
 
 
@@ -250,6 +254,10 @@ def _further(fields: Mapping[str, Any]) -> Further:
     campaign = Campaign(**fields["campaign"])
     resolutions, samples = tuple(fields["resolutions"]), _windows(fields["samples"])
     return Further(campaign, resolutions, float(fields["pace"]), samples)
+
+
+def _donor(fields: Mapping[str, Any]) -> Donor:
+    return Donor(Fingerprint.from_dict(fields["fingerprint"]), fields["when"])
 
 
 def _verified(document: Mapping[str, Any]) -> tuple[Verification, ...]:

@@ -115,6 +115,16 @@ def measure(
     allow_noisy: Annotated[
         bool, typer.Option("--allow-noisy", help="Keep a table that the machine's noise spoils.")
     ] = False,
+    donors: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--donors", help="Another device's table, repeatable: few networks are then enough."
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option("--samples", help="With donors: networks to measure; else 10.", min=3),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Build a latency table of a device, or verify one."""
@@ -141,7 +151,17 @@ def measure(
         )
         return
     data, text = measure_command(
-        run, space, device, threads, resolution, name, out, allow_noisy, screen
+        run,
+        space,
+        device,
+        threads,
+        resolution,
+        name,
+        out,
+        allow_noisy,
+        screen,
+        donors or (),
+        samples,
     )
     screen.result(data, text)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +56,27 @@ def measure_table(
     config: Config | None = None,
     earlier: LatencyTable | None = None,
     allow_noisy: bool = False,
+    donors: Sequence[LatencyTable] = (),
+    samples: int | None = None,
 ) -> LatencyTable:
     """Measure, save to ``out``, and throw the samples' folder away.
 
     Samples are kept beside ``out`` as they come; a campaign that was interrupted goes on. With
-    ``earlier``, a table of the same space and device, the resolutions are added to it.
+    ``earlier``, a table of the same space and device, the resolutions are added to it. With
+    ``donors``, tables of other devices, only ``samples`` whole networks are measured at each
+    resolution.
     """
     folder = out.with_suffix(SAMPLES)
     latency = config.latency if config else LatencyConfig()
+    make: Callable[..., LatencyTable] = functools.partial(
+        measure, whole_networks=latency.references
+    )
+    if donors:
+        from latency_lut import transfer  # SciPy takes a second to import.
+
+        make = functools.partial(
+            transfer.measure_from_donors, tables=donors, samples=samples or transfer.SAMPLES
+        )
 
     def announce(cost: Cost) -> None:
         for remark in remarks(device.conditions()):
@@ -81,13 +95,12 @@ def measure_table(
             left = duration(progress.seconds_left)
             advance(round(1000 * progress.done / max(1, progress.total)), f"{left} left")
 
-        table = measure(
+        table = make(
             space,
             device,
             rng=np.random.default_rng(0),
             resolutions=resolutions,
             effort=Effort(latency.rounds, latency.runs),
-            whole_networks=latency.references,
             announce=announce,
             report=report,
             folder=folder,
@@ -138,12 +151,20 @@ def measure_command(
     out: Path | None,
     allow_noisy: bool,
     screen: Screen,
+    donor_files: Sequence[Path] = (),
+    samples: int | None = None,
 ) -> tuple[dict[str, Any], str]:
     """The command ``nas measure``."""
+    if samples is not None and not donor_files:
+        raise ConfigError(
+            f"--samples {samples} networks are enough with tables of other devices only: name "
+            "them with --donors TABLE, once for each"
+        )
     space, config = space_to_measure(run, space_name)
     threads = threads or (config.latency.threads if config else 1)
     device = device_of(device_name, threads=threads)
     target = table_target(run, out, name or table_name(device_name, threads))
+    donors = [LatencyTable.load(file, space) for file in donor_files]
     earlier = table_to_extend(target, space, device.fingerprint(), named=bool(name or out))
     table = measure_table(
         space,
@@ -154,6 +175,8 @@ def measure_command(
         config=config,
         earlier=earlier,
         allow_noisy=allow_noisy,
+        donors=donors,
+        samples=samples,
     )
     return told(table, target)
 
@@ -172,6 +195,10 @@ def _data(table: LatencyTable, target: Path) -> dict[str, Any]:
         "resolutions": list(table.fits),
         "held_out_mape": {str(side): one.mape for side, one in table.accuracy.items()},
         "noisy": table.noisy,
+        "donors": {
+            str(side): [one.fingerprint.to_dict() for one in donors]
+            for side, donors in table.donors.items()
+        },
         "conditions": {name: dict(c) for name, c in table.campaigns[-1].conditions.items()},
         "seconds": table.campaigns[-1].seconds,
     }
@@ -182,8 +209,7 @@ def _text(table: LatencyTable, target: Path) -> str:
     lines = [
         f"wrote {target} ({len(table.entries)} entries, {seconds:.0f} s)",
         *(
-            f"resolution {side}: predictions are off by {one.mape:.1%} on networks that were held "
-            "out"
+            f"resolution {side}: predictions are off by {one.mape:.1%} {_unseen(table, side)}"
             for side, one in table.accuracy.items()
         ),
         *(
@@ -198,3 +224,15 @@ def _text(table: LatencyTable, target: Path) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _unseen(table: LatencyTable, side: int) -> str:
+    """What networks the error of a resolution is on."""
+    if side not in table.donors:
+        return "on networks that were held out"
+    donors = len(table.donors[side])
+    networks = sum(network.resolution == side for network in table.networks)
+    return (
+        f"on each of its {networks} networks by the others; its blocks were not measured here, "
+        f"they come from {donors} donor{'s' if donors > 1 else ''}"
+    )

@@ -52,6 +52,7 @@ def _stated(name: str, document: Mapping[str, Any]) -> Table:
         if isinstance(value, str | int | float | bool)
     }
     campaign["noisy"] = _noisy(document)
+    campaign["from_donors"] = ", ".join(document.get("donors", {}))
     return Table(name, dict(document["fingerprint"]), dict(document["accuracy"]), campaign)
 
 

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
 from latency_lut.design import d_optimal
-from latency_lut.fit import GRID, Observations, Prior, Scales, fit, posterior, predict
+from latency_lut.fit import (
+    GRID,
+    Observations,
+    Prior,
+    Scales,
+    conditioned,
+    fit,
+    posterior,
+    predict,
+)
 
 
 def problem(rng: np.random.Generator, networks: int = 12, entries: int = 8) -> tuple:
@@ -154,3 +164,25 @@ def test_d_optimal_finds_nearly_the_best_determinant_and_beats_chance() -> None:
     assert len(set(chosen.tolist())) == 4
     assert information(tuple(chosen)) >= every[int(0.98 * len(every))]
     assert len(d_optimal(counts, prior, 99)) == 12
+
+
+def test_adding_networks_to_a_fit_is_fitting_them_together() -> None:
+    rng = np.random.default_rng(0)
+    counts = np.hstack([np.ones((12, 1)), np.zeros((12, 1)), rng.integers(0, 3, (12, 5))])
+    prior = Prior(
+        np.array([0.0, 0.0, 1.0, 2.0, 1.0, 3.0, 2.0]),
+        np.full(7, 0.1),
+        np.array([-1, -1, 0, 0, 1, 1, 1]),
+    )
+    ms = counts @ prior.mean_ms * rng.uniform(0.9, 1.1, 12) + 1
+    every = Observations(counts, ms, 0.01 * ms, np.ones(12, dtype=bool))
+    first, rest = (
+        Observations(counts[part], ms[part], 0.01 * ms[part], every.later[part])
+        for part in (slice(0, 5), slice(5, None))
+    )
+    together = posterior(prior, every, Scales())
+    apart = conditioned(posterior(prior, first, Scales()), rest)
+    np.testing.assert_allclose(apart.mean_ms, together.mean_ms)
+    np.testing.assert_allclose(predict(apart, counts)[0], predict(together, counts)[0])
+    spreads = [predict(replace(one, repeat=0.0), counts)[1] for one in (apart, together)]
+    np.testing.assert_allclose(*spreads)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,13 +104,3 @@ def test_missing_resolutions_are_named_with_the_command_that_adds_them() -> None
         "the latency table has resolutions 16, not 8, 24; `nas measure RUN --resolution 8 "
         "--resolution 24` adds what is missing to the run's table"
     )
-
-
-def test_a_table_from_before_there_were_further_campaigns_is_read(tmp_path: Path) -> None:
-    table = run(16)
-    path = tmp_path / "cpu.json"
-    table.save(path)
-    document = json.loads(path.read_text())
-    assert document.pop("further") == [] and document["version"] == 2
-    path.write_text(json.dumps(document))
-    assert LatencyTable.load(path, SPACE).further == ()

@@ -69,6 +69,15 @@ def _table(one: Table) -> Html:
         )
         if campaign.get("noisy")
         else None,
+        el(
+            "p",
+            f"Resolution {campaign['from_donors']}: few networks were measured and no blocks, the "
+            "rest comes from tables of other devices. The error is that of each network as the "
+            "others predict it.",
+            class_="small",
+        )
+        if campaign.get("from_donors")
+        else None,
     )
 
 
