@@ -16,7 +16,7 @@ from latency_lut.latency import Latency
 from latency_lut.pace import ANCHORS, Anchor, Pace, anchors, pace_of
 from latency_lut.populations import resolutions_of
 from latency_lut.references import NAMES, references
-from latency_lut.table_file import fingerprint_of, pace_in
+from latency_lut.table_file import VERSION, fingerprint_of, pace_in
 from search_spaces.errors import ArtefactError
 from tests.latency_lut.synthetic import SyntheticDevice, tiny_space, true_ms
 
@@ -170,7 +170,7 @@ def _document(space: dict[str, Any]) -> str:
     return json.dumps(
         {
             "format": "nas-loop latency table",
-            "version": 2,
+            "version": VERSION,
             "space": space,
             "campaign": {"usual_ms": dict.fromkeys(NAMES, 1.0)},
             "networks": [],
