@@ -133,10 +133,11 @@ def measure(
     from nas.jobs.verify import verify_command
 
     screen = Screen(json)
-    ways = [way for way in (verify, bundle, results) if way is not None]
+    ways = [way for way in (verify, bundle, results, donors) if way]
     if len(ways) > 1 or ((bundle or results) and device != "cpu"):
         raise ConfigError(
-            "--verify, --bundle, --import and --device name different ways; choose one of them"
+            "--verify, --bundle, --import and --donors are different ways, and --device is of the "
+            "first and the last; choose one of them"
         )
     if verify is not None:
         data, text = verify_command(verify, run, device, threads, screen)

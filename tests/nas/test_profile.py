@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import search_spaces
 from latency_lut import DeviceError, Effort, device
 from latency_lut.references import references
+from latency_lut.table_file import VERSION
 from nas.profile import Profile, profile, render
 from nas.profiling import Share, count, read, timeline
 from nas.profiling.timeline import WARMUP_RUNS, block, summarise
@@ -88,7 +89,7 @@ def table_of(path: Path, factor: float, **fingerprint: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "format": "nas-loop latency table",
-        "version": 2,
+        "version": VERSION,
         "space": {"name": "mine", "identity": "", "options": None},
         "networks": [],
         "verified": [],
