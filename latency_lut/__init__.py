@@ -1,10 +1,12 @@
 """How fast it is: devices, measurement, latency tables and their error."""
 
 from latency_lut.accuracy import Accuracy, mape
+from latency_lut.alone import measure_costs
 from latency_lut.bundle import bundle_bytes, write_bundle
 from latency_lut.campaign import Effort, Progress
 from latency_lut.catalogue import DEVICES, device, is_here, table_name
 from latency_lut.conditions import described, remarks
+from latency_lut.costs import Costs
 from latency_lut.entries import key as entry_key
 from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.fingerprint import Fingerprint
@@ -30,6 +32,7 @@ __all__ = [
     "Accuracy",
     "Connection",
     "Cost",
+    "Costs",
     "Device",
     "DeviceError",
     "Effort",
@@ -55,6 +58,7 @@ __all__ = [
     "is_here",
     "mape",
     "measure",
+    "measure_costs",
     "measure_networks",
     "merged",
     "network_model",

@@ -37,7 +37,11 @@ class WorkerConnection:
     process: WorkerProcess
 
     def load(
-        self, models: Iterable[Model], warmup_s: float = 0.02, describe: bool = True
+        self,
+        models: Iterable[Model],
+        warmup_s: float = 0.02,
+        describe: bool = True,
+        energy_s: float = 0.0,
     ) -> Iterator[Loaded]:
         """Send each model after its request."""
         for model in models:
@@ -48,6 +52,7 @@ class WorkerConnection:
                 "shapes": {name: list(shape) for name, shape in model.shapes.items()},
                 "warmup_s": warmup_s,
                 "describe": describe,
+                "energy_s": energy_s,
             }
             try:
                 self.process.send(request, content)
@@ -58,12 +63,13 @@ class WorkerConnection:
 
     def _loaded(self, model: Model, answer: dict[str, Any]) -> Loaded:
         try:
-            memory = answer["memory_bytes"]
+            memory, energy = answer["memory_bytes"], answer.get("energy_mj")
             return Loaded(
                 model.name,
                 {str(name): int(count) for name, count in answer["operators"].items()},
                 float(answer["run_ms"]),
                 None if memory is None else int(memory),
+                None if energy is None else float(energy),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DeviceError(

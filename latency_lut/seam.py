@@ -40,13 +40,16 @@ class Loaded:
     a plus (``Conv+HardSwish``); empty where the runtime does not tell or nobody asked. ``run_ms``
     is the fastest run of the warm-up, a rough figure. ``memory_bytes`` is by how much the
     process's memory at its peak, while the model was loaded and warmed up, exceeded what it was
-    before; None where the system does not tell.
+    before; None where the system does not tell. ``energy_mj`` is what a run takes in millijoules
+    by the counter of the device, idle parts of it included; None where it has no counter, or nobody
+    asked.
     """
 
     model: str
     operators: Mapping[str, int]
     run_ms: float
     memory_bytes: int | None = None
+    energy_mj: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,16 @@ class Connection(Protocol):
     """A fresh process on the device. First ``load``, any number of times, then ``time``."""
 
     def load(
-        self, models: Iterable[Model], warmup_s: float = 0.02, describe: bool = True
+        self,
+        models: Iterable[Model],
+        warmup_s: float = 0.02,
+        describe: bool = True,
+        energy_s: float = 0.0,
     ) -> Iterator[Loaded]:
         """Load and warm up each model, at least 5 runs and ``warmup_s`` seconds.
 
-        ``describe`` asks for the optimised graph's operators, which costs memory and a file.
+        ``describe`` asks for the optimised graph's operators, which costs memory and a file. Where
+        ``energy_s`` is above 0 and the device counts energy, it then runs for as many seconds.
 
         Raises ``DeviceError`` for a model that the device cannot run, by name.
         """

@@ -11,10 +11,12 @@ from typing import Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from latency_lut import costs
 from latency_lut import entries as naming
 from latency_lut.accuracy import Accuracy
 from latency_lut.arrays import Floats
 from latency_lut.conditions import Conditions
+from latency_lut.costs import Costs
 from latency_lut.entries import Entry
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.fit import Posterior
@@ -105,6 +107,7 @@ class LatencyTable:
     ``verified`` are checks that found it to hold, perhaps after an update of the device.
     A resolution in ``donors`` has no blocks measured on the device: it is fitted to a few whole
     networks and to tables of other devices. Its accuracy is by leaving out each of the networks.
+    ``costs`` are memory and energy, None where no network was run alone for them.
     """
 
     space: Space
@@ -118,6 +121,7 @@ class LatencyTable:
     further: tuple[Further, ...] = ()
     verified: tuple[Verification, ...] = ()
     donors: Mapping[int, tuple[Donor, ...]] = field(default_factory=dict)
+    costs: Costs | None = None
 
     @property
     def campaigns(self) -> tuple[Campaign, ...]:
@@ -183,6 +187,19 @@ class LatencyTable:
                 std[part] = vectors.deviations(index[part])
         return (mean, std) if return_std else mean
 
+    def cost(self, name: str, X: npt.ArrayLike) -> Floats:
+        """``peak_memory_mb`` or ``energy_mj`` of a population: [n].
+
+        Raises ``ArtefactError``: the table has none, because the device tells none or nobody
+        measured it.
+        """
+        fits = {} if self.costs is None else self.costs.fits
+        if name not in fits:
+            known = _listed(fits) or "neither memory nor energy"
+            why = "was not measured" if self.costs is None else "is not told by the device"
+            raise ArtefactError(f"the latency table has {known}: {name} {why}")
+        return costs.predict(self.space, fits[name], X)
+
     def require_resolutions(self, sides: Sequence[int]) -> None:
         """Raises ``ArtefactError`` if the table has no fit for one of the image sides."""
         missing = [side for side in sides if side not in self.fits]
@@ -210,5 +227,5 @@ class LatencyTable:
         )
 
 
-def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, numbers))
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(map(str, names))

@@ -13,6 +13,7 @@ import numpy as np
 import search_spaces
 from latency_lut.accuracy import Accuracy
 from latency_lut.arrays import Floats
+from latency_lut.costs import FEATURES, CostFit, Costs
 from latency_lut.entries import Entry
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.fit import LEADING, Posterior, Scales
@@ -27,7 +28,7 @@ from search_spaces.files import write_atomic
 from search_spaces.space import Space
 
 FORMAT = "nas-loop latency table"
-VERSION = 4
+VERSION = 5
 DIGITS = 9
 
 
@@ -61,6 +62,7 @@ def save(table: LatencyTable, path: str | Path) -> None:
         "donors": {
             str(side): [asdict(one) for one in donors] for side, donors in table.donors.items()
         },
+        "costs": None if table.costs is None else _costs(table.costs),
     }
     write_atomic(path, json.dumps(document) + "\n")
 
@@ -190,11 +192,34 @@ def _table(document: Mapping[str, Any], space: Space) -> LatencyTable:
         tuple(_further(fields) for fields in document["further"]),
         _verified(document),
         {int(side): tuple(map(_donor, donors)) for side, donors in document["donors"].items()},
+        None if document["costs"] is None else _read_costs(document["costs"]),
     )
 
 
 def _without(document: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key != name}
+
+
+def _costs(costs: Costs) -> dict[str, Any]:
+    return {
+        "about": "a figure is the sum of its coefficients times the features; what is absent the "
+        "device does not tell",
+        "features": list(FEATURES),
+        "measured": [{"row": list(row), "figures": dict(told)} for row, told in costs.measured],
+        "fits": {name: asdict(fit) for name, fit in costs.fits.items()},
+        "absent": list(costs.absent),
+    }
+
+
+def _read_costs(fields: Mapping[str, Any]) -> Costs:
+    if fields["features"] != list(FEATURES):
+        raise ValueError(f"costs have the features {', '.join(FEATURES)}")
+    measured = tuple((tuple(one["row"]), dict(one["figures"])) for one in fields["measured"])
+    fits = {
+        name: CostFit(tuple(fit["coefficients"]), float(fit["mape"]))
+        for name, fit in fields["fits"].items()
+    }
+    return Costs(measured, fits)
 
 
 def _rounded(values: Floats) -> Any:

@@ -6,8 +6,10 @@ standard input, answers lines of JSON on standard output:
     {"threads": 1, "provider": "CPUExecutionProvider"}      {"ready": true, "machine": {...}}
                 perhaps with "options" of the provider, and "memory": ["cuda", 0] where inputs and
                 outputs are to lie (else in the machine's own)
-    {"load": NAME, "bytes": N, "shapes": {}, "warmup_s": 0.02, "describe": true}, N bytes of ONNX
-                {"loaded": NAME, "operators": {...}, "run_ms": 0.1, "memory_bytes": 1000000}
+    {"load": NAME, "bytes": N, "shapes": {}, "warmup_s": 0.02, "describe": true, "energy_s": 0},
+                and N bytes of ONNX
+                {"loaded": NAME, "operators": {...}, "run_ms": 0.1, "memory_bytes": 1000000,
+                 "energy_mj": null}
     {"time": [NAME, ...], "runs": 8, "visit_s": 0.001}      {"sample": NAME, "ms": [...]} each
 
 or, in place of the first, with no session after it:
@@ -181,6 +183,41 @@ def _reset_memory_mark() -> None:
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
+def _joules(system: Path) -> tuple[list[float], list[float]] | None:
+    """What Linux's RAPL counters of the processor's packages say, and where each begins again."""
+    now, ends = [], []
+    try:
+        for folder in sorted(system.glob("class/powercap/intel-rapl:[0-9]*")):
+            if folder.name.count(":") == 1:  # Further colons are parts of a package.
+                now.append(float((folder / "energy_uj").read_text()) / 1e6)
+                ends.append(float((folder / "max_energy_range_uj").read_text()) / 1e6)
+    except (OSError, ValueError):  # Not readable for this user, or no number.
+        return None
+    return (now, ends) if now else None
+
+
+def energy_mj(run: Any, seconds: float, system: Path = Path("/sys")) -> float | None:
+    """Millijoules that one ``run`` takes, from runs of so many seconds; None without a counter.
+
+    All that the processor's packages take meanwhile, whoever makes them take it.
+    """
+    before = _joules(system)
+    if before is None:
+        return None
+    runs, end = 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        run()
+        runs += 1
+    after = _joules(system)
+    if after is None or not runs:
+        return None
+    taken = [
+        (now - then) % most if most > 0 else now - then
+        for then, now, most in zip(before[0], after[0], before[1])  # noqa: B905
+    ]
+    return 1e3 * sum(taken) / runs
+
+
 class Timer:
     """Sessions by name, each bound to its input and output once."""
 
@@ -222,6 +259,7 @@ class Timer:
         shapes: dict[str, list[int]],
         warmup_s: float,
         describe: bool,
+        energy_s: float = 0.0,
     ) -> dict[str, Any]:
         """Make a session of the next ``size`` bytes of ``content``, warm it up; says what it is."""
         # Through a file, piece by piece: memory that held the model and was freed again would
@@ -249,6 +287,7 @@ class Timer:
             "operators": count,
             "run_ms": min(times) * 1e3,
             "memory_bytes": memory,
+            "energy_mj": energy_mj(run, energy_s) if energy_s > 0 else None,
         }
 
     def _session(self, path: str, optimised: str) -> Any:
@@ -371,7 +410,8 @@ def serve(requests: Any, answers: Any) -> None:
         for line in iter(requests.readline, b""):
             request = json.loads(line)
             if "load" in request:
-                how = [request[key] for key in ("bytes", "shapes", "warmup_s", "describe")]
+                names = ("bytes", "shapes", "warmup_s", "describe", "energy_s")
+                how = [request[key] for key in names]
                 answer(timer.load(request["load"], requests, *how))
             else:
                 for name in request["time"]:

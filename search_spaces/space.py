@@ -168,6 +168,10 @@ class Space:
             total += values[column.spec][position]
         return total
 
+    def peak(self, metric: npt.ArrayLike, X: npt.ArrayLike) -> Floats:
+        """The largest ``metric`` [specs] among each row's layers: [n]."""
+        return np.asarray(metric, dtype=np.float64)[self.index(X)].max(axis=1)
+
     @functools.cached_property
     def _macs(self) -> Floats:
         return np.array([spec.macs for spec in self.specs], dtype=np.float64)

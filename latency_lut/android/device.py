@@ -170,7 +170,11 @@ class AdbConnection:
     numbers: dict[str, int] = field(default_factory=dict)
 
     def load(
-        self, models: Iterable[Model], warmup_s: float = 0.02, describe: bool = True
+        self,
+        models: Iterable[Model],
+        warmup_s: float = 0.02,
+        describe: bool = True,
+        energy_s: float = 0.0,
     ) -> Iterator[Loaded]:
         """Push each model, run it once. The tool does not tell the optimised graph's operators.
 

@@ -36,7 +36,11 @@ class BrowserConnection:
     _tab: str | None = None
 
     def load(
-        self, models: Iterable[Model], warmup_s: float = 0.02, describe: bool = True
+        self,
+        models: Iterable[Model],
+        warmup_s: float = 0.02,
+        describe: bool = True,
+        energy_s: float = 0.0,
     ) -> Iterator[Loaded]:
         """Have the page fetch each model. It does not tell operators, nor its memory."""
         for model in models:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import search_spaces
 from latency_lut import (
     ASIDE,
     Cost,
+    Costs,
     Device,
     Effort,
     LatencyTable,
     Progress,
     described,
     measure,
+    measure_costs,
     merged,
     remarks,
     table_name,
@@ -106,7 +109,9 @@ def measure_table(
             folder=folder,
             allow_noisy=allow_noisy,
         )
-    table = save_table(table, earlier, out)
+    screen.say("running some networks alone, for memory and energy")
+    found = measure_costs(space, device, np.random.default_rng(0), list(table.fits))
+    table = save_table(replace(table, costs=found), earlier, out)
     shutil.rmtree(folder, ignore_errors=True)
     return table
 
@@ -199,6 +204,7 @@ def _data(table: LatencyTable, target: Path) -> dict[str, Any]:
             str(side): [one.fingerprint.to_dict() for one in donors]
             for side, donors in table.donors.items()
         },
+        "costs_mape": {} if table.costs is None else _costs_mape(table.costs),
         "conditions": {name: dict(c) for name, c in table.campaigns[-1].conditions.items()},
         "seconds": table.campaigns[-1].seconds,
     }
@@ -212,6 +218,7 @@ def _text(table: LatencyTable, target: Path) -> str:
             f"resolution {side}: predictions are off by {one.mape:.1%} {_unseen(table, side)}"
             for side, one in table.accuracy.items()
         ),
+        *([] if table.costs is None else [_costs_text(table.costs)]),
         *(
             f"{when} the campaign: {described(conditions)}"
             for when, conditions in table.campaigns[-1].conditions.items()
@@ -224,6 +231,17 @@ def _text(table: LatencyTable, target: Path) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _costs_mape(costs: Costs) -> dict[str, float | None]:
+    """How far each figure is off on networks left out; None for what the device does not tell."""
+    return {**dict.fromkeys(costs.absent), **{name: fit.mape for name, fit in costs.fits.items()}}
+
+
+def _costs_text(costs: Costs) -> str:
+    told = [f"{name} is off by {fit.mape:.1%}" for name, fit in costs.fits.items()]
+    absent = [f"{name} is absent: the device does not tell" for name in costs.absent]
+    return "; ".join([*told, *absent])
 
 
 def _unseen(table: LatencyTable, side: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -20,6 +21,11 @@ class Tensor:
     dtype: str = "float32"
     bits: int = 32
     layout: str = ""
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it holds."""
+        return math.prod(self.shape)
 
 
 def divisible(channels: float, divisor: int = 8) -> int:
@@ -67,6 +73,11 @@ class LayerSpec:
         """Channels of the first input."""
         return self.inputs[0].shape[0]
 
+    @property
+    def live(self) -> int:
+        """The most elements of maps that exist at once while the layer runs, for one image."""
+        return sum(tensor.elements for tensor in (*self.inputs, self.output))
+
 
 def described(spec: LayerSpec) -> str:
     """The spec as text, the same in every version that knows its attributes.
@@ -94,6 +105,10 @@ class Absent(LayerSpec):
 
     @property
     def params(self) -> int:
+        return 0
+
+    @property
+    def live(self) -> int:
         return 0
 
 

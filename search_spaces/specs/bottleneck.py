@@ -58,3 +58,14 @@ class Bottleneck(Spatial):
         weights = self.middle * (self.channels + self.kernel**2 * self.middle + self.out)
         shortcut = self.channels * self.out + 2 * self.out if self.project else 0
         return weights + 2 * (2 * self.middle + self.out) + shortcut
+
+    @property
+    def live(self) -> int:
+        taken, given = self.inputs[0].elements, self.output.elements
+        before, after = self.middle * self.pixels_in, self.middle * self.pixels_out
+        inside = max(taken + before + after, taken + after + given)
+        if not self.project:
+            return inside
+        pooled = self.channels * self.pixels_out
+        averaged = taken + pooled + given if self.stride > 1 else 0
+        return max(inside, averaged, (pooled if self.stride > 1 else taken) + 2 * given)

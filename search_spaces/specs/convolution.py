@@ -82,6 +82,12 @@ class SeparableConv(Spatial):
     def params(self) -> int:
         return self.channels * (self.kernel**2 + self.out) + 2 * (self.channels + self.out)
 
+    @property
+    def live(self) -> int:
+        taken, given = self.inputs[0].elements, self.output.elements
+        between = self.channels * self.pixels_out
+        return max(taken + between, between + given + (taken if self.residual else 0))
+
 
 @dataclass(frozen=True)
 class MaxPool(LayerSpec):

@@ -42,6 +42,12 @@ class FusedMBConv(Spatial):
         weights = self.middle * (self.kernel**2 * self.channels + self.out)
         return weights + 2 * (self.middle + self.out)
 
+    @property
+    def live(self) -> int:
+        taken, given = self.inputs[0].elements, self.output.elements
+        wide = self.middle * self.pixels_out
+        return max(taken + wide, wide + given + (taken if self.residual else 0))
+
 
 @dataclass(frozen=True)
 class MBConv(Spatial):
@@ -88,3 +94,10 @@ class MBConv(Spatial):
             2 * self.middle * self.squeeze + self.squeeze + (self.middle if self.squeeze else 0)
         )
         return weights + excite + 2 * (2 * self.middle + self.out)
+
+    @property
+    def live(self) -> int:
+        taken, given = self.inputs[0].elements, self.output.elements
+        before, after = self.middle * self.pixels_in, self.middle * self.pixels_out
+        kept = taken if self.residual else 0
+        return max(taken + before, before + after + kept, after + given + kept)

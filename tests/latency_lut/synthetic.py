@@ -109,7 +109,11 @@ class SyntheticConnection:
     loaded: set[str] = field(default_factory=set)
 
     def load(
-        self, models: Iterable[Model], warmup_s: float = 0.02, describe: bool = True
+        self,
+        models: Iterable[Model],
+        warmup_s: float = 0.02,
+        describe: bool = True,
+        energy_s: float = 0.0,
     ) -> Iterator[Loaded]:
         for model in models:
             if model.name not in self.device.known:

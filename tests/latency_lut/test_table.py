@@ -135,7 +135,7 @@ def test_files_that_are_no_tables_are_refused(path: Path) -> None:
         LatencyTable.load(path, SPACE)
     document = json.loads(text)
     path.write_text(json.dumps({**document, "version": 99}))
-    with pytest.raises(ArtefactError, match=r"version 99, this program\s+reads 4"):
+    with pytest.raises(ArtefactError, match=r"version 99, this program\s+reads 5"):
         LatencyTable.load(path, SPACE)
     for damaged in ("fits", "samples", "entries", "fingerprint", "networks"):
         path.write_text(json.dumps({**document, damaged: {"16": {"keys": [1]}}}))

@@ -55,7 +55,11 @@ class PretendedDevice:
         yield self
 
     def load(
-        self, models: Iterable[Model], warmup_s: float = 0.0, describe: bool = True
+        self,
+        models: Iterable[Model],
+        warmup_s: float = 0.02,
+        describe: bool = True,
+        energy_s: float = 0.0,
     ) -> Iterator[Loaded]:
         for model in models:
             self.known[model.name] = self.cost(model.content())

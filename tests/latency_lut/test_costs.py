@@ -1,0 +1,214 @@
+"""Memory and energy of networks, on a device whose truth is known and on this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+import latency_lut
+import search_spaces
+from latency_lut import Effort, LatencyTable, measure, measure_costs, merged, worker
+from latency_lut.costs import FEATURES, NAMES, features, fitted, predict
+from latency_lut.seam import Connection, Loaded
+from search_spaces.errors import ArtefactError
+from search_spaces.onnx import random_plan_weights, write
+from tests.latency_lut.synthetic import SyntheticConnection, SyntheticDevice, tiny_space
+
+SPACE = tiny_space()
+TRUTH = {"peak_memory_mb": (1.0, 2.0, 3.0, 0.0), "energy_mj": (0.5, 0.0, 0.0, 200.0)}
+
+
+@dataclass
+class Telling(SyntheticDevice):
+    """Tells memory and energy as ``TRUTH`` has them, of the figures in ``tells``."""
+
+    tells: tuple[str, ...] = NAMES
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        with super().connect() as connection:
+            assert isinstance(connection, SyntheticConnection)
+            yield TellingConnection(self, connection.rng)
+
+
+class TellingConnection(SyntheticConnection):
+    def load(self, models, warmup_s=0.02, describe=True, energy_s=0.0):  # type: ignore[no-untyped-def]
+        assert isinstance(self.device, Telling)
+        for one in super().load(models, warmup_s, describe, energy_s):
+            yield replace(one, **self._told(one, energy_s))
+
+    def _told(self, one: Loaded, energy_s: float) -> Mapping[str, float | None]:
+        if not one.model.startswith("network"):
+            return {"memory_bytes": 7, "energy_mj": None}
+        if not energy_s:
+            return {}
+        assert len(self.loaded) == 2, "alone, after a reference"
+        row = np.array([[int(option) for option in one.model.split()[2].split(".")]])
+        told = {name: float((features(SPACE, row) @ np.array(TRUTH[name]))[0]) for name in NAMES}
+        device = self.device
+        assert isinstance(device, Telling)
+        memory = told["peak_memory_mb"] * 1e6 if "peak_memory_mb" in device.tells else None
+        return {
+            "memory_bytes": None if memory is None else round(memory),
+            "energy_mj": told["energy_mj"] if "energy_mj" in device.tells else None,
+        }
+
+
+def test_figures_of_all_networks_follow_from_a_few() -> None:
+    device = Telling()
+    costs = measure_costs(SPACE, device, np.random.default_rng(0), [16, 24])
+    assert device.connections == len(costs.measured) == 12 and costs.absent == ()
+    X = SPACE.sample(100, np.random.default_rng(1))
+    for name in NAMES:
+        assert costs.fits[name].mape < 1e-4
+        truth = features(SPACE, X) @ np.array(TRUTH[name])
+        np.testing.assert_allclose(predict(SPACE, costs.fits[name], X), truth, rtol=1e-3)
+
+
+def test_a_figure_that_nothing_explains_says_so() -> None:
+    rng = np.random.default_rng(0)
+    rows = [tuple(row) for row in SPACE.sample(12, rng).tolist()]
+    noisy = [{"peak_memory_mb": float(v), "energy_mj": None} for v in rng.uniform(1, 3, 12)]
+    costs = fitted(SPACE, list(zip(rows, noisy, strict=True)))
+    assert costs.fits["peak_memory_mb"].mape > 0.1
+    assert min(costs.fits["peak_memory_mb"].coefficients) >= 0
+    assert costs.absent == ("energy_mj",)
+
+
+def test_a_device_that_tells_nothing_is_asked_once() -> None:
+    device = Telling(tells=())
+    costs = measure_costs(SPACE, device, np.random.default_rng(0), [16])
+    assert device.connections == 1 and costs.absent == NAMES and costs.fits == {}
+
+
+def test_a_table_carries_them(tmp_path: Path) -> None:
+    table = measure(
+        SPACE,
+        Telling(),
+        rng=np.random.default_rng(0),
+        resolutions=[16],
+        effort=Effort(rounds=2, runs=1),
+        whole_networks=4,
+        held_out=0,
+    )
+    X = table.space.sample(20, np.random.default_rng(0))
+    with pytest.raises(ArtefactError, match="energy_mj was not measured"):
+        table.cost("energy_mj", X)
+    costs = measure_costs(SPACE, Telling(), np.random.default_rng(0), [16])
+    table = replace(table, costs=costs)
+    table.save(tmp_path / "t.json")
+    loaded = LatencyTable.load(tmp_path / "t.json", SPACE)
+    assert loaded.costs is not None and loaded.costs.measured == costs.measured
+    for name in NAMES:
+        np.testing.assert_allclose(loaded.cost(name, X), predict(SPACE, costs.fits[name], X))
+    other = replace(table, fits={24: table.fits[16]})
+    both = merged(table, other).costs
+    assert both is not None and len(both.measured) == 24
+    silent = replace(table, costs=measure_costs(SPACE, Telling(tells=("peak_memory_mb",)),
+                                                np.random.default_rng(0), [16]))  # fmt: skip
+    with pytest.raises(ArtefactError, match="has peak_memory_mb: energy_mj is not told by the dev"):
+        silent.cost("energy_mj", X)
+    document = json.loads((tmp_path / "t.json").read_text())
+    assert document["costs"]["features"] == list(FEATURES) and document["costs"]["absent"] == []
+    document["costs"]["features"] = ["phase of the moon"]
+    (tmp_path / "t.json").write_text(json.dumps(document))
+    with pytest.raises(ArtefactError, match="damaged"):
+        LatencyTable.load(tmp_path / "t.json", SPACE)
+
+
+def test_the_memory_of_this_machines_networks() -> None:
+    space = search_spaces.get("small-images", resolutions=(32,))
+    costs = measure_costs(space, latency_lut.device("cpu"), np.random.default_rng(0), [32])
+    fit = costs.fits["peak_memory_mb"]
+    assert fit.mape < 0.3
+    ends = predict(space, fit, np.stack([space.smallest, space.largest]))
+    weights = 4e-6 * space.parameters(space.largest)[0]
+    assert ends[0] < ends[1] and weights / 2 < ends[1] < 100 * weights
+
+
+def counters(folder: Path, *values: int) -> Path:
+    for number, value in enumerate(values):
+        package = folder / "class" / "powercap" / f"intel-rapl:{number}"
+        package.mkdir(parents=True, exist_ok=True)
+        (package / "energy_uj").write_text(f"{value}\n")
+        (package / "max_energy_range_uj").write_text("1000000\n")
+    part = folder / "class" / "powercap" / "intel-rapl:0:0"
+    part.mkdir(parents=True, exist_ok=True)
+    (part / "energy_uj").write_text("5\n")
+    return folder
+
+
+def test_energy_is_what_the_counters_gain_for_each_run(tmp_path: Path) -> None:
+    runs = []
+
+    def run() -> float:
+        runs.append(1)
+        # The first package begins again at a joule; together 30 millijoules a run.
+        counters(tmp_path, (900_000 + 20_000 * len(runs)) % 1_000_000, 10_000 * len(runs))
+        return 0.0
+
+    counters(tmp_path, 900_000, 0)
+    assert worker.energy_mj(run, 0.02, tmp_path) == pytest.approx(30, rel=1e-6) or len(runs) > 48
+    assert worker.energy_mj(run, 0.01, tmp_path / "none") is None
+    (tmp_path / "class" / "powercap" / "intel-rapl:1" / "energy_uj").write_text("secret")
+    assert worker.energy_mj(lambda: 0.0, 0.01, tmp_path) is None
+
+
+@pytest.mark.parametrize("name", ["small-images", "ofa-mobilenetv3", "ofa-resnet50"])
+def test_what_is_alive_at_once_is_that_of_the_written_graph(name: str) -> None:
+    """Against the graph's own order: maps that exist while each of its convolutions runs."""
+    options = {} if name == "small-images" else {"width": 0.35} if "v3" in name else {}
+    space = search_spaces.get(
+        name, resolutions=(32,) if name == "small-images" else (128,), **options
+    )
+    rng = np.random.default_rng(0)
+    for row in space.sample(3, rng):
+        plan = space.lower_row(row)
+        model = onnx.shape_inference.infer_shapes(write(plan, random_plan_weights(plan, rng)))
+        peaks = alive(model)
+        for node in plan.nodes:
+            if node.slot in peaks and len(node.spec.output.shape) == 3:
+                assert node.spec.live == pytest.approx(peaks[node.slot], rel=0.05), node.spec
+
+
+def alive(model: onnx.ModelProto) -> dict[str, int]:
+    """Elements of maps alive at once, at most, by the slot that stands first in nodes' names.
+
+    An operator that is no convolution writes over its (largest) input.
+    """
+    size = {
+        value.name: int(np.prod([d.dim_value for d in value.type.tensor_type.shape.dim]))
+        for value in (*model.graph.value_info, *model.graph.input, *model.graph.output)
+    }
+    constants = {tensor.name for tensor in model.graph.initializer}
+    same: dict[str, str] = {}
+
+    def map_of(name: str) -> str:
+        while name in same:
+            name = same[name]
+        return name
+
+    steps = []
+    for node in model.graph.node:
+        taken = [map_of(n) for n in node.input if n and n not in constants and n in size]
+        given = node.output[0]
+        if node.op_type not in ("Conv", "Gemm", "MaxPool", "AveragePool") and taken:
+            same[given] = max(taken, key=lambda n: size[n])
+            steps.append((node, taken, []))
+        else:
+            steps.append((node, taken, [given]))
+    peaks: dict[str, int] = {}
+    for at, (node, taken, given) in enumerate(steps):
+        slot = node.name.split("/")[0]
+        later = {n for _, names, _ in steps[at:] for n in names}
+        before = {n for _, _, names in steps[:at] for n in names} | {model.graph.input[0].name}
+        living = (before & later) | set(taken) | set(given)
+        peaks[slot] = max(peaks.get(slot, 0), sum(size[n] for n in living))
+    return peaks
