@@ -199,6 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", default="small-images")
     parser.add_argument("--resolutions", type=int, nargs="*")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--networks", type=int, default=100, help="held out, for each sample")
     parser.add_argument("--fitted", type=int, default=25)
@@ -209,7 +210,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     space = search_spaces.get(args.space)
-    device = latency_lut.device("cpu", threads=args.threads)
+    device = latency_lut.device(args.device, threads=args.threads)
     effort = Effort(args.rounds, args.runs)
     if args.quick:
         args.networks, args.resolutions = 8, args.resolutions or [32]
