@@ -28,6 +28,9 @@ __all__ = [
 
 PhaseName = Literal["largest", "kernel", "depth", "width"]
 PHASES: tuple[PhaseName, ...] = ("largest", "kernel", "depth", "width")
+OptimizerName = Literal["adamw", "sgd"]
+USUAL: dict[OptimizerName, tuple[float, float]] = {"adamw": (0.004, 0.05), "sgd": (0.1, 0.0005)}
+"""Peak learning rate and weight decay."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +155,17 @@ class TrainConfig:
     """How the supernet is trained."""
 
     batch_size: int = option(128, help="Images a step.", rule=at_least(1))
-    learning_rate: float = option(0.004, help="Peak learning rate of AdamW.", rule=above(0))
-    weight_decay: float = option(0.05, help="Not applied to norms and biases.", rule=at_least(0))
+    optimizer: OptimizerName = option(
+        "adamw", help="adamw, or sgd with Nesterov's momentum of 0.9, for long schedules."
+    )
+    learning_rate: float | None = option(
+        None, help="The peak; null for the optimizer's usual, 0.004 or 0.1.", rule=above(0)
+    )
+    weight_decay: float | None = option(
+        None,
+        help="Not applied to norms and biases; null for the optimizer's usual, 0.05 or 0.0005.",
+        rule=at_least(0),
+    )
     label_smoothing: float = option(0.1, help="0 for none.", rule=fraction(zero=True))
     subnets: int = option(
         1, help="Subnets that a step trains once choices have opened.", rule=at_least(1)
@@ -186,6 +198,18 @@ class TrainConfig:
                 "train.phases must begin with largest and go on, each at most once, in the order "
                 f"{', '.join(PHASES)}, got {', '.join(names) or 'none'}"
             )
+
+    @property
+    def highest_rate(self) -> float:
+        """The learning rate at the peak of the first phase."""
+        usual, _ = USUAL[self.optimizer]
+        return usual if self.learning_rate is None else self.learning_rate
+
+    @property
+    def decay(self) -> float:
+        """The weight decay."""
+        _, usual = USUAL[self.optimizer]
+        return usual if self.weight_decay is None else self.weight_decay
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ from search_spaces.supernet import Supernet
 
 __all__ = ["Images", "Progress", "Row", "Trainer", "make_optimizer", "train"]
 
+MOMENTUM = 0.9
+
 Row = dict[str, float | int | str]
 VALIDATED = 2000
 CALIBRATION = 2048
@@ -229,14 +231,19 @@ def _at(x: Tensor, architecture: Architecture) -> Tensor:
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter, ICLR 2019); norms, biases and transforms do not decay."""
+    """AdamW (Loshchilov and Hutter, ICLR 2019), or SGD (Sutskever et al., ICML 2013, equation 3).
+
+    Norms, biases and transforms do not decay.
+    """
     decaying: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         plain = parameter.ndim < 2 or "transform" in name
         (free if plain else decaying).append(parameter)
     groups = [
-        {"params": decaying, "weight_decay": config.weight_decay},
+        {"params": decaying, "weight_decay": config.decay},
         {"params": free, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, config.learning_rate, fused=True)
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, config.highest_rate, MOMENTUM, nesterov=True, fused=True)
+    return torch.optim.AdamW(groups, config.highest_rate, fused=True)

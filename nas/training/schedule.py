@@ -18,7 +18,7 @@ def peak(phase: Phase, config: TrainConfig) -> float:
     """The highest learning rate of a phase."""
     if phase.learning_rate is not None:
         return phase.learning_rate
-    return config.learning_rate * (1.0 if phase.name == "largest" else LATER_PHASES)
+    return config.highest_rate * (1.0 if phase.name == "largest" else LATER_PHASES)
 
 
 def rate(step: int, steps: int, highest: float) -> float:

@@ -70,7 +70,7 @@ def test_other_programs_read_the_same_yaml() -> None:
     config = Config(data=DataConfig("images"))
     plain = yaml.safe_load(config.to_yaml())
     assert plain["data"]["path"] == "images"
-    assert plain["train"]["weight_decay"] == config.train.weight_decay
+    assert plain["train"]["label_smoothing"] == config.train.label_smoothing
     first = config.train.phases[0]
     assert plain["train"]["phases"][0] == {"name": "largest", "epochs": first.epochs}
 

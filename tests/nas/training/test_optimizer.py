@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+from nas.config import Config, DataConfig, Phase, SpaceConfig, TrainConfig
+from nas.dataset import open_dataset
+from nas.header import space_of
+from nas.jobs.train import train_run
+from nas.run import Run
+from nas.training.loop import Progress, make_optimizer
+from nas.weights import load_supernet
+from search_spaces.errors import ConfigError
+
+
+class Small(nn.Module):
+    """A weight that decays; a bias and a transform that do not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+        self.transform = nn.Parameter(torch.eye(2))
+
+
+def stepped(config: TrainConfig, gradients: list[float]) -> tuple[Small, dict[str, torch.Tensor]]:
+    """After steps in which every parameter has the same gradient; and what it was before."""
+    torch.manual_seed(0)
+    network = Small()
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    optimizer = make_optimizer(network, config)
+    for gradient in gradients:
+        for parameter in network.parameters():
+            parameter.grad = torch.full_like(parameter, gradient)
+        optimizer.step()
+    return network, before
+
+
+def test_sgd_is_nesterovs() -> None:
+    config = TrainConfig(optimizer="sgd", learning_rate=0.5, weight_decay=0.01)
+    network, before = stepped(config, [1.0, -2.0])
+    for name, parameter in network.named_parameters():
+        decay = 0.01 if name == "layer.weight" else 0.0
+        # v <- 0.9 v + g, then the step looks ahead by 0.9 v (Sutskever et al. 2013).
+        value, velocity = before[name].clone(), torch.zeros_like(before[name])
+        for gradient in (1.0, -2.0):
+            slope = gradient + decay * value
+            velocity = 0.9 * velocity + slope
+            value = value - 0.5 * (slope + 0.9 * velocity)
+        torch.testing.assert_close(parameter.detach(), value)
+
+
+def test_adamw_decays_apart_from_the_gradient() -> None:
+    network, before = stepped(TrainConfig(learning_rate=0.1, weight_decay=0.5), [3.0])
+    for name, parameter in network.named_parameters():
+        shrunk = before[name] * (1 - 0.1 * 0.5 if name == "layer.weight" else 1)
+        torch.testing.assert_close(parameter.detach(), shrunk - 0.1, atol=1e-6, rtol=0)
+
+
+def test_each_has_its_usual_values() -> None:
+    assert (TrainConfig().highest_rate, TrainConfig().decay) == (0.004, 0.05)
+    sgd = TrainConfig(optimizer="sgd")
+    assert (sgd.highest_rate, sgd.decay) == (0.1, 0.0005)
+    assert TrainConfig(weight_decay=0.0).decay == 0.0
+    with pytest.raises(ConfigError, match="optimizer"):
+        Config.from_yaml("data: {path: x}\ntrain: {optimizer: lion}")
+
+
+def test_momentum_is_resumed(tmp_path: Path) -> None:
+    digits = load_digits()
+    images = tmp_path / "digits.npz"
+    np.savez(images, images=(digits.images[:120] * 15).astype(np.uint8), labels=digits.target[:120])
+    phases = (Phase("largest", 2), Phase("kernel", 1), Phase("depth", 1), Phase("width", 1))
+    config = Config(
+        data=DataConfig(path=str(images), size=8, shift=1, horizontal_flip=False),
+        space=SpaceConfig(resolutions=(8,)),
+        train=TrainConfig(
+            batch_size=32, optimizer="sgd", learning_rate=0.02, threads=1, phases=phases
+        ),
+    )
+    dataset = open_dataset(config)
+
+    def weights(run: Run) -> dict[str, torch.Tensor]:
+        space = space_of(config, len(dataset.classes))
+        return load_supernet(run.supernet, space).supernet.state_dict()
+
+    whole = Run.create(tmp_path / "whole", config, resume=False)
+    train_run(whole, config, dataset, lambda progress: None)
+
+    def stop(progress: Progress) -> None:
+        if progress.epoch == 1 and progress.step == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_run(Run.create(tmp_path / "cut", config, resume=False), config, dataset, stop)
+    cut = Run.create(tmp_path / "cut", config, resume=True)
+    train_run(cut, config, dataset, lambda progress: None)
+    resumed, straight = weights(cut), weights(whole)
+    assert all(torch.equal(resumed[name], straight[name]) for name in straight)
+    other = replace(config, train=replace(config.train, optimizer="adamw"))
+    with pytest.raises(ConfigError, match="optimizer"):
+        Run.create(tmp_path / "cut", other, resume=True)
