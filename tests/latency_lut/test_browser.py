@@ -69,6 +69,7 @@ def test_inputs_of_every_type_are_filled() -> None:
             list(connection.load([Model("strings", lambda: strings)]))
 
 
+@pytest.mark.slow
 def test_a_table_of_a_browser_is_built_like_any_other(tmp_path: Path) -> None:
     space = tiny_space((16,))
     table = latency_lut.measure(

@@ -41,6 +41,7 @@ def outcome(command: subprocess.Popen[str]) -> Any:
 
 
 @pytest.mark.usefixtures("served")
+@pytest.mark.slow
 def test_measured_searched_and_profiled_in_a_browser(run: Path, job: Job) -> None:
     assert job.said["measure"].json["fingerprint"]["device"] == "cpu"
     options = ("--device", "browser", "--json")
