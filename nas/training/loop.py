@@ -245,5 +245,5 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optim
         {"params": free, "weight_decay": 0.0},
     ]
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, config.highest_rate, MOMENTUM, nesterov=True, fused=True)
+        return torch.optim.SGD(groups, config.highest_rate, MOMENTUM, nesterov=True, foreach=True)
     return torch.optim.AdamW(groups, config.highest_rate, fused=True)
