@@ -4,7 +4,7 @@ from latency_lut.accuracy import Accuracy, mape
 from latency_lut.alone import measure_costs
 from latency_lut.bundle import bundle_bytes, write_bundle
 from latency_lut.campaign import Effort, Progress
-from latency_lut.catalogue import DEVICES, device, is_here, table_name
+from latency_lut.catalogue import DEVICES, device, is_here, table_name, tells_costs
 from latency_lut.conditions import described, remarks
 from latency_lut.costs import Costs
 from latency_lut.entries import key as entry_key
@@ -72,6 +72,7 @@ __all__ = [
     "require_device",
     "space_in",
     "table_name",
+    "tells_costs",
     "verify",
     "write_bundle",
 ]

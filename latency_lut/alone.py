@@ -37,15 +37,14 @@ def measure_costs(
 def _spread(
     space: Space, rng: np.random.Generator, resolutions: Sequence[int]
 ) -> list[tuple[int, ...]]:
-    """``NETWORKS`` rows in all, the smallest to the largest of a sample at each resolution."""
-    each = -(-NETWORKS // len(resolutions))
+    """``NETWORKS`` rows at most, from the smallest to the largest of samples, sides in turn."""
+    sides = list(images(space, resolutions))
     rows: list[tuple[int, ...]] = []
-    for side in images(space, resolutions):
-        pool: Population = sample_at(space, side, POOL, rng)
+    for number, share in enumerate(np.linspace(0, 1, NETWORKS)):
+        pool: Population = sample_at(space, sides[number % len(sides)], POOL, rng)
         order = np.argsort(space.parameters(pool), kind="stable")
-        picked = order[np.unique(np.linspace(0, len(order) - 1, each).astype(int))]
-        rows += [tuple(pool[i].tolist()) for i in picked]
-    return rows
+        rows.append(tuple(pool[order[round(share * (len(order) - 1))]].tolist()))
+    return list(dict.fromkeys(rows))
 
 
 def _alone(space: Space, device: Device, row: tuple[int, ...]) -> Loaded:

@@ -10,7 +10,7 @@ from typing import Any
 from latency_lut.android import AdbDevice
 from latency_lut.cpu import CpuDevice
 from latency_lut.errors import DeviceError
-from latency_lut.interpreter import VARIABLE, Installed, installed, worker_command
+from latency_lut.interpreter import VARIABLE, WORKER, Installed, installed, worker_command
 from latency_lut.providers import NUMBERED, PROVIDERS, find, short_name
 from latency_lut.seam import Device
 from latency_lut.ssh import ssh_device
@@ -75,12 +75,17 @@ def device(name: str, threads: int = 1, **options: Any) -> Device:
 
 
 def is_here(name: str) -> bool:
-    """Whether the device of that name is in this machine."""
-    return _maker(name) is _local
+    """Whether the device of that name is in this machine, and this Python's runtime times it."""
+    return _maker(name) is _local and worker_command() == WORKER
 
 
 def _maker(name: str) -> Callable[..., Device]:
     return DEVICES.get(name.partition(":")[0], _local)
+
+
+def tells_costs(name: str) -> bool:
+    """Whether a device of that name can say what a network takes of memory or energy."""
+    return _maker(name) is not _browser
 
 
 def table_name(device: str, threads: int = 1) -> str:

@@ -39,7 +39,7 @@ class CostFit:
 class Costs:
     """``measured`` are networks, each with its figures by name, None where the device is silent.
 
-    ``fits`` has the figures that it told of all of them.
+    ``fits`` has the figures that it told of enough of them.
     """
 
     measured: tuple[tuple[tuple[int, ...], Mapping[str, float | None]], ...]
@@ -54,14 +54,18 @@ class Costs:
 def fitted(
     space: Space, measured: Sequence[tuple[tuple[int, ...], Mapping[str, float | None]]]
 ) -> Costs:
-    """The fits of all figures that are known of every one of ``measured``."""
+    """The fits of all figures that are known of enough of ``measured``.
+
+    A figure of 0 is none: a network that fits into what was free already, or a counter that did
+    not move.
+    """
     fits = {}
     design = features(space, np.array([row for row, _ in measured]))
     for name in NAMES:
-        told = [figures[name] for _, figures in measured]
-        known = np.array([value for value in told if value is not None])
-        if len(known) == len(told) and (known > 0).all():
-            fits[name] = _fit(design, known)
+        told = np.array([figures[name] or 0.0 for _, figures in measured])
+        known = told > 0
+        if known.sum() > len(FEATURES):
+            fits[name] = _fit(design[known], told[known])
     return Costs(tuple(measured), fits)
 
 

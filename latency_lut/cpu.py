@@ -37,8 +37,11 @@ class CpuDevice:
         Raises ``DeviceError`` where the Python that measures has no onnxruntime.
         """
         machine = worker.machine() if self.command == WORKER else installed(self.command).machine
-        if card := nvidia.card(self.memory[1]) if self.memory else "":
-            machine = {**machine, "cpu": f"{card} in {machine['cpu']}"}
+        card, driver = nvidia.card(self.memory[1]) if self.memory else ("", "")
+        if card:
+            # The driver is updated like a runtime, and the card stays.
+            runtime = f"{machine['runtime']}, driver {driver}"
+            machine = {**machine, "cpu": f"{card} in {machine['cpu']}", "runtime": runtime}
         return fingerprint_of_worker(machine, self.name, self.threads, self.provider)
 
     def conditions(self) -> Conditions:

@@ -26,7 +26,7 @@ def merged(table: LatencyTable, newer: LatencyTable) -> LatencyTable:
 
     Raises ``ArtefactError``: they are of different devices or spaces.
     """
-    table.require(newer.fingerprint)
+    table.fingerprint.require(newer.fingerprint)
     if table.space.identity != newer.space.identity:
         raise ArtefactError(
             f"the latency tables are of different spaces ({table.space.identity[:12]} and "

@@ -8,10 +8,10 @@ import subprocess
 CONDITIONS = ("clocks.sm", "clocks.mem", "clocks.max.sm", "temperature.gpu", "power.draw", "pstate")
 
 
-def card(number: int) -> str:
-    """Name and driver of the card, empty where nobody tells."""
+def card(number: int) -> tuple[str, str]:
+    """Name and driver's version of the card, empty where nobody tells."""
     told = _ask(number, ("name", "driver_version"))
-    return f"{told['name']}, driver {told['driver_version']}" if told else ""
+    return told.get("name", ""), told.get("driver_version", "")
 
 
 def conditions(number: int) -> dict[str, str]:

@@ -23,7 +23,7 @@ from latency_lut.fit import Posterior
 from latency_lut.latency import Latency
 from latency_lut.populations import resolutions_of
 from latency_lut.vectors import Vectors
-from latency_lut.verification import Verification
+from latency_lut.verification import Verification, require_verified
 from latency_lut.windows import Window
 from search_spaces.errors import ArtefactError
 from search_spaces.space import Space
@@ -104,7 +104,7 @@ class LatencyTable:
 
     ``accuracy`` is that on held-out networks, by resolution; ``windows`` are the raw samples.
     ``campaign`` is the first, at whose pace all times are, also those of ``further`` campaigns.
-    ``verified`` are checks that found it to hold, perhaps after an update of the device.
+    ``verified`` are checks whether it holds, perhaps after an update of the device, in their order.
     A resolution in ``donors`` has no blocks measured on the device: it is fitted to a few whole
     networks and to tables of other devices. Its accuracy is by leaving out each of the networks.
     ``costs`` are memory and energy, None where no network was run alone for them.
@@ -151,10 +151,10 @@ class LatencyTable:
     def require(self, fingerprint: Fingerprint) -> None:
         """Raises ``ArtefactError`` if the table was measured on another device than this one.
 
-        A device that was updated since is the same where a verification found the table to hold.
+        A device that was updated since is the same where its latest verification found the table
+        to hold; where that found that it does not, the table is refused on its own device too.
         """
-        if all(one.fingerprint != fingerprint for one in self.verified):
-            self.fingerprint.require(fingerprint)
+        require_verified(self.fingerprint, self.verified, fingerprint)
 
     @overload
     def predict(self, X: npt.ArrayLike) -> Floats: ...

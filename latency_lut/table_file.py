@@ -21,7 +21,7 @@ from latency_lut.latency import Latency
 from latency_lut.pace import Pace, anchors
 from latency_lut.references import NAMES
 from latency_lut.table import Campaign, Donor, Fit, Further, LatencyTable, Network
-from latency_lut.verification import Verification
+from latency_lut.verification import Verification, require_verified
 from latency_lut.windows import Visit, Window
 from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.files import write_atomic
@@ -103,11 +103,10 @@ def require_device(path: str | Path, here: Fingerprint) -> None:
         measured = Fingerprint.from_dict(document["fingerprint"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(path, error) from error
-    if all(one.fingerprint != here for one in verified):
-        try:
-            measured.require(here)
-        except ArtefactError as error:
-            raise ArtefactError(f"{path}: {error}") from error
+    try:
+        require_verified(measured, verified, here)
+    except ArtefactError as error:
+        raise ArtefactError(f"{path}: {error}") from error
 
 
 def space_in(path: str | Path) -> Space | None:

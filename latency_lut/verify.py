@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,16 +10,17 @@ from datetime import UTC, datetime
 import numpy as np
 
 from latency_lut.accuracy import accuracy, mape
-from latency_lut.campaign import Effort, Report, collect
-from latency_lut.errors import DeviceError
+from latency_lut.agreement import HALVES, settle
+from latency_lut.campaign import Effort, Report
+from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.journal import Journal
-from latency_lut.latency import Latency, latencies
+from latency_lut.latency import Latency, disagreement, latencies
 from latency_lut.plans import network_model
 from latency_lut.populations import network_name
 from latency_lut.seam import Device
 from latency_lut.table import LatencyTable, Network
-from latency_lut.verification import Verification
+from latency_lut.verification import PACE, Verification
 from search_spaces.errors import ArtefactError
 
 SAMPLE = 10
@@ -44,6 +46,7 @@ def verify(
     Raises:
         ArtefactError: the device is another one, not the same after an update.
         DeviceError: the device fails; or the table has no networks to measure again.
+        NoisyError: the halves of the campaign differ by more than 3%.
     """
     here = device.fingerprint()
     require_updated(table.fingerprint, here)
@@ -56,9 +59,15 @@ def verify(
         for name, network in zip(names, chosen, strict=True)
     ]
     journal = Journal(None)
-    effort = effort or Effort()
-    collect(device, models, effort, rng, journal, report)
+    effort = settle(device, models, names, effort or Effort(), rng, journal, report)
     today = latencies(journal.windows, effort.rounds, rng)
+    noise = disagreement([today[name] for name in names])
+    if noise > HALVES:
+        raise NoisyError(
+            f"the two halves of the verification differ by {noise:.1%} on the same networks, more "
+            f"than {HALVES:.0%}: nothing can be said of the table. Stop what else runs on the "
+            "device, let it cool down, and verify again"
+        )
     return _judged(table, chosen, [today[name] for name in names], here)
 
 
@@ -84,11 +93,15 @@ def _judged(
     then = np.array([network.latency.latency_ms for network in chosen])
     ratios = then / np.array([one.latency_ms for one in today])
     pace = float(np.median(ratios))
-    moved = mape(ratios / pace, np.ones(len(ratios)))
+    # A resolution's own: large networks do not slow down by as much as small ones.
+    sides = np.array([network.resolution for network in chosen])
+    paces = np.array([np.median(ratios[sides == side]) for side in sides])
+    moved = mape(ratios / paces, np.ones(len(ratios)))
     scored = [i for i, network in enumerate(chosen) if not network.fitted] or range(len(chosen))
     rows = np.array([chosen[i].row for i in scored])
-    found = accuracy(table.predict(rows), None, [today[i].scaled(pace) for i in scored])
+    found = accuracy(table.predict(rows), None, [today[i].scaled(float(paces[i])) for i in scored])
     usual = max((one.mape for one in table.accuracy.values()), default=0.0)
+    same = here == table.fingerprint or abs(math.log(pace)) <= PACE
     return Verification(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=here,
@@ -98,5 +111,5 @@ def _judged(
         mape=found.mape,
         kendall=found.kendall,
         repeat_noise=found.repeat_noise,
-        holds=moved <= MOVED and found.mape <= max(MOVED, WORSE * usual),
+        holds=same and moved <= MOVED and found.mape <= max(MOVED, WORSE * usual),
     )

@@ -38,6 +38,8 @@ from typing import Any
 
 WARMUP_RUNS = 5
 MOST_RUNS = 64
+# Providers that run on the processor (OpenVINO as it is asked here).
+ON_PROCESSOR = tuple(f"{name}ExecutionProvider" for name in ("CPU", "Dnnl", "OpenVINO", "Xnnpack"))
 CHUNK = 1 << 16
 
 
@@ -280,14 +282,16 @@ class Timer:
             times.append(run())
         after = _memory("VmHWM")
         memory = None if before is None or after is None else max(0, after - before)
-        if self.memory is not None:
-            memory = None  # What lies on an accelerator is not in the process's memory.
+        # What an accelerator holds and takes is not in the process's memory, nor in the counters
+        # of the processor.
+        here = self.memory is None and self.provider in ON_PROCESSOR
+        memory = memory if here else None
         return {
             "loaded": name,
             "operators": count,
             "run_ms": min(times) * 1e3,
             "memory_bytes": memory,
-            "energy_mj": energy_mj(run, energy_s) if energy_s > 0 else None,
+            "energy_mj": energy_mj(run, energy_s) if here and energy_s > 0 else None,
         }
 
     def _session(self, path: str, optimised: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.terminal import Screen
-from search_spaces.errors import ConfigError, NasLoopError
+from search_spaces.errors import NasLoopError
 
 __all__ = ["app"]
 
@@ -23,14 +23,11 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
-Device = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        help="cpu, cuda:0, openvino, browser, adb://SERIAL, ssh://[user@]host[:port][?python=PATH] "
-        "and others: see the README.",
-    ),
-]
+WHERE = (
+    "cpu, cuda:0, openvino, browser, adb://SERIAL, ssh://[user@]host[:port][?python=PATH] and "
+    "others: see the README."
+)
+Device = Annotated[str, typer.Option("--device", help=WHERE)]
 
 
 @app.command()
@@ -88,7 +85,9 @@ def train(
 def measure(
     run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run folder.")] = None,
     space: Annotated[str | None, typer.Option("--space", help="A space, without a run.")] = None,
-    device: Device = "cpu",
+    device: Annotated[
+        str | None, typer.Option("--device", help=f"Else cpu, or that of a verified table. {WHERE}")
+    ] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", help="Else the configuration's, or 1.", min=1)
     ] = None,
@@ -131,14 +130,21 @@ def measure(
     from nas.jobs.bundle import bundle_command, import_command
     from nas.jobs.measure import measure_command
     from nas.jobs.verify import verify_command
+    from nas.jobs.ways import require_one_way
 
     screen = Screen(json)
-    ways = [way for way in (verify, bundle, results, donors) if way]
-    if len(ways) > 1 or ((bundle or results) and device != "cpu"):
-        raise ConfigError(
-            "--verify, --bundle, --import and --donors are different ways, and --device is of the "
-            "first and the last; choose one of them"
-        )
+    given = {
+        "--space": space,
+        "--device": device,
+        "--threads": threads,
+        "--resolution": resolution,
+        "--name": name,
+        "-o": out,
+        "--allow-noisy": allow_noisy,
+        "--samples": samples,
+    }
+    ways = {"--verify": verify, "--bundle": bundle, "--import": results, "--donors": donors}
+    require_one_way([way for way in ways if ways[way]], [name for name in given if given[name]])
     if verify is not None:
         data, text = verify_command(verify, run, device, threads, screen)
         screen.result(data, text)
@@ -154,7 +160,7 @@ def measure(
     data, text = measure_command(
         run,
         space,
-        device,
+        device or "cpu",
         threads,
         resolution,
         name,
@@ -288,7 +294,9 @@ def export(
 def profile(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Any ONNX image model.")],
     device: Device = "cpu",
-    threads: Annotated[int, typer.Option("--threads", min=1)] = 1,
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Else the table's, or 1.", min=1)
+    ] = None,
     table: Annotated[
         Path | None,
         typer.Option("--table", help="A latency table or its run: times compare with it."),

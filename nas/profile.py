@@ -16,6 +16,7 @@ from latency_lut import (
     Fingerprint,
     Model,
     NetworkLatency,
+    fingerprint_of,
     is_here,
     measure_networks,
     pace_in,
@@ -88,7 +89,7 @@ class Profile:
 def profile(
     path: str | Path,
     device: str = "cpu",
-    threads: int = 1,
+    threads: int | None = None,
     *,
     table: str | Path | None = None,
     size: int | None = None,
@@ -98,8 +99,8 @@ def profile(
     """Measure the model in the file ``path``.
 
     With ``table``, a latency table's file or the folder of its run, times are brought to its pace
-    and compare with its predictions. Open dimensions become batch 1 and images of side ``size``
-    (224 if not given).
+    and compare with its predictions. Without ``threads`` they are the table's, or 1. Open
+    dimensions become batch 1 and images of side ``size`` (224 if not given).
 
     Raises:
         ArtefactError: there is no such file, it is no ONNX model, or it takes no images; or the
@@ -108,9 +109,11 @@ def profile(
     """
     model = read(path, size)
     rng = np.random.default_rng(seed)
+    table = None if table is None else _table_file(Path(table), device, threads)
+    if threads is None:
+        threads = 1 if table is None else fingerprint_of(table).threads
     runs_on = device_of(device, threads=threads)
     fingerprint = runs_on.fingerprint()
-    table = None if table is None else _table_file(Path(table), device, threads)
     counts = count(model)
     pace = None
     if table is not None:
@@ -147,8 +150,11 @@ def _plain(shares: tuple[Share, ...] | None) -> list[dict[str, Any]] | None:
     return None if shares is None else [asdict(share) for share in shares]
 
 
-def _table_file(table: Path, device: str, threads: int) -> Path:
-    return Run.open(table).latency(table_name(device, threads)) if table.is_dir() else table
+def _table_file(table: Path, device: str, threads: int | None) -> Path:
+    if not table.is_dir():
+        return table
+    run = Run.open(table)
+    return run.latency(table_name(device, threads or run.config().latency.threads))
 
 
 def render(result: Profile) -> RenderableType:

@@ -104,7 +104,7 @@ class Run:
 
     @property
     def measured(self) -> Path:
-        """What the rounds of an unfinished search have measured."""
+        """What the rounds of a search have measured, for `--resume`."""
         return self.folder / "measured.json"
 
     @property

@@ -94,12 +94,12 @@ class BrowserDevice:
         page = served.desk.page()
         return Fingerprint(
             device=self.name,
-            cpu=f"{page.model}, {page.user_agent}" if page.model else page.user_agent,
+            cpu=page.model or page.platform,
             cores=page.cores,
             system=page.platform,
             threads=self.threads,
             provider=self.provider,
-            runtime=served.runtime,
+            runtime=f"{served.runtime} in {page.user_agent}",
         )
 
     def conditions(self) -> Conditions:

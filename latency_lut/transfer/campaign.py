@@ -44,8 +44,8 @@ def measure_from_donors(
     them has. The rest is as for ``latency_lut.measure``, errors included.
 
     Raises:
-        ConfigError: no donors, or fewer than 3 samples.
-        ArtefactError: a donor is of this very device, or lacks a resolution.
+        ConfigError: no donors, fewer than 3 samples, or a donor of this very device.
+        ArtefactError: a donor lacks a resolution.
     """
     if not tables or samples < LEAST:
         raise ConfigError(

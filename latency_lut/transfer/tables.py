@@ -94,8 +94,11 @@ class Donors:
         latencies = [network.latency for network in networks]
         ms = np.array([one.latency_ms for one in latencies])
         every = np.arange(len(ms))
+        seed = int(rng.integers(1 << 32))  # The same for all, so that chance does not choose.
         fitted = {
-            threshold: self.transfer(side, rows, threshold, rng).fit(every, ms)
+            threshold: self.transfer(side, rows, threshold, np.random.default_rng(seed)).fit(
+                every, ms
+            )
             for threshold in self._thresholds(side)
         }
         threshold, transfer = max(fitted.items(), key=lambda pair: pair[1].evidence)

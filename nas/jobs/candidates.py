@@ -36,8 +36,12 @@ def measure_candidates(
     X: Population,
     device: Device,
     screen: Screen,
+    paced_by: LatencyTable | None = None,
 ) -> list[Candidate]:
     """One candidate for every canonical row of ``X`` [n, choices], predicted and measured.
+
+    Times are at the pace of ``paced_by``, else of ``table``: a table that was corrected by earlier
+    candidates would hand their error on.
 
     What is timed is the file that an export would leave, with the subnet's trained weights.
     """
@@ -50,7 +54,11 @@ def measure_candidates(
     screen.say(f"timing {len(models)} candidates on {device.name}")
     sides = {name: space.lower_row(row).image.shape[-1] for name, row in zip(names, X, strict=True)}
     timed = measure_networks(
-        models, device, rng=np.random.default_rng(0), pace=pace_of(table, X), sides=sides
+        models,
+        device,
+        rng=np.random.default_rng(0),
+        pace=pace_of(paced_by or table, X),
+        sides=sides,
     )
     by_name = {one.name: one for one in timed}
     points = [

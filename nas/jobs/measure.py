@@ -17,6 +17,7 @@ from latency_lut import (
     Cost,
     Costs,
     Device,
+    DeviceError,
     Effort,
     LatencyTable,
     Progress,
@@ -26,6 +27,7 @@ from latency_lut import (
     merged,
     remarks,
     table_name,
+    tells_costs,
 )
 from latency_lut import device as device_of
 from nas.config import Config, LatencyConfig
@@ -109,10 +111,21 @@ def measure_table(
             folder=folder,
             allow_noisy=allow_noisy,
         )
-    screen.say("running some networks alone, for memory and energy")
-    found = measure_costs(space, device, np.random.default_rng(0), list(table.fits))
-    table = save_table(replace(table, costs=found), earlier, out)
+    table = save_table(table, earlier, out)
     shutil.rmtree(folder, ignore_errors=True)
+    return _with_costs(table, device, out, screen) if tells_costs(device.name) else table
+
+
+def _with_costs(table: LatencyTable, device: Device, out: Path, screen: Screen) -> LatencyTable:
+    """The table with memory and energy, saved again; as it is where that cannot be measured."""
+    screen.say("running up to 12 networks alone, for memory and energy: about a second each")
+    try:
+        found = measure_costs(table.space, device, np.random.default_rng(0), list(table.fits))
+    except DeviceError as error:
+        screen.say(f"memory and energy were not measured: {error}")
+        return table
+    table = replace(table, costs=found)
+    table.save(out)
     return table
 
 
@@ -170,6 +183,10 @@ def measure_command(
     device = device_of(device_name, threads=threads)
     target = table_target(run, out, name or table_name(device_name, threads))
     donors = [LatencyTable.load(file, space) for file in donor_files]
+    if any(donor.donors for donor in donors):
+        raise ConfigError(
+            "a donor is a table that was measured; one of these is itself from donors"
+        )
     earlier = table_to_extend(target, space, device.fingerprint(), named=bool(name or out))
     table = measure_table(
         space,

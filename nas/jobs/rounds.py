@@ -121,8 +121,10 @@ def most_measured(candidates: int) -> int:
 
 def figures(candidates: Sequence[Candidate]) -> tuple[list[float], list[float]]:
     """Measured latencies in ms, and scores."""
-    points = [candidate.point for candidate in candidates]
-    return [point["latency_ms"] for point in points], [point["score"] for point in points]
+    return (
+        [candidate.latency.latency_ms for candidate in candidates],
+        [candidate.point["score"] for candidate in candidates],
+    )
 
 
 def _picked(study: Study, known: set[tuple[int, ...]], number: int) -> Population:

@@ -133,7 +133,9 @@ def search_run(
 
         began = time.monotonic()
         if number > len(rounds):
-            rounds.append(measure_candidates(trained, corrected, guide, rows, device, screen))
+            rounds.append(
+                measure_candidates(trained, corrected, guide, rows, device, screen, table)
+            )
             remember(files.measured, belongs, rounds)
         clock["measure"] += time.monotonic() - began
         return rounds[number - 1]
@@ -142,7 +144,6 @@ def search_run(
     chosen = _chosen(outcome, options)
     document = front_document(trained, table, guide, options, outcome, chosen, clock)
     write_front(files, document)
-    files.measured.unlink(missing_ok=True)
     return document
 
 

@@ -21,12 +21,13 @@ EFFORT = Effort()
 
 
 def verify_command(
-    file: Path, run: Path | None, device_name: str, threads: int | None, screen: Screen
+    file: Path, run: Path | None, device_name: str | None, threads: int | None, screen: Screen
 ) -> tuple[dict[str, Any], str]:
     """Measure a part of the table in ``file`` again, and say whether it holds.
 
-    Where it does, that is written into the file: after an update of the device the table is then
-    accepted on it. ``run`` tells the space, where the file's is none of the built-in ones.
+    What was found is written into the file: after an update of the device a table that holds is
+    accepted on it, and one that does not is refused wherever that was found. ``run`` tells the
+    space, where the file's is none of the built-in ones.
     """
     space = TrainedRun(Run.open(run)).space if run is not None else space_in(file)
     if space is None:
@@ -35,7 +36,8 @@ def verify_command(
             "nas measure RUN --verify TABLE"
         )
     table = LatencyTable.load(file, space)
-    device = device_of(device_name, threads=threads or table.fingerprint.threads)
+    asked = device_name or table.fingerprint.device
+    device = device_of(asked, threads=threads or table.fingerprint.threads)
     with screen.progress("measure networks again", 1000) as advance:
 
         def report(progress: Progress) -> None:
@@ -43,8 +45,7 @@ def verify_command(
             advance(round(1000 * progress.done / max(1, progress.total)), f"{left} left")
 
         found = verify(table, device, rng=np.random.default_rng(0), effort=EFFORT, report=report)
-    if found.holds:
-        replace(table, verified=(*table.verified, found)).save(file)
+    replace(table, verified=(*table.verified, found)).save(file)
     data = {"table": str(file), **asdict(found), "same_pace": found.same_pace}
     return data, _text(file, table, found)
 

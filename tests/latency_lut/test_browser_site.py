@@ -89,8 +89,8 @@ def test_an_honest_page_is_given_models_and_its_samples_come_out(
     page.answer(work, right(work))
     assert campaign.result() == ([Loaded("m", {}, 2.5)], EXPECTED)
     found = device.fingerprint()
-    assert (found.cpu, found.cores, found.system) == ("Phone 3, Test/1.0", 4, "Linux armv8l")
-    assert (found.provider, found.runtime) == ("wasm", "onnxruntime-web 9.9.9")
+    assert (found.cpu, found.cores, found.system) == ("Phone 3", 4, "Linux armv8l")
+    assert (found.provider, found.runtime) == ("wasm", "onnxruntime-web 9.9.9 in Test/1.0")
 
 
 def test_every_response_isolates_the_page_and_files_have_their_types(page: FakePage) -> None:

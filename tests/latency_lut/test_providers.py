@@ -88,7 +88,14 @@ def test_the_processor_is_never_timed_in_another_providers_name() -> None:
 
 def serve(settings: dict[str, Any], content: bytes) -> list[dict[str, Any]]:
     """The answers to the settings, a model to load, and two runs of it."""
-    load = {"load": "m", "bytes": len(content), "shapes": {}, "warmup_s": 0.0, "describe": True}
+    load = {
+        "load": "m",
+        "bytes": len(content),
+        "shapes": {},
+        "warmup_s": 0.0,
+        "describe": True,
+        "energy_s": 0,
+    }
     time = {"time": ["m"], "runs": 2, "visit_s": 0}
     first, second, third = (json.dumps(one).encode() + b"\n" for one in (settings, load, time))
     answers = io.StringIO()
@@ -187,13 +194,15 @@ esac"""
 def test_a_cards_name_and_clocks_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert nvidia.card(1) == "" and nvidia.conditions(1) == {}
+    assert nvidia.card(1) == ("", "") and nvidia.conditions(1) == {}
     device = CpuDevice(memory=("cuda", 1))
     alone = device.fingerprint().cpu
     script(tmp_path / "nvidia-smi", SMI)
-    assert device.fingerprint().cpu == f"NVIDIA H100 PCIe, driver 550.54.15 in {alone}"
+    found = device.fingerprint()
+    assert found.cpu == f"NVIDIA H100 PCIe in {alone}"
+    assert found.runtime.endswith(", driver 550.54.15"), "updated like a runtime"
     told = device.conditions()
     assert told["clocks.sm"] == "1755 MHz" and told["temperature.gpu"] == "34"
-    assert nvidia.card(0) == "" and "clocks.sm" not in CpuDevice().conditions()
+    assert nvidia.card(0) == ("", "") and "clocks.sm" not in CpuDevice().conditions()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    assert nvidia.card(0) == "NVIDIA H100 PCIe, driver 550.54.15", "the only one that is seen"
+    assert nvidia.card(0) == ("NVIDIA H100 PCIe", "550.54.15"), "the only one that is seen"

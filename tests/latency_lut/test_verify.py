@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from latency_lut import Effort, Fingerprint, LatencyTable, Verification, measure, verify
-from latency_lut.errors import DeviceError
+from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.table_file import require_device
 from latency_lut.verify import SAMPLE
 from search_spaces.errors import ArtefactError
@@ -69,13 +70,15 @@ def test_a_table_holds_on_the_device_that_it_was_measured_on() -> None:
 
 @pytest.mark.parametrize(
     ("cost", "holds", "same_pace"),
-    [(moved, False, True), (lambda c: 0.7 * true_ms(c), True, False)],
+    [(moved, False, True), (lambda c: 0.7 * true_ms(c), False, False)],
 )
 def test_what_an_update_may_change(
     cost: Callable[[bytes], float], holds: bool, same_pace: bool
 ) -> None:
     found = found_on(Updated(noise=0.002, cost=cost))
     assert (found.holds, found.same_pace) == (holds, same_pace)
+    # Without an update it is the hour that changed.
+    assert found_on(SyntheticDevice(noise=0.002, cost=cost)).holds == (not same_pace)
     assert found.fingerprint.runtime == "updated 2.0"
     if not same_pace:
         assert found.pace == pytest.approx(1 / 0.7, rel=0.01) and found.moved < 0.01
@@ -98,6 +101,32 @@ def test_a_verified_update_is_accepted_and_kept_in_the_file(tmp_path: Path) -> N
     require_device(path, updated)
     with pytest.raises(ArtefactError, match="threads 2 here, 1 there"):
         loaded.require(replace(updated, threads=2))
+    # The latest verification counts, on the table's own device too.
+    broken = replace(found, holds=False)
+    for verified, here in (((found, broken), updated),
+                           ((replace(broken, fingerprint=table().fingerprint),),
+                            table().fingerprint)):  # fmt: skip
+        with pytest.raises(ArtefactError, match="no longer holds on this device"):
+            replace(table(), verified=verified).require(here)
+    replace(table(), verified=(broken, found)).require(updated)
+
+
+def test_noise_says_nothing_of_a_table() -> None:
+    with pytest.raises(NoisyError, match="halves of the verification differ by .* verify again"):
+        found_on(SyntheticDevice(noise=1.0))
+
+
+def test_each_resolution_has_its_own_pace() -> None:
+    def slower_when_large(content: bytes) -> float:
+        return true_ms(content) * (1.1 if _side(content) == 24 else 1.0)
+
+    found = found_on(SyntheticDevice(noise=0.002, cost=slower_when_large))
+    assert found.holds and found.moved < 0.01
+
+
+def _side(content: bytes) -> int:
+    graph = onnx.load_model_from_string(content).graph
+    return int(graph.input[0].type.tensor_type.shape.dim[3].dim_value)
 
 
 def test_another_device_is_no_update() -> None:

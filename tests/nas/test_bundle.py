@@ -51,7 +51,7 @@ def test_a_table_is_made_of_what_came_back(
         (("--threads", 2), "are of another bundle, made with --threads 1, not 2"),
         (("--resolution", 10), "are of another bundle, made with --resolution 8, not 10"),
         (("--bundle", "x.zip"), "choose one of them"),
-        (("--device", "ssh://pi"), "choose one of them"),
+        (("--device", "ssh://pi"), "leave out --device"),
     ],
 )
 def test_options_that_contradict_the_results_are_refused(

@@ -20,7 +20,7 @@ from tests.nas.tiny import nas, tiny
 def test_measured_rounds_are_not_measured_again(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nas.jobs.rounds.WITHIN", -1.0)  # Never near enough: all rounds.
     arguments = ("search", run, "--latency-ms", BUDGET_MS, "--resume", "--json")
-    for name in ("study.sqlite", "front.json", "best.json"):
+    for name in ("study.sqlite", "front.json", "best.json", "measured.json"):
         (run / name).unlink()
     plain = candidates.measure_candidates
     asked: list[int] = []
@@ -45,7 +45,9 @@ def test_measured_rounds_are_not_measured_again(run: Path, monkeypatch: pytest.M
     latencies = {point["latency_ms"] for point in found}
     assert {candidate["point"]["latency_ms"] for candidate in first} <= latencies
     assert len(found) == sum(one["measured"] for one in rounds)
-    assert not (run / "measured.json").exists()
+    again = nas(*arguments)
+    assert again.code == 0, again.err
+    assert again.json["points"] == said.json["points"] and len(asked) == 4, "nothing is left to do"
     assert {"study.sqlite", "study.2.sqlite", "study.3.sqlite"} <= {f.name for f in run.iterdir()}
 
 
@@ -59,7 +61,8 @@ def test_a_search_of_something_else_does_not_go_on_with_what_was_measured(run: P
     assert refused.code == 2 and "measured.json: the measured candidates there" in refused.err
     assert (run / "front.json").read_bytes() == before
     said = nas(*arguments)
-    assert said.code == 0 and not (run / "measured.json").exists(), said.err
+    assert said.code == 0, said.err
+    assert json.loads((run / "measured.json").read_text())["rounds"] != [[]]
 
 
 def test_a_budget_at_a_confidence(run: Path) -> None:
@@ -97,7 +100,7 @@ def test_a_table_is_verified(run: Path) -> None:
     found = said.json
     assert found["holds"] == (said.code == 0) and found["networks"] == 20
     table = LatencyTable.load(file, tiny())
-    assert len(table.verified) == found["holds"]
+    assert [one.holds for one in table.verified] == [found["holds"]]
     # Made-up times: nothing moves like that.
     networks = tuple(
         replace(network, latency=network.latency.scaled(1.0 + i % 5))
@@ -106,7 +109,15 @@ def test_a_table_is_verified(run: Path) -> None:
     replace(table, networks=networks, verified=()).save(file)
     said = nas("measure", run, "--verify", file)
     assert said.code == 1 and "no longer holds" in said.out and "measure it again" in said.out
-    assert LatencyTable.load(file, tiny()).verified == ()
+    assert [one.holds for one in LatencyTable.load(file, tiny()).verified] == [False]
+    refused = nas("search", run, "--latency-ms", BUDGET_MS)
+    assert refused.code == 2 and "no longer holds on this device; measure it again" in refused.err
+    for options, words in (
+        (("--resolution", 8), "--verify takes --device, --threads; leave out --resolution"),
+        (("--bundle", "x.zip"), "--verify and --bundle are different ways"),
+    ):
+        refused = nas("measure", run, "--verify", file, *options)
+        assert refused.code == 2 and words in refused.err
 
 
 def test_what_cannot_be_verified(run: Path, tmp_path: Path) -> None:

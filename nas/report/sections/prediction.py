@@ -92,7 +92,8 @@ def _rounds(front: Front | None) -> list[Html]:
         "measured before: predictions of the front were off by at most "
     )
     held = (
-        "They hold: every point is within 2% of its measurement."
+        "They hold: by the last of these tables every point is within 2% of its measurement. The "
+        "figure shows what was predicted before each was measured."
         if front.settled
         else "Not every point is within 2% of its measurement; the measured values count."
     )

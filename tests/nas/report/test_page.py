@@ -202,7 +202,7 @@ def test_the_search_says_when_it_settled(page: Element) -> None:
     [
         ((), False, ""),
         ((0.012,), True, "One round of search and measurement: predictions of the front were off "
-         "by at most 1.2%. They hold: every point is within 2%"),
+         "by at most 1.2%. They hold: by the last of these tables every point is within 2%"),
         ((0.05, 0.031), False, "2 rounds of search and measurement, each by a table corrected by "
          "what was measured before: predictions of the front were off by at most 5.0%, 3.1%. Not "
          "every point is within 2% of its measurement"),
