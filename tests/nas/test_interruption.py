@@ -223,6 +223,7 @@ def test_searching_killed_among_the_candidates(run: Path, monkeypatch: pytest.Mo
     samples, study, front = (run / f for f in ("samples.sqlite", "study.sqlite", "front.json"))
     samples.unlink()
     study.unlink()
+    (run / "measured.json").unlink()
     before = front.read_bytes()
     arguments = ("search", run, "--latency-ms", BUDGET_MS, "--resume")
     # All accuracies are measured by then; the candidates' latencies are not.
@@ -345,10 +346,11 @@ def test_a_search_that_stopped_between_its_two_files(
         write_atomic(path, text)
 
     search = ("search", run, "--latency-ms", BUDGET_MS, "--resume")
+    (run / "measured.json").unlink()
     monkeypatch.setattr("nas.best.write_atomic", stop)
     assert nas(*search).code == 130
     monkeypatch.undo()
-    # The same study, but latencies are measured anew: the old best is not in the new front.
+    # The same study, but latencies were measured anew: the old best is not in the new front.
     assert (run / "best.json").read_bytes() == (job.run / "best.json").read_bytes()
     said = nas("export", run)
     assert said.code == 2 and "these two differ, as when a search is killed" in said.err
