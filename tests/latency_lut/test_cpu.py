@@ -159,6 +159,7 @@ def serve(*requests: dict[str, Any] | bytes) -> list[dict[str, Any]]:
 def load(content: bytes, **options: Any) -> bytes:
     """A request and its model."""
     request = {"load": "m", "bytes": len(content), "shapes": {}, "warmup_s": 0.0, "describe": True}
+    request["energy_s"] = 0.0
     return json.dumps({**request, **options}).encode() + b"\n" + content
 
 

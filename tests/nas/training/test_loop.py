@@ -240,7 +240,9 @@ class Step:
 def steps(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[Step]:
     """Every step of a training with one epoch a phase and four subnets a step."""
     phases = tuple(Phase(phase.name, 1) for phase in PHASES)
-    how = TrainConfig(BATCH, 0.005, label_smoothing=SMOOTHING, subnets=4, threads=1, phases=phases)
+    how = TrainConfig(
+        BATCH, learning_rate=0.005, label_smoothing=SMOOTHING, subnets=4, threads=1, phases=phases
+    )
     seen: list[Step] = []
     told: list[Progress] = []
     plain = Trainer.step
