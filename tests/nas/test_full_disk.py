@@ -150,6 +150,7 @@ def test_the_samples_of_a_campaign_and_its_table(run: Path) -> None:
 @pytest.mark.parametrize("name", ["samples.sqlite", "study.sqlite"])
 def test_a_store(job: Job, run: Path, name: str) -> None:
     (run / name).unlink()
+    (run / "measured.json").unlink()
     # SQLite writes pages of 4,096 bytes.
     limit = {"samples.sqlite": 8_192, "study.sqlite": 12_288}[name]
     arguments = ("search", run, "--latency-ms", 1)
