@@ -10,12 +10,23 @@ from latency_lut.costs import MB, Costs, fitted
 from latency_lut.plans import network_model
 from latency_lut.populations import images, network_name, sample_at
 from latency_lut.references import references
-from latency_lut.seam import Device, Loaded
+from latency_lut.seam import Device, Loaded, Model
 from search_spaces.space import Population, Space
 
 NETWORKS = 12
 POOL = 200
 ENERGY_S = 0.3
+
+
+def run_alone(model: Model, device: Device, energy_s: float = 0.0) -> Loaded:
+    """Load and run one model in a process of its own: what other sessions freed there would be
+    used again unseen. After a small network, for the first session of a process also loads the
+    runtime's code.
+    """
+    with device.connect() as connection:
+        list(connection.load([references()[0]], describe=False))
+        (loaded,) = connection.load([model], describe=False, energy_s=energy_s)
+    return loaded
 
 
 def measure_costs(
@@ -27,7 +38,9 @@ def measure_costs(
     """
     measured = []
     for row in _spread(space, rng, resolutions):
-        told = _told(_alone(space, device, row))
+        plan = space.lower_row(row)
+        model = network_model(network_name(plan.image.shape[-1], row), plan)
+        told = _told(run_alone(model, device, ENERGY_S))
         measured.append((row, told))
         if all(figure is None for figure in told.values()):
             break  # It tells nothing of the others either.
@@ -45,17 +58,6 @@ def _spread(
         order = np.argsort(space.parameters(pool), kind="stable")
         rows.append(tuple(pool[order[round(share * (len(order) - 1))]].tolist()))
     return list(dict.fromkeys(rows))
-
-
-def _alone(space: Space, device: Device, row: tuple[int, ...]) -> Loaded:
-    # In a process of its own, since what other sessions freed would be used again unseen; after
-    # a small network, because the first session of a process also loads the runtime's code.
-    plan = space.lower_row(row)
-    model = network_model(network_name(plan.image.shape[-1], row), plan)
-    with device.connect() as connection:
-        list(connection.load([references()[0]], describe=False))
-        (loaded,) = connection.load([model], describe=False, energy_s=ENERGY_S)
-    return loaded
 
 
 def _told(loaded: Loaded) -> dict[str, float | None]:

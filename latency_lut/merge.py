@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from latency_lut.costs import Costs, fitted
 from latency_lut.entries import Entry
 from latency_lut.fit import Posterior
 from latency_lut.references import pace_between
@@ -58,15 +57,8 @@ def merged(table: LatencyTable, newer: LatencyTable) -> LatencyTable:
                 **newer.donors,
             }
         ),
-        costs=_costs(table, newer),
+        costs=newer.costs or table.costs,
     )
-
-
-def _costs(table: LatencyTable, newer: LatencyTable) -> Costs | None:
-    """Fitted to what was measured for both, whatever the resolution."""
-    if table.costs is None or newer.costs is None:
-        return newer.costs or table.costs
-    return fitted(table.space, (*table.costs.measured, *newer.costs.measured))
 
 
 def _still_needed(further: tuple[Further, ...], newer: LatencyTable) -> list[Further]:

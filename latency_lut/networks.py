@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from latency_lut.alone import run_alone
 from latency_lut.campaign import Effort, Report, collect, estimate_s
 from latency_lut.errors import DeviceError
 from latency_lut.journal import Journal
 from latency_lut.latency import Latency, latencies
 from latency_lut.pace import Factor, Pace
-from latency_lut.references import NAMES, references
+from latency_lut.references import NAMES
 from latency_lut.seam import Device, Model, Sample
 from latency_lut.windows import usual
 
@@ -82,7 +83,7 @@ def measure_networks(
     def keep(sample: Sample) -> None:
         times[sample.model].extend(sample.times_ms)
 
-    peaks = {m.name: _peak_memory(m, device) if memory else None for m in models}
+    peaks = {m.name: run_alone(m, device).memory_bytes if memory else None for m in models}
     journal = Journal(None)
     effort = effort or STANDARD
     collect(device, list(timed.values()), effort, rng, journal, report, keep)
@@ -132,11 +133,3 @@ def _result(
         peak,
         None if pace is None else pace.value,
     )
-
-
-def _peak_memory(model: Model, device: Device) -> int | None:
-    # In a process of its own, since what other sessions freed would be used again unseen; after
-    # a small network, because the first session of a process also loads the runtime's code.
-    with device.connect() as connection:
-        loaded = list(connection.load([references()[0], model], describe=False))
-    return loaded[-1].memory_bytes

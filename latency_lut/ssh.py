@@ -89,7 +89,7 @@ ADVICE = (
     ),
     (
         "ended with code 255",
-        "the connection broke; what was measured is kept, and the same command goes on",
+        "the connection broke; a table's samples are kept, and the same command goes on with them",
     ),
 )
 

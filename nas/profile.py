@@ -154,7 +154,7 @@ def _table_file(table: Path, device: str, threads: int | None) -> Path:
     if not table.is_dir():
         return table
     run = Run.open(table)
-    return run.latency(table_name(device, threads or run.config().latency.threads))
+    return run.latency(table_name(device_of(device).name, threads or run.config().latency.threads))
 
 
 def render(result: Profile) -> RenderableType:

@@ -126,7 +126,7 @@ class Desk:
         if took > self._timeout_s and silent < self._silence.limit_s and not self._answers:
             raise DeviceError(
                 f"the page is there, but has not answered for {spoken(took)} and seems to hang; "
-                "reload it and run the same command again, what was measured is kept"
+                "reload it and run the same command again, a table's samples are kept"
             )
 
     # The page's side.

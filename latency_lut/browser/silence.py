@@ -43,7 +43,7 @@ class Silence:
         if silent >= self.patience_s:
             raise DeviceError(
                 f"no word from the page for {spoken(silent)}; open {self.where} and run the same "
-                "command again, what was measured is kept"
+                "command again, a table's samples are kept"
             )
         if silent >= self._next:
             self._next = 2 * silent

@@ -29,11 +29,12 @@ from nas.config import (
 from nas.dataset import open_dataset
 from nas.export import ExportOptions
 from nas.header import space_of
+from nas.jobs.budget import SearchOptions
 from nas.jobs.estimate import Estimate
 from nas.jobs.export import export_run, read_architecture
 from nas.jobs.measure import measure_table
 from nas.jobs.report import report_command
-from nas.jobs.search import SearchOptions, search_run
+from nas.jobs.search import search_run
 from nas.jobs.tables import open_table
 from nas.jobs.train import announce_training, train_with_progress
 from nas.jobs.trained import TrainedRun

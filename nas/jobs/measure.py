@@ -20,7 +20,6 @@ from latency_lut import (
     DeviceError,
     Effort,
     LatencyTable,
-    Progress,
     described,
     measure,
     measure_costs,
@@ -32,6 +31,7 @@ from latency_lut import (
 from latency_lut import device as device_of
 from nas.config import Config, LatencyConfig
 from nas.disk import megabytes, require_room
+from nas.jobs.campaigns import STEPS, reporting
 from nas.jobs.tables import table_to_extend
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
@@ -93,13 +93,7 @@ def measure_table(
         )
         require_room(out, cost.bytes, "-o")
 
-    # The campaign counts visits; a thousand steps are fine enough for a bar.
-    with screen.progress("measure latencies", 1000) as advance:
-
-        def report(progress: Progress) -> None:
-            left = duration(progress.seconds_left)
-            advance(round(1000 * progress.done / max(1, progress.total)), f"{left} left")
-
+    with screen.progress("measure latencies", STEPS) as advance:
         table = make(
             space,
             device,
@@ -107,7 +101,7 @@ def measure_table(
             resolutions=resolutions,
             effort=Effort(latency.rounds, latency.runs),
             announce=announce,
-            report=report,
+            report=reporting(advance),
             folder=folder,
             allow_noisy=allow_noisy,
         )
@@ -181,13 +175,15 @@ def measure_command(
     space, config = space_to_measure(run, space_name)
     threads = threads or (config.latency.threads if config else 1)
     device = device_of(device_name, threads=threads)
-    target = table_target(run, out, name or table_name(device_name, threads))
+    target = table_target(run, out, name or table_name(device.name, threads))
     donors = [LatencyTable.load(file, space) for file in donor_files]
     if any(donor.donors for donor in donors):
         raise ConfigError(
             "a donor is a table that was measured; one of these is itself from donors"
         )
     earlier = table_to_extend(target, space, device.fingerprint(), named=bool(name or out))
+    if donors and earlier is not None:
+        _require_donors_alone(earlier, resolutions, target)
     table = measure_table(
         space,
         device,
@@ -201,6 +197,20 @@ def measure_command(
         samples=samples,
     )
     return told(table, target)
+
+
+def _require_donors_alone(
+    earlier: LatencyTable, resolutions: Sequence[int] | None, target: Path
+) -> None:
+    """Raise ``ConfigError`` where a few networks would take the place of a measured resolution."""
+    asked = earlier.fits if resolutions is None else resolutions
+    measured = [side for side in asked if side in earlier.fits and side not in earlier.donors]
+    if measured:
+        sides = ", ".join(map(str, measured))
+        raise ConfigError(
+            f"{target} has resolution {sides} measured on this very device, which is better than "
+            "donors; leave --donors out, or choose another --name"
+        )
 
 
 def told(table: LatencyTable, target: Path) -> tuple[dict[str, Any], str]:

@@ -3,77 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from latency_lut import Device, LatencyTable
 from nas import search as searching
 from nas.best import write_front
 from nas.data import open_source
 from nas.disk import megabytes, require_room
-from nas.jobs import select
-from nas.jobs.guide import USUAL, Guide, fitted_guide, ready_guide
+from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
+from nas.jobs.guide import USUAL, fitted_guide, ready_guide
 from nas.jobs.measured import recall, remember
 from nas.jobs.predictor import sampled
-from nas.jobs.rounds import (
-    MOST_ROUNDS,
-    Candidate,
-    Outcome,
-    figures,
-    most_measured,
-    search_in_rounds,
-)
+from nas.jobs.rounds import MOST_ROUNDS, Candidate, most_measured, search_in_rounds
 from nas.jobs.samples import Samples
 from nas.jobs.search_cost import search_bytes, search_seconds
-from nas.jobs.search_document import front_document, identity_of
-from nas.jobs.tables import chosen_table
+from nas.jobs.search_document import front_document
+from nas.jobs.tables import chosen_table, identity_of
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.scale import worded
 from nas.search import searchers
 from nas.terminal import Screen, duration
-from search_spaces.errors import ConfigError, InfeasibleError
-from search_spaces.space import Floats, Population, Space
+from search_spaces.errors import ConfigError
+from search_spaces.space import Population
 
-__all__ = ["SearchOptions", "search_command", "search_run"]
+__all__ = ["search_command", "search_run"]
 
 COVERED = 256
-UPPER = "latency_ms_upper"
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """What a search is told; see the command's help.
-
-    ``confidence`` is the chance with which a network has to keep the budget, by its prediction
-    and then by its measurement; None looks at the middle of both.
-    """
-
-    latency_ms: float
-    searcher: str = "nsga2"
-    predictor: str | None = None
-    proxy: str | None = None
-    evaluations: int = 5000
-    seed: int = 0
-    candidates: int = 20
-    confidence: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.confidence is not None and not 0.5 <= self.confidence < 1:
-            raise ConfigError(
-                f"--confidence is from 0.5 to below 1, for example 0.95; got {self.confidence:g}"
-            )
-
-    @property
-    def deviations(self) -> float:
-        """How many standard deviations above its latency a network has to keep the budget."""
-        return 0.0 if self.confidence is None else NormalDist().inv_cdf(self.confidence)
 
 
 def search_run(
@@ -100,7 +59,7 @@ def search_run(
     # What can be refused is refused before hours of measuring, and before anything is removed.
     searchers.get(options.searcher)
     ready = ready_guide(trained, options.predictor, options.proxy)
-    _require_budget(space, table, options)
+    require_budget(space, table, options)
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
     if trained.has_images:
         open_source(trained.config.images.location)
@@ -116,7 +75,7 @@ def search_run(
 
     def search(corrected: LatencyTable, number: int) -> searching.Study:
         began = time.monotonic()
-        study = _study(space, corrected, guide, options, files.round_study(number))
+        study = round_study(space, corrected, guide, options, files.round_study(number))
         clock["search"] += time.monotonic() - began
         return study
 
@@ -141,84 +100,10 @@ def search_run(
         return rounds[number - 1]
 
     outcome = search_in_rounds(search, measure, table, options.candidates)
-    chosen = _chosen(outcome, options)
-    document = front_document(trained, table, guide, options, outcome, chosen, clock)
+    best = chosen(outcome, options)
+    document = front_document(trained, table, guide, options, outcome, best, clock)
     write_front(files, document)
     return document
-
-
-def _latency(table: LatencyTable) -> Callable[[Population], npt.NDArray[np.float64]]:
-    return lambda rows: np.asarray(table.predict(rows), dtype=np.float64)
-
-
-def _upper(table: LatencyTable, deviations: float) -> Callable[[Population], Floats]:
-    """The upper end of predictions, so many standard deviations above: [n] ms."""
-
-    def upper(rows: Population) -> Floats:
-        mean, std = table.predict(rows, return_std=True)
-        return np.asarray(mean + deviations * std, dtype=np.float64)
-
-    return upper
-
-
-def _require_budget(space: Space, table: LatencyTable, options: SearchOptions) -> None:
-    """Raises ``InfeasibleError`` where no network is predicted within the budget."""
-    limited = _upper(table, options.deviations) if options.confidence else _latency(table)
-    searching.require_reachable(
-        space, "latency_ms", limited, options.latency_ms, np.random.default_rng(0)
-    )
-
-
-def _study(
-    space: Space, table: LatencyTable, guide: Guide, options: SearchOptions, path: Path
-) -> searching.Study:
-    """Raises ``InfeasibleError`` where the search meets no network within the budget."""
-    confident = options.confidence is not None
-    study = searching.minimize(
-        space,
-        {"error": guide.source.predict, "latency_ms": _latency(table)},
-        {UPPER if confident else "latency_ms": options.latency_ms},
-        searcher=options.searcher,
-        budget=options.evaluations,
-        seed=options.seed,
-        path=path,
-        functions={UPPER: _upper(table, options.deviations)} if confident else None,
-        belongs={
-            "predictor": guide.identity,
-            "table": identity_of(table),
-            "searcher": f"{options.searcher} {options.evaluations} {options.seed} "
-            f"{options.confidence}",
-        },
-    )
-    if not study.front():
-        raise InfeasibleError(
-            f"the search met no network within {options.latency_ms:g} ms in "
-            f"{options.evaluations} evaluations; raise --budget, or the latency"
-        )
-    return study
-
-
-def _chosen(outcome: Outcome, options: SearchOptions) -> int:
-    """The position of the best candidate.
-
-    Raises ``InfeasibleError`` where none was measured within the budget.
-    """
-    _, scores = figures(outcome.candidates)
-    upper = [
-        candidate.latency.latency_ms + options.deviations * candidate.latency.error_ms
-        for candidate in outcome.candidates
-    ]
-    chosen = select.best(upper, scores, options.latency_ms)
-    if chosen is None:
-        raise InfeasibleError(
-            f"no candidate was measured within {options.latency_ms:g} ms{_sure(options)}; the "
-            f"fastest took {min(upper):.4g} ms{_sure(options)}: raise the budget"
-        )
-    return chosen
-
-
-def _sure(options: SearchOptions) -> str:
-    return "" if options.confidence is None else f" at {options.confidence:.0%} confidence"
 
 
 def _announce(

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from latency_lut import LatencyTable
 from nas.jobs import select
+from nas.jobs.budget import SearchOptions
 from nas.jobs.guide import Guide
 from nas.jobs.rounds import Outcome, figures
 from nas.jobs.trained import TrainedRun
 from nas.scale import ACCURACY
 from nas.search.pareto import hypervolume
-from search_spaces.files import sha256_of
 
-if TYPE_CHECKING:
-    from nas.jobs.search import SearchOptions
-
-__all__ = ["front_document", "identity_of"]
+__all__ = ["front_document"]
 
 FORMAT = 2
 CLOUD = 2000
@@ -77,12 +74,6 @@ def front_document(
         else _cloud(cloud[:, 1], guide.score(cloud[:, 0])),
         "history": _history(study.problem.objective_values(values), study.feasible),
     }
-
-
-def identity_of(table: LatencyTable) -> str:
-    """What predictions depend on: the fitted means of every resolution."""
-    means = [fit.posterior.mean_ms.tobytes() for _, fit in sorted(table.fits.items())]
-    return sha256_of(table.space.identity.encode() + b"".join(means))
 
 
 def _cloud(

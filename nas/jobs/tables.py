@@ -9,8 +9,9 @@ from latency_lut import device as device_of
 from nas.jobs.trained import TrainedRun
 from search_spaces import Space
 from search_spaces.errors import ArtefactError, ConfigError
+from search_spaces.files import sha256_of
 
-__all__ = ["chosen_table", "open_table", "table_to_extend"]
+__all__ = ["chosen_table", "identity_of", "open_table", "table_to_extend"]
 
 
 def chosen_table(
@@ -21,9 +22,9 @@ def chosen_table(
     A ``file`` that is named says for itself on how many threads, unless ``threads`` does; else it
     is the run's own table of ``threads``, by default the configuration's.
     """
-    device_of(device_name)
+    name = device_of(device_name).name
     usual = trained.config.latency.threads
-    path = file or trained.run.latency(table_name(device_name, threads or usual))
+    path = file or trained.run.latency(table_name(name, threads or usual))
     if not path.is_file():
         more = "" if file or device_name == "cpu" else f" --device {device_name}"
         more += "" if file or threads in (None, usual) else f" --threads {threads}"
@@ -71,3 +72,9 @@ def table_to_extend(
             f"{error}; it stays as it is: choose a name with --name, or name this file with -o to "
             "replace it"
         ) from error
+
+
+def identity_of(table: LatencyTable) -> str:
+    """What predictions depend on: the fitted means of every resolution."""
+    means = [fit.posterior.mean_ms.tobytes() for _, fit in sorted(table.fits.items())]
+    return sha256_of(table.space.identity.encode() + b"".join(means))

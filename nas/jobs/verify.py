@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from latency_lut import Effort, LatencyTable, Progress, Verification, space_in, verify
+from latency_lut import LatencyTable, Verification, space_in, verify
 from latency_lut import device as device_of
+from nas.jobs.campaigns import STEPS, reporting
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
-from nas.terminal import Screen, duration
+from nas.terminal import Screen
 from search_spaces.errors import ArtefactError
 
 __all__ = ["verify_command"]
-
-EFFORT = Effort()
 
 
 def verify_command(
@@ -38,13 +37,8 @@ def verify_command(
     table = LatencyTable.load(file, space)
     asked = device_name or table.fingerprint.device
     device = device_of(asked, threads=threads or table.fingerprint.threads)
-    with screen.progress("measure networks again", 1000) as advance:
-
-        def report(progress: Progress) -> None:
-            left = duration(progress.seconds_left)
-            advance(round(1000 * progress.done / max(1, progress.total)), f"{left} left")
-
-        found = verify(table, device, rng=np.random.default_rng(0), effort=EFFORT, report=report)
+    with screen.progress("measure networks again", STEPS) as advance:
+        found = verify(table, device, rng=np.random.default_rng(0), report=reporting(advance))
     replace(table, verified=(*table.verified, found)).save(file)
     data = {"table": str(file), **asdict(found), "same_pace": found.same_pace}
     return data, _text(file, table, found)

@@ -109,8 +109,9 @@ def test_a_table_carries_them(tmp_path: Path) -> None:
     for name in NAMES:
         np.testing.assert_allclose(loaded.cost(name, X), predict(SPACE, costs.fits[name], X))
     other = replace(table, fits={24: table.fits[16]})
-    both = merged(table, other).costs
-    assert both is not None and len(both.measured) == 24
+    assert merged(table, other).costs is costs
+    assert merged(table, replace(other, costs=None)).costs is costs
+    assert merged(replace(table, costs=None), other).costs is costs
     silent = replace(table, costs=measure_costs(SPACE, Telling(tells=("peak_memory_mb",)),
                                                 np.random.default_rng(0), [16]))  # fmt: skip
     with pytest.raises(ArtefactError, match="has peak_memory_mb: energy_mj is not told by the dev"):

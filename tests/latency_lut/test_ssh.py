@@ -241,7 +241,7 @@ def test_a_campaign_goes_on_after_the_connection_was_cut(sshd: Sshd, tmp_path: P
             assert workers(sshd), "the worker there runs until then"
             sshd.cut()
 
-    with pytest.raises(DeviceError, match="the connection broke; what was measured is kept"):
+    with pytest.raises(DeviceError, match="the connection broke; a table's samples are kept"):
         measure(device, tmp_path / "pi.samples", cut)
     assert gone(sshd)
     kept = Journal(tmp_path / "pi.samples")

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments.latency.published import Published, load, physical, published
+from experiments.latency.published import load, physical, published
 from latency_lut.transfer import Transfer
 
 NETWORKS = 2000
-
-
-def population(space: str) -> Published:
-    root = os.environ.get("NAS_LOOP_DATA")
-    if not root or not (Path(root) / "device_latency" / f"{space}.npz").is_file():
-        pytest.skip(f"needs device_latency/{space}.npz in the folder NAS_LOOP_DATA")
-    return load(Path(root) / "device_latency", space)
 
 
 @pytest.mark.parametrize(
@@ -29,9 +21,9 @@ def population(space: str) -> Published:
     ],
 )
 def test_ten_networks_of_a_device_rank_the_others(
-    space: str, devices: tuple[str, ...], at_least: float
+    shared_data: Path, space: str, devices: tuple[str, ...], at_least: float
 ) -> None:
-    data = population(space)
+    data = load(shared_data / "device_latency", space)
     rng = np.random.default_rng(0)
     kept = rng.choice(data.ms.shape[1], NETWORKS, replace=False)
     groups = data.groups()

@@ -51,7 +51,7 @@ def test_measured_searched_and_profiled_in_a_browser(run: Path, job: Job) -> Non
         measured = outcome(measuring)
         assert measured["table"] == str(run / "latency" / "browser.json")
         fingerprint = measured["fingerprint"]
-        assert fingerprint["device"] == "browser" and "Chrome/" in fingerprint["cpu"]
+        assert fingerprint["device"] == "browser" and "Chrome/" in fingerprint["runtime"]
 
         searching = start("search", run, "--latency-ms", 1000, *options)
         assert address(searching) == page, "so that the page that is open goes on"

@@ -13,7 +13,8 @@ import pytest
 
 from latency_lut import LatencyTable, device, table_name
 from nas.config import Config
-from nas.jobs.search import SearchOptions, search_run
+from nas.jobs.budget import SearchOptions
+from nas.jobs.search import search_run
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.terminal import Screen

@@ -1,0 +1,133 @@
+"""What a search is told, and what keeping its budget means: predicted, and then measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+
+from latency_lut import LatencyTable
+from nas import search as searching
+from nas.jobs import select
+from nas.jobs.guide import Guide
+from nas.jobs.rounds import Outcome, figures
+from nas.jobs.tables import identity_of
+from search_spaces.errors import ConfigError, InfeasibleError
+from search_spaces.space import Floats, Population, Space
+
+__all__ = ["SearchOptions", "chosen", "require_budget", "round_study"]
+
+UPPER = "latency_ms_upper"
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What a search is told; see the command's help.
+
+    ``confidence`` is the chance with which a network has to keep the budget, by its prediction
+    and then by its measurement; None looks at the middle of both.
+    """
+
+    latency_ms: float
+    searcher: str = "nsga2"
+    predictor: str | None = None
+    proxy: str | None = None
+    evaluations: int = 5000
+    seed: int = 0
+    candidates: int = 20
+    confidence: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.confidence is not None and not 0.5 <= self.confidence < 1:
+            raise ConfigError(
+                f"--confidence is from 0.5 to below 1, for example 0.95; got {self.confidence:g}"
+            )
+
+    @property
+    def deviations(self) -> float:
+        """How many standard deviations above its latency a network has to keep the budget."""
+        return 0.0 if self.confidence is None else NormalDist().inv_cdf(self.confidence)
+
+
+def _latency(table: LatencyTable) -> Callable[[Population], Floats]:
+    return lambda rows: np.asarray(table.predict(rows), dtype=np.float64)
+
+
+def _upper(table: LatencyTable, deviations: float) -> Callable[[Population], Floats]:
+    """The upper end of predictions, so many standard deviations above: [n] ms."""
+
+    def upper(rows: Population) -> Floats:
+        mean, std = table.predict(rows, return_std=True)
+        return np.asarray(mean + deviations * std, dtype=np.float64)
+
+    return upper
+
+
+def require_budget(space: Space, table: LatencyTable, options: SearchOptions) -> None:
+    """Raises ``InfeasibleError`` where no network is predicted within the budget."""
+    limited = _upper(table, options.deviations) if options.confidence else _latency(table)
+    searching.require_reachable(
+        space, "latency_ms", limited, options.latency_ms, np.random.default_rng(0)
+    )
+
+
+def round_study(
+    space: Space,
+    table: LatencyTable,
+    guide: Guide,
+    options: SearchOptions,
+    path: Path | None = None,
+) -> searching.Study:
+    """One round's search on the predictions of ``table``, kept in ``path`` where one is given.
+
+    Raises ``InfeasibleError`` where it meets no network within the budget.
+    """
+    confident = options.confidence is not None
+    study = searching.minimize(
+        space,
+        {"error": guide.source.predict, "latency_ms": _latency(table)},
+        {UPPER if confident else "latency_ms": options.latency_ms},
+        searcher=options.searcher,
+        budget=options.evaluations,
+        seed=options.seed,
+        path=path,
+        functions={UPPER: _upper(table, options.deviations)} if confident else None,
+        belongs={
+            "predictor": guide.identity,
+            "table": identity_of(table),
+            "searcher": f"{options.searcher} {options.evaluations} {options.seed} "
+            f"{options.confidence}",
+        },
+    )
+    if not study.front():
+        raise InfeasibleError(
+            f"the search met no network within {options.latency_ms:g} ms in "
+            f"{options.evaluations} evaluations; raise --budget, or the latency"
+        )
+    return study
+
+
+def chosen(outcome: Outcome, options: SearchOptions) -> int:
+    """The position of the best candidate.
+
+    Raises ``InfeasibleError`` where none was measured within the budget.
+    """
+    _, scores = figures(outcome.candidates)
+    upper = [
+        candidate.latency.latency_ms + options.deviations * candidate.latency.error_ms
+        for candidate in outcome.candidates
+    ]
+    best = select.best(upper, scores, options.latency_ms)
+    if best is None:
+        raise InfeasibleError(
+            f"no candidate was measured within {options.latency_ms:g} ms{_sure(options)}; the "
+            f"fastest took {min(upper):.4g} ms{_sure(options)}: raise the budget"
+        )
+    return best
+
+
+def _sure(options: SearchOptions) -> str:
+    return "" if options.confidence is None else f" at {options.confidence:.0%} confidence"
