@@ -31,6 +31,8 @@ from search_spaces import Architecture, Space
 from search_spaces.supernet import Supernet
 
 Network = Callable[[Tensor], Tensor]
+# A comparison of short steps takes more rounds, so many milliseconds of the plain network.
+ENOUGH_MS = 4000
 
 
 class WrittenOut(nn.Module):
@@ -74,7 +76,7 @@ def supernet_against_plain(
     network = plain(space, supernet, architecture)
     shared = step(lambda x: supernet(x, architecture), supernet, x, labels)
     alone = step(network, network, x, labels)
-    return interleaved(shared, alone, rounds)
+    return interleaved(shared, alone, max(rounds, round(ENOUGH_MS / milliseconds(alone))))
 
 
 def formats(space: Space, supernet: Supernet, row: np.ndarray, batch: int, rounds: int) -> Pair:
