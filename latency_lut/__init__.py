@@ -7,7 +7,7 @@ from latency_lut.campaign import Effort, Progress
 from latency_lut.catalogue import DEVICES, device, is_here, table_name, tells_costs
 from latency_lut.conditions import described, remarks
 from latency_lut.costs import Costs
-from latency_lut.entries import key as entry_key
+from latency_lut.entries import block_key
 from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.journal import ASIDE
@@ -50,10 +50,10 @@ __all__ = [
     "Results",
     "Sample",
     "Verification",
+    "block_key",
     "bundle_bytes",
     "described",
     "device",
-    "entry_key",
     "fingerprint_of",
     "is_here",
     "mape",

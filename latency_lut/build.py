@@ -9,7 +9,7 @@ import numpy as np
 
 from latency_lut.accuracy import Accuracy, accuracy
 from latency_lut.arrays import Floats
-from latency_lut.entries import Entry, key
+from latency_lut.entries import Entry, block_key
 from latency_lut.fit import LEADING, Observations, Prior, fit, predict
 from latency_lut.populations import counts
 from latency_lut.spill import spill, thresholds, weights_mb
@@ -73,7 +73,7 @@ def fit_resolution(
     spill threshold and the networks of an earlier campaign, where predictions are to be for a
     later one, that of ``networks``.
     """
-    own = [entries[key(spec)] for spec in specs]
+    own = [entries[block_key(spec)] for spec in specs]
 
     def design(rows: Sequence[Sequence[int]], threshold: float) -> Floats:
         spilled = np.array([entry.spill_mb(threshold) for entry in own])
@@ -99,7 +99,7 @@ def fit_resolution(
     observed = {t: Observations(matrix, ms, error_ms, later) for t, matrix in designs.items()}
     threshold, posterior = fit(prior, observed)
     spilled = tuple(entry.spill_mb(threshold) for entry in own)
-    fitted = Fit(tuple(entry.key for entry in own), posterior, threshold, spilled)
+    fitted = Fit(tuple(entry.block for entry in own), posterior, threshold, spilled)
     held_out = [network for network in networks if not network.fitted]
     if not held_out:
         return fitted, None

@@ -86,9 +86,15 @@ class WorkerConnection:
             if answer["sample"] != name or times is None:
                 raise DeviceError(
                     f"{self.process.name}: {runs} or more times above 0 were due for {name!r}; "
-                    f"the measuring process sent {str(answer)[:200]}"
+                    f"the measuring process sent {str(answer)[:200]}{_jumped(answer.get('ms'))}"
                 )
             yield Sample(name, times)
+
+
+def _jumped(sent: object) -> str:
+    if isinstance(sent, list) and any(isinstance(t, float) and t <= 0 for t in sent):
+        return "; its clock jumped back, run the same command again"
+    return ""
 
 
 def _times(sent: object, runs: int) -> tuple[float, ...] | None:

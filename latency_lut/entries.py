@@ -22,14 +22,15 @@ LEAST_MS = 1e-4
 
 @dataclass(frozen=True)
 class Entry:
-    """One block's own time, ``ms`` with the standard error ``error_ms``.
+    """One block's own time at batch 1, ``ms`` with the standard error ``error_ms``.
 
-    ``models`` are what it was derived from, with ``weights_mb`` of weights: (the first - the
-    second) / ``copies``, which is (T3 - T1) / 2 for a chain, else T1 - T0. ``operators`` are its
-    share of the optimised graphs, so that a table says what it timed.
+    ``block`` is its name (``block_key``). ``models`` are what it was derived from, with
+    ``weights_mb`` of weights: (the first - the second) / ``copies``, which is (T3 - T1) / 2 for a
+    chain, else T1 - T0. ``operators`` are its share of the optimised graphs, so that a table says
+    what it timed; none where the runtime does not tell.
     """
 
-    key: str
+    block: str
     ms: float
     error_ms: float
     models: tuple[str, ...]
@@ -37,16 +38,23 @@ class Entry:
     copies: int
     operators: Mapping[str, int]
 
+    @property
+    def key(self) -> str:
+        """All that the time depends on: the block, the batch, and what the runtime made of it."""
+        graph = " ".join(f"{n}x{name}" for name, n in self.operators.items())
+        return f"{self.block} batch=1 graph=({graph or 'not told'})"
+
     def spill_mb(self, threshold_mb: float) -> float:
         """The spilled weights whose time is in ``ms``: as ``ms`` itself, by difference."""
         spilled = spill(self.weights_mb, threshold_mb)
         return float(spilled[0] - spilled[1:].sum()) / self.copies
 
 
-def key(spec: LayerSpec) -> str:
-    """Everything about a block that its time depends on, readable: the name of an entry.
+def block_key(spec: LayerSpec) -> str:
+    """Everything about a block that its time depends on and that its network says, readable.
 
-    What holds for a whole table (batch, threads, provider) is in the table's fingerprint.
+    What holds for a whole table (threads, provider, runtime) is in the table's fingerprint; what
+    the runtime makes of the block comes with its entry.
     """
     inputs = " ".join(_tensor(tensor) for tensor in spec.inputs)
     rest = [f"{f.name}={getattr(spec, f.name)}" for f in fields(spec) if f.name != "inputs"]
@@ -71,7 +79,7 @@ def _content(name: str, tensor: Tensor, spec: LayerSpec | None, copies: int) -> 
 
 
 def _model(tensor: Tensor, spec: LayerSpec | None, copies: int) -> Model:
-    name = f"{key(spec)} x{copies}" if spec else f"adapter {_tensor(tensor)}"
+    name = f"{block_key(spec)} x{copies}" if spec else f"adapter {_tensor(tensor)}"
     params, macs = (copies * spec.params, copies * spec.macs) if spec else (0, 0)
     return Model(
         name,
@@ -127,7 +135,7 @@ def entry(spec: LayerSpec, measured: Mapping[str, Latency], loaded: Mapping[str,
         ms, variance = ms - short.latency_ms, variance + short.error_ms**2
         operators.subtract(loaded[how.shorter.name].operators)
     return Entry(
-        key(spec),
+        block_key(spec),
         # The difference of two noisy times may come out at 0 or below; no block is free.
         max(LEAST_MS, ms / how.copies),
         math.sqrt(variance) / how.copies,
@@ -141,5 +149,5 @@ def entry(spec: LayerSpec, measured: Mapping[str, Latency], loaded: Mapping[str,
 def entries(
     specs: Sequence[LayerSpec], measured: Mapping[str, Latency], loaded: Mapping[str, Loaded]
 ) -> dict[str, Entry]:
-    """The entries of all ``specs`` by key."""
-    return {one.key: one for one in (entry(spec, measured, loaded) for spec in specs)}
+    """The entries of all ``specs`` by block."""
+    return {one.block: one for one in (entry(spec, measured, loaded) for spec in specs)}

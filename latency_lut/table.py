@@ -43,13 +43,13 @@ class Network:
 
 @dataclass(frozen=True)
 class Fit:
-    """The fit of one resolution: an intercept, a price of spilled weights, and the ``keys``.
+    """The fit of one resolution: an intercept, a price of spilled weights, and the ``blocks``.
 
     Weights of a network above ``threshold_mb`` spill; ``spilled_mb`` are what each entry's own
     measurement spilled already.
     """
 
-    keys: tuple[str, ...]
+    blocks: tuple[str, ...]
     posterior: Posterior
     threshold_mb: float
     spilled_mb: tuple[float, ...]
@@ -214,13 +214,13 @@ class LatencyTable:
     def _by_resolution(self) -> Mapping[int, Vectors]:
         specs = self.space.specs
         return {
-            side: Vectors(specs, fit.keys, fit.posterior, fit.threshold_mb, fit.spilled_mb)
+            side: Vectors(specs, fit.blocks, fit.posterior, fit.threshold_mb, fit.spilled_mb)
             for side, fit in self.fits.items()
         }
 
     def _name_missing(self, index: npt.NDArray[np.int32], vectors: Vectors, side: int) -> None:
         missing = np.unique(index[np.isnan(vectors.mean[index])])
-        names = [naming.key(self.space.specs[number]) for number in missing]
+        names = [naming.block_key(self.space.specs[number]) for number in missing]
         raise ArtefactError(
             f"the latency table lacks {len(names)} entries at resolution {side}, the first is "
             f"{names[0]}; measure the table again with `nas measure`"

@@ -28,7 +28,7 @@ from search_spaces.files import write_atomic
 from search_spaces.space import Space
 
 FORMAT = "nas-loop latency table"
-VERSION = 5
+VERSION = 6
 DIGITS = 9
 
 
@@ -45,7 +45,7 @@ def save(table: LatencyTable, path: str | Path) -> None:
         "fingerprint": table.fingerprint.to_dict(),
         "campaign": asdict(table.campaign),
         "accuracy": {str(side): asdict(one) for side, one in table.accuracy.items()},
-        "entries": {one.key: _without(asdict(one), "key") for one in table.entries.values()},
+        "entries": {one.key: asdict(one) for one in table.entries.values()},
         "networks": [asdict(network) for network in table.networks],
         "fits": {str(side): _fit(fit) for side, fit in table.fits.items()},
         "samples": _samples(table.windows),
@@ -183,7 +183,7 @@ def _table(document: Mapping[str, Any], space: Space) -> LatencyTable:
         space,
         Fingerprint.from_dict(document["fingerprint"]),
         Campaign(**document["campaign"]),
-        {key: _entry(key, fields) for key, fields in document["entries"].items()},
+        {one.block: one for one in map(_entry, document["entries"].values())},
         tuple(_network(fields) for fields in document["networks"]),
         {int(side): _read_fit(fields) for side, fields in document["fits"].items()},
         {int(side): Accuracy(**fields) for side, fields in document["accuracy"].items()},
@@ -193,10 +193,6 @@ def _table(document: Mapping[str, Any], space: Space) -> LatencyTable:
         {int(side): tuple(map(_donor, donors)) for side, donors in document["donors"].items()},
         None if document["costs"] is None else _read_costs(document["costs"]),
     )
-
-
-def _without(document: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in document.items() if key != name}
 
 
 def _costs(costs: Costs) -> dict[str, Any]:
@@ -235,10 +231,10 @@ def _fit(fit: Fit) -> dict[str, Any]:
     return {
         "about": "ms of a network = t_0 + t_1 x + the sum of t over its layers; x = the MB of its "
         "weights above threshold_mb, less the spilled_mb of its layers; t follows in the order of "
-        "keys; the covariance of t is diag(own^2) + shared shared' - gain' gain",
+        "blocks; the covariance of t is diag(own^2) + shared shared' - gain' gain",
         "threshold_mb": fit.threshold_mb,
         "spilled_mb": list(fit.spilled_mb),
-        "keys": list(fit.keys),
+        "blocks": list(fit.blocks),
         **{name: _rounded(getattr(posterior, name)) for name in arrays},
         "scales": asdict(posterior.scales),
         "repeat": posterior.repeat,
@@ -246,25 +242,25 @@ def _fit(fit: Fit) -> dict[str, Any]:
 
 
 def _read_fit(fields: Mapping[str, Any]) -> Fit:
-    keys = tuple(fields["keys"])
+    blocks = tuple(fields["blocks"])
     mean, own, shared, gain = (
         np.array(fields[name], dtype=np.float64)
         for name in ("mean_ms", "own_ms", "shared_ms", "gain_ms")
     )
-    size = len(keys) + LEADING
+    size = len(blocks) + LEADING
     spilled = tuple(fields["spilled_mb"])
     if (
-        len(spilled) != len(keys)
+        len(spilled) != len(blocks)
         or (mean.shape, own.shape, shared.shape[:1], gain.shape[1:]) != ((size,),) * 4
     ):
-        raise ValueError(f"a fit of {len(keys)} entries has arrays of other sizes")
+        raise ValueError(f"a fit of {len(blocks)} entries has arrays of other sizes")
     posterior = Posterior(mean, own, shared, gain, Scales(**fields["scales"]), fields["repeat"])
-    return Fit(keys, posterior, fields["threshold_mb"], spilled)
+    return Fit(blocks, posterior, fields["threshold_mb"], spilled)
 
 
-def _entry(key: str, fields: Mapping[str, Any]) -> Entry:
+def _entry(fields: Mapping[str, Any]) -> Entry:
     tuples = {name: tuple(fields[name]) for name in ("models", "weights_mb")}
-    return Entry(key, **{**fields, **tuples})
+    return Entry(**{**fields, **tuples})
 
 
 def _network(fields: Mapping[str, Any]) -> Network:
@@ -299,7 +295,7 @@ def _samples(windows: Sequence[Window]) -> dict[str, Any]:
         "models": models,
         "windows": [
             {
-                **_without(asdict(window), "visits"),
+                **{name: part for name, part in asdict(window).items() if name != "visits"},
                 "visits": [[number[v.model], v.minimum_ms, v.median_ms] for v in window.visits],
             }
             for window in windows

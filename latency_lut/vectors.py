@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from latency_lut.arrays import Floats, Index
-from latency_lut.entries import key
+from latency_lut.entries import block_key
 from latency_lut.fit import LEADING, Posterior
 from latency_lut.spill import spill, weights_mb
 from search_spaces.specs import LayerSpec
@@ -22,15 +22,15 @@ class Vectors:
     def __init__(
         self,
         specs: Sequence[LayerSpec],
-        keys: Sequence[str],
+        blocks: Sequence[str],
         fitted: Posterior,
         threshold_mb: float,
         spilled_mb: Sequence[float],
     ) -> None:
-        where = {name: LEADING + position for position, name in enumerate(keys)}
+        where = {name: LEADING + position for position, name in enumerate(blocks)}
         # After the parameters a row of zeros, which is what SKIP takes, and one of NaN.
-        skip, absent = LEADING + len(keys), LEADING + len(keys) + 1
-        place = [where.get(key(spec), absent) if i else skip for i, spec in enumerate(specs)]
+        skip, absent = LEADING + len(blocks), LEADING + len(blocks) + 1
+        place = [where.get(block_key(spec), absent) if i else skip for i, spec in enumerate(specs)]
 
         def spread(values: Floats) -> Floats:
             ends = [np.zeros_like(values[:1]), np.full_like(values[:1], np.nan)]

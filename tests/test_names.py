@@ -22,7 +22,7 @@ import latency_lut
 import nas.search
 import predictors
 import search_spaces
-from latency_lut.entries import key
+from latency_lut.entries import block_key
 from latency_lut.fit import LEADING, Posterior, Scales
 from latency_lut.references import NAMES
 from latency_lut.table import Campaign, Fit
@@ -90,8 +90,8 @@ def made_up_table(space: Space) -> latency_lut.LatencyTable:
         ms = np.array([START_MS, 0.0, *(spec.macs / MACS_PER_MS for spec in specs)])
         none = np.zeros((LEADING + len(specs), 1))
         posterior = Posterior(ms, 0.01 * ms, none, none.T, Scales(), 0.0)
-        keys = tuple(map(key, specs))
-        fits[image.shape[-1]] = Fit(keys, posterior, 1e9, (0.0,) * len(specs))
+        blocks = tuple(map(block_key, specs))
+        fits[image.shape[-1]] = Fit(blocks, posterior, 1e9, (0.0,) * len(specs))
     campaign = Campaign("", 1, 1, 0.0, 1.0, 0.0, False, dict.fromkeys(NAMES, 1.0))
     here = latency_lut.device("cpu").fingerprint()
     return latency_lut.LatencyTable(space, here, campaign, {}, (), fits, {}, ())
@@ -327,5 +327,5 @@ def test_files_of_a_run() -> None:
 def test_files_carry_a_version(space: Space, job: Job) -> None:
     # Those of a run: tests/nas/test_versions.py.
     table = json.loads((job.folder / "run" / "latency" / "cpu.json").read_text())
-    assert table["version"] == 5
+    assert table["version"] == 6
     assert json.loads(space.decode(space.smallest).to_json())["format"] == 1

@@ -31,7 +31,7 @@ import search_spaces
 from latency_lut.accuracy import accuracy
 from latency_lut.build import fit_resolution
 from latency_lut.campaign import Effort, Progress, collect
-from latency_lut.entries import key
+from latency_lut.entries import block_key
 from latency_lut.journal import Journal
 from latency_lut.latency import Latency, latencies
 from latency_lut.measure import table_of
@@ -62,7 +62,7 @@ def stratified(space: Space, side: int, n: int, rng: np.random.Generator) -> Row
 
 def isolated(spec: LayerSpec) -> Model:
     """The block alone between plain inputs and outputs, as it stands inside no network."""
-    name = f"isolated {key(spec)}"
+    name = f"isolated {block_key(spec)}"
 
     def content() -> bytes:
         plan = Plan((Node("block", spec, (-1,), "block"),), (0,))
@@ -87,7 +87,7 @@ def methods(
     ms = np.array([n.latency.latency_ms for n in fitted])
 
     def entry_sum(vector: Mapping[str, float], X: Any) -> Any:
-        values = [0.0, *(vector.get(key(spec), np.nan) for spec in space.specs[1:])]
+        values = [0.0, *(vector.get(block_key(spec), np.nan) for spec in space.specs[1:])]
         return space.total(values, X)
 
     def line(metric: Any, X: Any) -> Any:
@@ -97,7 +97,7 @@ def methods(
         return slope[0] + slope[1] * metric(X)
 
     own = {name: entry.ms for name, entry in table.entries.items()}
-    alone = {key(s): measured[isolated(s).name].latency_ms for s in plans.specs[side]}
+    alone = {block_key(s): measured[isolated(s).name].latency_ms for s in plans.specs[side]}
     return {
         "table": table.predict,
         "sum of entries in context": functools.partial(entry_sum, own),

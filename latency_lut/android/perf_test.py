@@ -69,7 +69,7 @@ def parse(text: str, runs: int) -> Result:
         raise ValueError("its rows are not numbered from 0")
     times = tuple(round(1e3 * float(match["seconds"]), 9) for match in found[DROPPED:])
     if not all(math.isfinite(time) and time > 0 for time in times):
-        raise ValueError("a time is not above 0")
+        raise ValueError("a time is not above 0, so the phone's clock jumped: run it again")
     return Result(times, int(found[-1]["bytes"]) or None)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from latency_lut.accuracy import Accuracy, accuracy
 from latency_lut.arrays import Floats
 from latency_lut.build import design_matrix, kind
-from latency_lut.entries import key
+from latency_lut.entries import block_key
 from latency_lut.fit import Posterior
 from latency_lut.latency import Latency
 from latency_lut.populations import images, sample_at
@@ -110,7 +110,7 @@ class Donors:
         specs = self._specs(side)
         return (
             Fit(
-                tuple(key(spec) for spec in specs),
+                tuple(block_key(spec) for spec in specs),
                 _with_repeat(posterior, repeat),
                 threshold,
                 (0.0,) * len(specs),

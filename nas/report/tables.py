@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from latency_lut import LatencyTable, entry_key
+from latency_lut import LatencyTable, block_key
 from nas.report.data import Table, TableNetwork
 from nas.report.documents import read_document
 from search_spaces import LayerSpec, Space
@@ -71,7 +71,7 @@ def layer_latency(path: Path, resolution: int) -> Callable[[LayerSpec], float | 
         NasLoopError: damaged.
     """
     known = read_document(path, lambda document: _layers(document, str(resolution))) or {}
-    return lambda spec: known.get(entry_key(spec))
+    return lambda spec: known.get(block_key(spec))
 
 
 def _layers(document: Mapping[str, Any], resolution: str) -> dict[str, float]:
@@ -79,5 +79,5 @@ def _layers(document: Mapping[str, Any], resolution: str) -> dict[str, float]:
     if fit is None:
         return {}
     # What all networks have in common stands before the layers.
-    means = fit["mean_ms"][-len(fit["keys"]) :]
-    return dict(zip(fit["keys"], map(float, means), strict=True))
+    means = fit["mean_ms"][-len(fit["blocks"]) :]
+    return dict(zip(fit["blocks"], map(float, means), strict=True))

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ import pytest
 
 import latency_lut
 from latency_lut import worker
+from latency_lut.campaign import Effort, collect
 from latency_lut.cpu import CpuDevice
 from latency_lut.errors import DeviceError
+from latency_lut.journal import Journal
+from latency_lut.latency import latencies
 from latency_lut.pace import Pace
 from latency_lut.references import NAMES, references
 from latency_lut.seam import Model
@@ -119,6 +123,61 @@ def test_times_that_are_none_are_refused(sample: dict[str, Any]) -> None:
     ):
         list(connection.load([REFERENCE]))
         list(connection.time([NAMES[0]], 2))
+
+
+def jumping(jump: str) -> CpuDevice:
+    """The real worker, ``jump`` run before each of a visit's runs, ``clock.ahead`` its clock's."""
+    script = f"""
+import importlib.util, time, types
+spec = importlib.util.spec_from_file_location("worker", {worker.__file__!r})
+worker = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(worker)
+clock = types.SimpleNamespace(ahead=0.0, visits=0, reads=0)
+def now():
+    clock.reads += 1
+    {jump}
+    return time.perf_counter() + clock.ahead
+visit = worker.Timer.visit
+def visited(*arguments):
+    clock.visits += 1
+    clock.reads = 0
+    return visit(*arguments)
+worker.Timer.visit = visited
+worker.time = types.SimpleNamespace(perf_counter=now)
+worker.main()
+"""
+    return CpuDevice(command=(sys.executable, "-c", script))
+
+
+def a_campaign(device: CpuDevice, folder: Path | None = None) -> Journal:
+    journal = Journal(folder)
+    if journal.header() is None:
+        journal.begin({"about": "test"})
+    else:
+        journal.resume()
+    models = [replace(one, name=f"again {one.name}") for one in references()]
+    collect(device, models, Effort(3, 3, 2), np.random.default_rng(0), journal)
+    return journal
+
+
+def test_a_clock_that_jumps_ahead_spoils_no_latency() -> None:
+    # An hour in one run of every visit.
+    device = jumping("clock.ahead += 3600.0 * (clock.visits > 0 and clock.reads == 5)")
+    journal = a_campaign(device)
+    assert any(v.median_ms < 1e3 for window in journal.windows for v in window.visits)
+    found = latencies(journal.windows, 3, np.random.default_rng(0))
+    assert len(found) == 3 and all(0 < one.latency_ms < 1e3 for one in found.values())
+
+
+def test_a_clock_that_jumps_back_is_named_and_no_sample_is_lost(tmp_path: Path) -> None:
+    device = jumping("clock.ahead -= 3600.0 * (clock.visits == 11 and clock.reads == 5)")
+    with pytest.raises(DeviceError, match="its clock jumped back, run the same command again"):
+        a_campaign(device, tmp_path)
+    before = Journal(tmp_path)
+    before.resume()
+    assert before.windows and before.loaded
+    after = a_campaign(CpuDevice(), tmp_path)
+    assert after.windows[: len(before.windows)] == before.windows
 
 
 def test_a_disk_that_is_full_is_named() -> None:

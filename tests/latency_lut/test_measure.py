@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from latency_lut.campaign import Effort
-from latency_lut.entries import key, models, recipe
+from latency_lut.entries import Entry, block_key, models, recipe
 from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.measure import measure
 from latency_lut.plans import Cost, network_model, plan_table
@@ -65,9 +66,9 @@ def test_entries_are_the_blocks_own_times() -> None:
         how = recipe(spec)
         times = [true_ms(model.content()) for model in how.models]
         own = (times[0] - sum(times[1:])) / how.copies
-        assert table.entries[key(spec)].ms == pytest.approx(max(1e-4, own), rel=1e-6)
-        assert table.entries[key(spec)].error_ms == pytest.approx(0, abs=1e-9)
-    assert set(table.entries) == {key(spec) for spec in SPACE.reachable()}
+        assert table.entries[block_key(spec)].ms == pytest.approx(max(1e-4, own), rel=1e-6)
+        assert table.entries[block_key(spec)].error_ms == pytest.approx(0, abs=1e-9)
+    assert set(table.entries) == {block_key(spec) for spec in SPACE.reachable()}
 
 
 def test_entries_are_timed_once_and_chained_where_a_chain_is_possible() -> None:
@@ -89,7 +90,12 @@ def test_keys_tell_apart_all_that_a_time_depends_on() -> None:
         Conv.resolve((Tensor((8, 4, 5)),), out=8),
         Conv.resolve((Tensor((8, 4, 4)),), out=8, act="relu6"),
     ]
-    assert len({key(spec) for spec in [base, *others]}) == 5
+    assert len({block_key(spec) for spec in [base, *others]}) == 5
+    entry = Entry(block_key(base), 1.0, 0.1, ("a",), (0.1,), 1, {"Conv+Relu": 1, "Pool": 2})
+    assert entry.key == f"{block_key(base)} batch=1 graph=(1xConv+Relu 2xPool)"
+    unfused = replace(entry, operators={"Conv": 1, "Relu": 1})
+    assert unfused.key != entry.key, "what the runtime made of the block is a part of its key"
+    assert replace(entry, operators={}).key.endswith("graph=(not told)")
 
 
 def test_weights_that_spill_out_of_a_cache_are_found() -> None:

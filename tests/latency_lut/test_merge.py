@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from latency_lut import Effort, LatencyTable, measure, merged, network_model
-from latency_lut.entries import key
+from latency_lut.entries import block_key
 from latency_lut.populations import resolutions_of
 from search_spaces.errors import ArtefactError
 from tests.latency_lut.synthetic import SyntheticDevice, tiny_space, true_ms
@@ -54,7 +54,9 @@ def test_a_further_resolution_is_added_at_the_pace_of_the_table(tmp_path: Path) 
     for network in table.networks:
         expected = 2 * truth(np.array([network.row]))[0]
         assert network.latency.latency_ms == pytest.approx(expected, rel=0.02)
-        assert table.entries.keys() >= {key(n.spec) for n in SPACE.lower_row(network.row).nodes}
+        assert table.entries.keys() >= {
+            block_key(n.spec) for n in SPACE.lower_row(network.row).nodes
+        }
     assert len(table.networks) == len(first.networks) + len(second.networks)
     (further,) = table.further
     assert further.pace == pytest.approx(2 / 3, rel=0.01) and further.resolutions == (24,)

@@ -52,6 +52,7 @@ def test_a_saved_table_is_the_same_table(table: LatencyTable, path: Path) -> Non
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
     for name in ("fingerprint", "campaign", "entries", "networks", "accuracy", "windows"):
         assert getattr(loaded, name) == getattr(table, name), name
+    assert set(json.loads(path.read_text())["entries"]) == {e.key for e in table.entries.values()}
     again = path.with_name("again.json")
     loaded.save(again)
     assert json.loads(again.read_text()) == json.loads(path.read_text())
@@ -96,16 +97,16 @@ def test_a_missing_entry_is_named_and_never_counted_as_zero(table: LatencyTable)
         shared_ms=posterior.shared_ms[rest],
         gain_ms=posterior.gain_ms[:, rest],
     )
-    keys = (fit.keys[0], *fit.keys[2:])
+    blocks = (fit.blocks[0], *fit.blocks[2:])
     spilled = (fit.spilled_mb[0], *fit.spilled_mb[2:])
     lacking = replace(
-        table, fits={16: replace(fit, keys=keys, posterior=smaller, spilled_mb=spilled)}
+        table, fits={16: replace(fit, blocks=blocks, posterior=smaller, spilled_mb=spilled)}
     )
     rows = every_row(SPACE)
     rows = rows[resolutions_of(SPACE, SPACE.index(rows)) == 16]
     with pytest.raises(ArtefactError) as caught:
         lacking.predict(rows)
-    assert fit.keys[1] in str(caught.value) and "lacks 1 entries" in str(caught.value)
+    assert fit.blocks[1] in str(caught.value) and "lacks 1 entries" in str(caught.value)
     with pytest.raises(ArtefactError, match="lacks"):
         lacking.predict(rows, return_std=True)
 
@@ -135,10 +136,10 @@ def test_files_that_are_no_tables_are_refused(path: Path) -> None:
         LatencyTable.load(path, SPACE)
     document = json.loads(text)
     path.write_text(json.dumps({**document, "version": 99}))
-    with pytest.raises(ArtefactError, match=r"version 99, this program\s+reads 5"):
+    with pytest.raises(ArtefactError, match=r"version 99, this program\s+reads 6"):
         LatencyTable.load(path, SPACE)
     for damaged in ("fits", "samples", "entries", "fingerprint", "networks"):
-        path.write_text(json.dumps({**document, damaged: {"16": {"keys": [1]}}}))
+        path.write_text(json.dumps({**document, damaged: {"16": {"blocks": [1]}}}))
         with pytest.raises(ArtefactError, match="damaged"):
             LatencyTable.load(path, SPACE)
     fits = {**document["fits"], "16": {**document["fits"]["16"], "mean_ms": [1.0]}}

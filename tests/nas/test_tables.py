@@ -67,7 +67,7 @@ def test_resolutions_are_added_to_the_table_that_is_there(run: Path) -> None:
     assert said.code == 0, said.err
     assert said.json["resolutions"] == [8, 10] == list(map(int, said.json["held_out_mape"]))
     table = LatencyTable.load(path, tiny())
-    assert table.windows == before.windows and table.fits[8].keys == before.fits[8].keys
+    assert table.windows == before.windows and table.fits[8].blocks == before.fits[8].blocks
     assert [one.resolutions for one in table.further] == [(10,)]
     rows = tiny().sample(200, np.random.default_rng(0))
     # The same machine, some seconds later.
