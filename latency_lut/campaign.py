@@ -145,10 +145,13 @@ class _Leg:
     loaded: dict[str, Loaded] = field(default_factory=dict)
 
     def load(self, models: Sequence[Model]) -> None:
-        for one in self.connection.load([*self.references, *models], WARMUP_S):
-            self.loaded[one.model] = one
-            if one.model not in self.journal.loaded:
-                self.journal.add(one)
+        every, described = (*self.references, *models), set(self.journal.loaded)
+        for known in (True, False):
+            part = [model for model in every if (model.name in described) is known]
+            for one in self.connection.load(part, WARMUP_S, describe=not known):
+                self.loaded[one.model] = one
+                if not known:
+                    self.journal.add(one)
 
     def rounds(self, models: Sequence[Model], wanted: int) -> Iterator[None]:
         """Rounds over the models that lack steady visits, one for each step."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +44,11 @@ class WorkerConnection:
         describe: bool = True,
         energy_s: float = 0.0,
     ) -> Iterator[Loaded]:
-        """Send each model after its request."""
-        for model in models:
-            content = model.content()
+        """Send each model after its request; the next is made while the device loads."""
+        coming = iter(models)
+        model = next(coming, None)
+        content = b"" if model is None else model.content()
+        while model is not None:
             request = {
                 "load": model.name,
                 "bytes": len(content),
@@ -54,12 +57,14 @@ class WorkerConnection:
                 "describe": describe,
                 "energy_s": energy_s,
             }
-            try:
+            with _naming(model):
                 self.process.send(request, content)
+            following = next(coming, None)
+            content = b"" if following is None else following.content()
+            with _naming(model):
                 answer = self.process.receive("loaded")
-            except DeviceError as error:
-                raise DeviceError(f"{error} (loading model {model.name!r})") from error
             yield self._loaded(model, answer)
+            model = following
 
     def _loaded(self, model: Model, answer: dict[str, Any]) -> Loaded:
         try:
@@ -89,6 +94,14 @@ class WorkerConnection:
                     f"the measuring process sent {str(answer)[:200]}{_jumped(answer.get('ms'))}"
                 )
             yield Sample(name, times)
+
+
+@contextmanager
+def _naming(model: Model) -> Iterator[None]:
+    try:
+        yield
+    except DeviceError as error:
+        raise DeviceError(f"{error} (loading model {model.name!r})") from error
 
 
 def _jumped(sent: object) -> str:

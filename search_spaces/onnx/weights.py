@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -168,12 +169,13 @@ def random_plan_weights(plan: Plan, rng: np.random.Generator) -> dict[str, dict[
 
 
 def _draw(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    # Uniform, which is drawn five times as fast as normal numbers are.
+    drawn = rng.random(shape, np.float32)
     if name.endswith(("norm.weight", "norm.running_var")):
-        values = rng.uniform(0.5, 1.5, shape)
-    elif len(shape) == 1:
-        values = rng.normal(0.0, 0.1, shape)
+        drawn += np.float32(0.5)
     else:
-        values = rng.normal(0.0, np.prod(shape[1:]) ** -0.5, shape)
-    drawn = values.astype(np.float32)
+        deviation = 0.1 if len(shape) == 1 else math.prod(shape[1:]) ** -0.5
+        drawn -= np.float32(0.5)
+        drawn *= np.float32(12**0.5 * deviation)
     assert not np.any((drawn != 0) & (np.abs(drawn) < TINY)), "a random weight is denormal"
     return drawn

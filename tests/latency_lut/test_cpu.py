@@ -402,6 +402,6 @@ def test_models_are_made_when_they_are_sent() -> None:
     model = Model("late", content)
     assert not made
     with CpuDevice().connect() as connection:
-        loaded = connection.load([model, model])
+        loaded = connection.load([model] * 4)
         next(loaded)
-        assert len(made) == 1
+        assert len(made) == 2, "and one ahead, while the device loads"
