@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from search_spaces.errors import ArtefactError
@@ -31,6 +31,10 @@ class Fingerprint:
         """Where the two differ, for a message: ``threads 1 here, 2 there``; empty if nowhere."""
         pairs = [(f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
         return "; ".join(f"{name} {a!r} here, {b!r} there" for name, a, b in pairs if a != b)
+
+    def same_place(self, other: Fingerprint) -> bool:
+        """Whether nothing but system and runtime differ, which an update changes."""
+        return replace(self, system=other.system, runtime=other.runtime) == other
 
     def require(self, here: Fingerprint) -> None:
         """Raises ``ArtefactError`` if this one, a table's, is not that of the device ``here``."""

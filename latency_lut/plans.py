@@ -29,8 +29,9 @@ CANDIDATES = 600
 # and a megabyte of weights near the core.
 GUESS_MS, GUESS_MS_PER_MAC, GUESS_THRESHOLD_MB = 0.002, 1e-7, 1.0
 
-# Where the machine never keeps still a campaign ends after so many times the visits.
-BUSY = 7
+# Where the machine never keeps still a campaign ends after so many times the visits: 7 until all
+# legs are tired, and 14 more once it is given twice the rounds (campaign.PATIENCE, agreement).
+BUSY = 21
 # A visit as text with its part of a window: in samples (besides the model's name), in a table.
 JOURNAL_BYTES, TABLE_BYTES = 120, 60
 

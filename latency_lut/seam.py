@@ -20,9 +20,9 @@ from latency_lut.fingerprint import Fingerprint
 class Model:
     """A model to time: a unique name, and a function that gives the bytes of its ONNX file.
 
-    The bytes are made when the model is sent to the device or shortly before, and not kept. ``shapes`` are for
-    inputs whose shape the file leaves open. ``size`` (bytes of the file) and ``guess_ms`` (of one
-    run) are guesses, to plan a campaign with.
+    The bytes are made when the model is sent to the device, or shortly before, and not kept.
+    ``shapes`` are for inputs whose shape the file leaves open. ``size`` (bytes of the file) and
+    ``guess_ms`` (of one run) are guesses, to plan a campaign with.
     """
 
     name: str

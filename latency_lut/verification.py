@@ -49,7 +49,15 @@ def require_verified(
     """
     latest = next((one for one in reversed(verified) if one.fingerprint == here), None)
     if latest is None:
-        measured.require(here)
+        try:
+            measured.require(here)
+        except ArtefactError as error:
+            if not measured.same_place(here):
+                raise
+            raise ArtefactError(
+                f"{error}. Or, as after an update, let `nas measure --verify TABLE` find out "
+                "whether it still holds"
+            ) from None
     elif not latest.holds:
         raise ArtefactError(
             f"a verification of {latest.when} found that the latency table no longer holds on this "

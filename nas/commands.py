@@ -200,7 +200,7 @@ def search(
         typer.Option("--proxy", help="macs or parameters, taken in a predictor's place."),
     ] = None,
     budget: Annotated[
-        int | None, typer.Option("--budget", help="Evaluations of the search.", min=1)
+        int | None, typer.Option("--budget", help="Evaluations of a round of the search.", min=1)
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
     confidence: Annotated[

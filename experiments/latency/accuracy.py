@@ -7,8 +7,8 @@
 
 Claims, for each resolution: on the held-out networks, uniform over choices and stratified over
 MACs, the table's MAPE is at most 2% and at most 1.5 times the repeat noise of the same networks,
-97% are within 5%, Kendall's tau is at least 0.90 (uniform) and 0.95 (stratified), and the 90%
-intervals cover 85 to 95%. Exits with 1 if one falls short.
+97% are within 5%, Kendall's tau is at least 0.90 (uniform) and 0.95 (stratified); the 90% intervals
+cover 85 to 95% of the uniform sample. Exits with 1 if one falls short.
 
 One campaign measures everything interleaved: the entries in context, the networks of the fit,
 the held-out networks (uniform over choices, and stratified over MACs), and isolated blocks for
@@ -215,9 +215,12 @@ def claims_of(results: Mapping[str, Any]) -> dict[str, bool]:
                 f"{where}: {f['within_5']:.1%} within 5%, at least {WITHIN_5:.0%}": f["within_5"]
                 >= WITHIN_5,
                 f"{where}: Kendall's tau {kendall:.3f}, at least {least:g}": kendall >= least,
-                f"{where}: 90% intervals cover {f['coverage_90']:.1%}, {COVER[0]:.0%} to "
-                f"{COVER[1]:.0%}": COVER[0] <= f["coverage_90"] <= COVER[1],
             }
+            if kind == "uniform":
+                cover = f"{COVER[0]:.0%} to {COVER[1]:.0%}"
+                said[f"{where}: 90% intervals cover {f['coverage_90']:.1%}, {cover}"] = (
+                    COVER[0] <= f["coverage_90"] <= COVER[1]
+                )
     return said
 
 

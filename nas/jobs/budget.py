@@ -13,12 +13,12 @@ from latency_lut import LatencyTable
 from nas import search as searching
 from nas.jobs import select
 from nas.jobs.guide import Guide
-from nas.jobs.rounds import Outcome, figures
+from nas.jobs.rounds import Candidate, Outcome, figures
 from nas.jobs.tables import identity_of
 from search_spaces.errors import ConfigError, InfeasibleError
 from search_spaces.space import Floats, Population, Space
 
-__all__ = ["SearchOptions", "chosen", "require_budget", "round_study"]
+__all__ = ["UPPER", "SearchOptions", "chosen", "require_budget", "round_study", "upper_ms"]
 
 UPPER = "latency_ms_upper"
 
@@ -110,16 +110,18 @@ def round_study(
     return study
 
 
+def upper_ms(candidate: Candidate, options: SearchOptions) -> float:
+    """What of a measured candidate has to keep the budget: ``latency_ms`` without a confidence."""
+    return candidate.latency.latency_ms + options.deviations * candidate.latency.error_ms
+
+
 def chosen(outcome: Outcome, options: SearchOptions) -> int:
     """The position of the best candidate.
 
     Raises ``InfeasibleError`` where none was measured within the budget.
     """
     _, scores = figures(outcome.candidates)
-    upper = [
-        candidate.latency.latency_ms + options.deviations * candidate.latency.error_ms
-        for candidate in outcome.candidates
-    ]
+    upper = [upper_ms(candidate, options) for candidate in outcome.candidates]
     best = select.best(upper, scores, options.latency_ms)
     if best is None:
         raise InfeasibleError(

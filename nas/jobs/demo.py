@@ -34,6 +34,7 @@ from nas.jobs.estimate import Estimate
 from nas.jobs.export import export_run, read_architecture
 from nas.jobs.measure import measure_table
 from nas.jobs.report import report_command
+from nas.jobs.rounds import most_measured
 from nas.jobs.search import search_run
 from nas.jobs.tables import open_table
 from nas.jobs.train import announce_training, train_with_progress
@@ -124,6 +125,7 @@ def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
 def _announce_all(trained_in: Estimate, classes: int, screen: Screen) -> None:
     """Say how long all of it will take: training, latency table, accuracies, candidates."""
     search, latency = CONFIG.search, CONFIG.latency
+    most = most_measured(search.candidates)
     plans = plan_table(
         space_of(CONFIG, classes),
         np.random.default_rng(0),
@@ -132,12 +134,12 @@ def _announce_all(trained_in: Estimate, classes: int, screen: Screen) -> None:
     seconds = (
         trained_in.seconds
         + plans.cost(Effort(latency.rounds, latency.runs)).seconds
-        + trained_in.accuracy_seconds * (search.samples + search.candidates)
-        + networks_seconds([SLOW_MS] * search.candidates)
+        + trained_in.accuracy_seconds * (search.samples + most)
+        + networks_seconds([SLOW_MS] * most)
     )
     screen.say(
         f"then a latency table, the accuracies of {search.samples} subnets and "
-        f"{search.candidates} candidates to measure: about {duration(seconds)} in all"
+        f"{search.candidates} to {most} candidates to measure: up to {duration(seconds)} in all"
     )
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from latency_lut import LatencyTable
 from nas.jobs import select
-from nas.jobs.budget import SearchOptions
+from nas.jobs.budget import UPPER, SearchOptions, upper_ms
 from nas.jobs.guide import Guide
 from nas.jobs.rounds import Outcome, figures
 from nas.jobs.trained import TrainedRun
@@ -35,7 +35,7 @@ def front_document(
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
     """The document of a search by ``table`` whose best candidate is number ``chosen``."""
-    points = [candidate.point for candidate in outcome.candidates]
+    points = [{**one.point, UPPER: upper_ms(one, options)} for one in outcome.candidates]
     best, study = points[chosen], outcome.study
     kept = select.on_front(*figures(outcome.candidates))
     # At a confidence a network whose interval is narrower may be the best, though one of a

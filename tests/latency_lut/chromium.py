@@ -14,20 +14,11 @@ from typing import Any
 
 import pytest
 
+from experiments.latency.browser import FLAGS
 from latency_lut.browser import BrowserDevice, Settings
 from latency_lut.browser.assets import find_assets
 from latency_lut.errors import DeviceError
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 # A name for this machine that no browser trusts without a certificate, unlike localhost.
 ELSEWHERE = "phone.test"
 PATIENCE_S = 120.0

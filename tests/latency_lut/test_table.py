@@ -122,6 +122,11 @@ def test_a_table_of_another_device_is_refused(table: LatencyTable) -> None:
     with pytest.raises(ArtefactError, match=r"threads 2 here, 1 there; runtime 'onnxrunt"):
         table.require(other)
     assert Fingerprint.from_dict(asdict(other)) == other
+    with pytest.raises(ArtefactError) as elsewhere:
+        table.require(replace(table.fingerprint, cpu="another"))
+    assert "--verify" not in str(elsewhere.value), "no update makes this a table of that device"
+    with pytest.raises(ArtefactError, match=r"runtime 'onnxruntime 9' here.*--verify TABLE"):
+        table.require(replace(table.fingerprint, runtime="onnxruntime 9"))
 
 
 def test_files_that_are_no_tables_are_refused(path: Path) -> None:

@@ -62,3 +62,14 @@ def test_a_donor_of_another_space_or_of_this_device_is_refused(run: Path, donor:
     said = nas("measure", run, "--donors", donor, "--name", "few")
     assert said.code == 2 and "the table is of space" in said.err
     assert not (run / "latency" / "few.json").exists()
+
+
+def test_what_was_measured_on_the_device_itself_is_not_replaced(run: Path, donor: Path) -> None:
+    own = run / "latency" / "cpu.json"
+    before = own.read_bytes()
+    for resolutions, named in ((), "8, 10"), (("--resolution", 10), "10"):
+        said = nas("measure", run, "--donors", donor, "--samples", 4, *resolutions)
+        assert said.code == 2
+        assert f"has resolution {named} measured on this very device" in said.err
+        assert "leave --donors out, or choose another --name" in said.err
+    assert own.read_bytes() == before
