@@ -23,6 +23,9 @@ from search_spaces.specs import LayerSpec
 
 POPULATION = 1000
 CANDIDATES = 400
+# What donors are taken to be off by at least. With less, chance differences of two good tables
+# counted as what tells devices apart, and predictions were off by twice as much.
+LEAST_NOISE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +63,7 @@ class Donors:
         measured = []
         for table in self.tables:
             ms = table.predict(rows)
-            noise = table.fits[side].posterior.noise
+            noise = max(LEAST_NOISE, table.fits[side].posterior.noise)
             measured.append(ms * np.exp(noise * rng.standard_normal(len(ms))))
         kinds: dict[object, int] = {}
         label = [0, *(1 + kinds.setdefault(kind(spec), len(kinds)) for spec in specs)]
