@@ -23,7 +23,7 @@ PATIENCE = 2.0
 WINDOW_S = 0.05
 WARMUP_S = 0.005
 LOAD_S = 0.006
-VISIT_S = 0.0012
+VISIT_S, MOST_RUNS = 0.0012, 64
 BYTES_AT_ONCE = 1 << 30
 
 
@@ -47,6 +47,11 @@ class Effort:
     rounds: int = 16
     runs: int = 6
     legs: int = LEGS
+
+
+def runs_of(model: Model, runs: int) -> int:
+    """About how many runs a visit of ``runs`` or more takes: short ones fill its time."""
+    return max(runs, min(MOST_RUNS, round(1e3 * VISIT_S / model.guess_ms)))
 
 
 def estimate_s(models: Sequence[Model], effort: Effort) -> float:
@@ -177,7 +182,7 @@ class _Leg:
             visits = []
             for _ in group:
                 sample = next(samples)
-                visits.append(Visit(sample.model, sample.minimum_ms, sample.median_ms))
+                visits.append(Visit(sample.model, sample.times_ms))
                 if self.on_sample is not None:
                     self.on_sample(sample)
             after = self._look(samples)

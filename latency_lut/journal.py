@@ -12,16 +12,22 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from latency_lut.seam import Loaded
 from latency_lut.windows import Visit, Window
 from search_spaces.errors import ArtefactError, NasLoopError
 from search_spaces.files import write_atomic
 
+try:
+    import fcntl
+except ImportError:  # Not on Windows, where nobody is kept from measuring into one folder twice.
+    fcntl = None  # type: ignore[assignment]
+
 HEADER = "campaign.json"
 SAMPLES = "samples.jsonl"
 ASIDE = ".noisy"
+LOCK = "lock"
 
 
 class Journal:
@@ -31,6 +37,7 @@ class Journal:
         self.folder = folder
         self.windows: list[Window] = []
         self.loaded: dict[str, Loaded] = {}
+        self._mine: IO[str] | None = None
 
     def header(self) -> dict[str, Any] | None:
         """What the campaign in the folder measures; None if there is none."""
@@ -47,14 +54,19 @@ class Journal:
         return document
 
     def begin(self, header: Mapping[str, Any]) -> None:
-        """Start a campaign: what is measured, as JSON. Earlier samples of the folder go."""
+        """Start a campaign: what is measured, as JSON. Earlier samples of the folder go.
+
+        Raises ``ArtefactError`` where another process measures into the folder.
+        """
         if self.folder is not None:
+            self._claim()
             write_atomic(self.folder / SAMPLES, "")
             write_atomic(self.folder / HEADER, json.dumps(dict(header), indent=1) + "\n")
 
     def resume(self) -> None:
-        """Read the samples that are there."""
+        """Read the samples that are there. Raises ``ArtefactError`` as ``begin`` does."""
         assert self.folder is not None
+        self._claim()
         text = (self.folder / SAMPLES).read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
@@ -77,6 +89,7 @@ class Journal:
             return None
         aside = self.folder.with_suffix(ASIDE)
         shutil.rmtree(aside, ignore_errors=True)
+        self.close()
         return self.folder.replace(aside)
 
     def add(self, entry: Window | Loaded) -> None:
@@ -97,6 +110,29 @@ class Journal:
                 ) from error
         self._keep(entry)
 
+    def _claim(self) -> None:
+        """The folder is this process's until it ends, however that comes about."""
+        if self._mine is not None or fcntl is None:
+            return
+        assert self.folder is not None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = (self.folder / LOCK).open("w", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise ArtefactError(
+                f"{self.folder}: another process measures into this folder at the moment; wait for "
+                "it, or choose another name for this table"
+            ) from error
+        self._mine = lock
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._mine is not None:
+            self._mine.close()
+            self._mine = None
+
     def _keep(self, entry: Window | Loaded) -> None:
         if isinstance(entry, Window):
             self.windows.append(entry)
@@ -108,6 +144,6 @@ class Journal:
             self._keep(Loaded(**document["loaded"]))
             return
         window = document["window"]
-        visits = tuple(Visit(**visit) for visit in window["visits"])
+        visits = tuple(Visit(one["model"], tuple(one["times_ms"])) for one in window["visits"])
         before, after = tuple(window["before"]), tuple(window["after"])
         self._keep(Window(window["leg"], before, after, visits))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from latency_lut.windows import DRIFT, offsets, paces, usual
 from search_spaces.errors import ArtefactError
 from search_spaces.space import Space
 
-JOURNAL_VERSION = 2
+JOURNAL_VERSION = 3
 STANDARD = Effort()
 
 Finish = Callable[
@@ -72,7 +73,8 @@ def measure(
         NoisyError: the halves of the campaign differ by more than 3%. Its samples are set aside,
             beside ``folder`` as ``*.noisy``: what was measured in a bad time would spoil the next
             campaign too.
-        ArtefactError: the folder holds samples of another campaign.
+        ArtefactError: the folder holds samples of another campaign, or another process measures
+            into it.
         DeviceError: the device fails; what was measured is kept in the folder.
     """
     question = question_of(space, device, resolutions, whole_networks, held_out, effort)
@@ -131,31 +133,31 @@ def campaign(
     The rest is as for ``measure``.
     """
     start = time.monotonic()
-    journal = Journal(folder)
-    header = journal.header()
-    if header is None:
-        plans = plan()
-    else:
-        plans = _resumed(space, header, question, folder)
-        journal.resume()
-    if announce is not None:
-        announce(_left(plans, effort, journal))
-    if header is None:
-        journal.begin({**question, "networks": plans.document()})
-    before, names = device.conditions(), plans.network_names
-    effort = settle(device, plans.models, names, effort, rng, journal, report, allow_noisy)
-    seconds = time.monotonic() - start
-    conditions = {"before": before, "after": device.conditions()}
-    here = device.fingerprint()
-    try:
-        return finish(plans, here, journal, effort, rng, seconds, allow_noisy, conditions)
-    except NoisyError as error:
-        aside = journal.set_aside()
-        if aside is None:
-            raise
-        raise NoisyError(
-            f"{error}. The samples are set aside in {aside}; the next campaign starts afresh"
-        ) from None
+    with closing(Journal(folder)) as journal:
+        header = journal.header()
+        if header is None:
+            plans = plan()
+        else:
+            plans = _resumed(space, header, question, folder)
+            journal.resume()
+        if announce is not None:
+            announce(_left(plans, effort, journal))
+        if header is None:
+            journal.begin({**question, "networks": plans.document()})
+        before, names = device.conditions(), plans.network_names
+        effort = settle(device, plans.models, names, effort, rng, journal, report, allow_noisy)
+        seconds = time.monotonic() - start
+        conditions = {"before": before, "after": device.conditions()}
+        here = device.fingerprint()
+        try:
+            return finish(plans, here, journal, effort, rng, seconds, allow_noisy, conditions)
+        except NoisyError as error:
+            aside = journal.set_aside()
+            if aside is None:
+                raise
+            raise NoisyError(
+                f"{error}. The samples are set aside in {aside}; the next campaign starts afresh"
+            ) from None
 
 
 def _left(plans: Plans, effort: Effort, journal: Journal) -> Cost:

@@ -29,7 +29,7 @@ from search_spaces.errors import ArtefactError, NasLoopError
 from search_spaces.files import write_atomic
 
 PLAN, MODELS, SAMPLES, RESULTS = "plan.json", "models", "samples", "results.json"
-FORMAT, VERSION = "nas-loop results of a bundle", 1
+FORMAT, VERSION = "nas-loop results of a bundle", 2
 DEVICE = "bundle"
 INTERVAL_S = 10.0
 
@@ -89,6 +89,7 @@ def run(folder: Path, device: Device | None = None) -> Path:
         "loaded": [asdict(one) for one in journal.loaded.values()],
         "windows": [asdict(window) for window in journal.windows],
     }
+    journal.close()
     write_atomic(folder / RESULTS, json.dumps({**results, "sha256": digest(results)}) + "\n")
     _say(f"conditions after it: {described(conditions['after'])}")
     apart = differ(journal.windows, networks, effort.rounds, rng)

@@ -2,9 +2,9 @@
 
 The reference networks tell how fast a machine computes. They stay near the core, so they say
 little about large networks, which wait for memory that others use as well: at resolution 224
-networks moved by 6% against them between two campaigns of one hour (`experiments/ofa`,
-width_035.json). So some whole networks of the other campaign, like those to be measured, are
-measured once more beside them: its anchors.
+networks were seen to move by 6% against them between two campaigns of one hour. So some whole
+networks of the other campaign, like those to be measured, are measured once more beside them: its
+anchors.
 """
 
 from __future__ import annotations

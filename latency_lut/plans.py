@@ -12,7 +12,7 @@ import numpy as np
 
 from latency_lut import entries as blocks
 from latency_lut.build import design_matrix, prior_of
-from latency_lut.campaign import Effort, estimate_s
+from latency_lut.campaign import Effort, estimate_s, runs_of
 from latency_lut.design import d_optimal
 from latency_lut.populations import images, network_name, sample_at
 from latency_lut.seam import Model
@@ -32,8 +32,9 @@ GUESS_MS, GUESS_MS_PER_MAC, GUESS_THRESHOLD_MB = 0.002, 1e-7, 1.0
 # Where the machine never keeps still a campaign ends after so many times the visits: 7 until all
 # legs are tired, and 14 more once it is given twice the rounds (campaign.PATIENCE, agreement).
 BUSY = 21
-# A visit as text with its part of a window: in samples (besides the model's name), in a table.
-JOURNAL_BYTES, TABLE_BYTES = 120, 60
+# A visit as text with its part of a window, and each of its runs: in samples (besides the model's
+# name) and in a table.
+VISIT_BYTES, RUN_BYTES = 120, 22
 
 Rows = tuple[tuple[int, ...], ...]
 
@@ -101,7 +102,8 @@ class Plans:
         models = self.models
         visits = effort.rounds * len(models)
         names = sum(len(model.name) for model in models)
-        samples = BUSY * (effort.rounds * names + (JOURNAL_BYTES + TABLE_BYTES) * visits)
+        runs = sum(effort.rounds * runs_of(model, effort.runs) for model in models)
+        samples = BUSY * (effort.rounds * names + VISIT_BYTES * visits + RUN_BYTES * runs)
         fits = sum(len(specs) for specs in self.specs.values()) * len(self.network_names)
         size = samples + names + 500 * len(models) + 1000 * len(self.specs_once) + 20 * fits
         return Cost(visits, estimate_s(models, effort), size)

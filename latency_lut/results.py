@@ -176,10 +176,8 @@ def _window(one: Mapping[str, Any], names: set[str]) -> Window:
 
 
 def _visit(one: Mapping[str, Any], names: set[str]) -> Visit:
-    least, median = _times([one["minimum_ms"], one["median_ms"]], 2)
-    if least > median:
-        raise ValueError(f"a visit whose least time {least} is above its median {median}")
-    return Visit(_known(one["model"], names), least, median)
+    times = one["times_ms"]
+    return Visit(_known(one["model"], names), _times(times, max(1, len(times))))
 
 
 def _known(name: Any, names: set[str]) -> str:

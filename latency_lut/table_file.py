@@ -291,12 +291,13 @@ def _samples(windows: Sequence[Window]) -> dict[str, Any]:
     models = sorted({visit.model for window in windows for visit in window.visits})
     number = {name: position for position, name in enumerate(models)}
     return {
-        "about": "windows of visits; a visit is [number of the model, least, median] in ms",
+        "about": "windows of visits; a visit is [number of the model, ms of its runs...]; before "
+        "and after are the least of each reference network",
         "models": models,
         "windows": [
             {
                 **{name: part for name, part in asdict(window).items() if name != "visits"},
-                "visits": [[number[v.model], v.minimum_ms, v.median_ms] for v in window.visits],
+                "visits": [[number[v.model], *v.times_ms] for v in window.visits],
             }
             for window in windows
         ],
@@ -308,5 +309,5 @@ def _windows(samples: Mapping[str, Any]) -> tuple[Window, ...]:
 
 
 def _window(fields: Mapping[str, Any], models: list[str]) -> Window:
-    visits = tuple(Visit(models[i], least, median) for i, least, median in fields["visits"])
+    visits = tuple(Visit(models[i], tuple(times)) for i, *times in fields["visits"])
     return Window(fields["leg"], tuple(fields["before"]), tuple(fields["after"]), visits)

@@ -28,11 +28,14 @@ USUAL = 25.0
 
 @dataclass(frozen=True)
 class Visit:
-    """One visit to a model, in milliseconds."""
+    """One visit to a model: the times of its runs in milliseconds, in their order."""
 
     model: str
-    minimum_ms: float
-    median_ms: float
+    times_ms: tuple[float, ...]
+
+    @property
+    def minimum_ms(self) -> float:
+        return min(self.times_ms)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from search_spaces.subnet import Subnet, module_name
 __all__ = ["Agreement", "ExportOptions", "agreement", "arrays", "model", "save_checked"]
 
 TOLERANCE = 1e-3
+"""Of the largest logit: weights from elsewhere may have logits of any scale."""
 TIE = 1e-4
 BATCH = 100
 
@@ -141,19 +142,21 @@ class Agreement:
     Attributes:
         images: how many were compared.
         largest_difference: over all logits.
+        largest_logit: the largest absolute one.
         ties: images whose two best logits differ by less than ``TIE`` and decide differently.
         different: other images with another top-1 class.
     """
 
     images: int
     largest_difference: float
+    largest_logit: float
     ties: int
     different: int
 
     @property
     def holds(self) -> bool:
-        """No class differs but by a tie, and logits agree within ``TOLERANCE``."""
-        return self.different == 0 and self.largest_difference <= TOLERANCE
+        """No class differs but by a tie, and logits agree within ``TOLERANCE`` of the largest."""
+        return self.different == 0 and self.largest_difference <= TOLERANCE * self.largest_logit
 
 
 def agreement(
@@ -184,7 +187,11 @@ def agreement(
     close = best[:, -1] - best[:, -2] < TIE
     other = a.argmax(1) != b.argmax(1)
     return Agreement(
-        len(a), float(np.abs(a - b).max()), int((other & close).sum()), int((other & ~close).sum())
+        len(a),
+        float(np.abs(a - b).max()),
+        float(np.abs(a).max()),
+        int((other & close).sum()),
+        int((other & ~close).sum()),
     )
 
 
@@ -217,7 +224,7 @@ def save_checked(
         raise NasLoopError(
             f"{path} was not written: on {result.images} images {result.different} have another "
             f"class than in PyTorch and logits differ by up to {result.largest_difference:.2g} "
-            f"(at most {TOLERANCE:g} is allowed)"
+            f"(at most {TOLERANCE * result.largest_logit:.2g} is allowed)"
         )
     write_atomic(path, file.SerializeToString())
     return result

@@ -143,6 +143,7 @@ def main() -> None:
     low, high = np.log([1.05 * (mean[0] + usual.deviations * std[0]), mean[1]])
     budgets = np.exp(np.random.default_rng(options.seed).uniform(low, high, options.budgets))
     document: dict[str, Any] = {
+        "command": " ".join(sys.argv),
         "space": space.name,
         "fingerprint": table.fingerprint.to_dict(),
         "table": table.campaign.when,

@@ -64,7 +64,8 @@ def main() -> None:
         print(f"{verdict}: {len(resolutions)} resolution(s) in {seconds:.0f} s, at most {most:.0f}")
         verdict = "holds" if wrote <= WRITING * seconds else "FALLS SHORT"
         print(f"{verdict}: ONNX is written in {wrote:.1f} s, at most {WRITING * seconds:.0f}")
-    write_atomic(options.out, json.dumps({"space": SPACE, "cases": rows}, indent=1) + "\n")
+    document = {"command": " ".join(sys.argv), "space": SPACE, "cases": rows}
+    write_atomic(options.out, json.dumps(document, indent=1) + "\n")
     slow = [r["seconds"] > r["most_s"] or r["writing_s"] > WRITING * r["seconds"] for r in rows]
     sys.exit(any(slow))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,9 @@ from latency_lut.seam import Sample
 MOST_BYTES = 1 << 18
 LONGEST = 512
 MOST_CORES = 4096
-# A day: whatever takes longer is no time of a run.
-MOST_MS = 86_400_000.0
+# A nanosecond and a day: whatever takes less or more is no time of a run.
+LEAST_MS, MOST_MS = 1e-6, 86_400_000.0
+MOST_WORK = 1 << 53
 
 
 class MalformedError(Exception):
@@ -73,13 +73,19 @@ def _is_whole(value: object, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
+def whole(value: object) -> int:
+    """A number of a piece of work. Raises ``MalformedError``."""
+    if isinstance(value, int) and _is_whole(value, 0, MOST_WORK):
+        return value
+    raise MalformedError("work is a whole number")
+
+
 def milliseconds(value: object) -> float:
-    """A time above 0. Raises ``MalformedError``."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MOST_MS:
-        ms = float(value)
-        if math.isfinite(ms) and ms > 0:
-            return ms
-    raise MalformedError("times are finite numbers of milliseconds above 0")
+    """A time that a clock can have told. Raises ``MalformedError``."""
+    fine = isinstance(value, int | float) and not isinstance(value, bool)
+    if fine and LEAST_MS <= value <= MOST_MS:  # type: ignore[operator]
+        return float(value)  # type: ignore[arg-type]
+    raise MalformedError(f"times are from {LEAST_MS:g} to {MOST_MS:g} milliseconds")
 
 
 def text(value: object) -> str:

@@ -16,7 +16,15 @@ from typing import Any
 
 from latency_lut.browser.assets import BUNDLES, Assets
 from latency_lut.browser.desk import Desk, GoneError, RefusedError, UnknownError
-from latency_lut.browser.posts import MOST_BYTES, MalformedError, page, parse, require, text
+from latency_lut.browser.posts import (
+    MOST_BYTES,
+    MalformedError,
+    page,
+    parse,
+    require,
+    text,
+    whole,
+)
 from latency_lut.errors import DeviceError
 
 HERE = Path(__file__).parent
@@ -30,7 +38,9 @@ KINDS = {
 JSON = "application/json"
 BYTES = "application/octet-stream"
 WAIT_S = 10.0
-SOCKET_S = 60.0
+# How long a connection may be silent once it has shown the token, and before; how many there may
+# be. A page has six; the rest is for whoever would take all that this process can open.
+SOCKET_S, UNKNOWN_S, MOST_LINES = 60.0, 10.0, 48
 ALWAYS = {
     # Both together isolate the page from other origins, which threads and a fine clock need.
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -109,7 +119,10 @@ class Site(ThreadingHTTPServer):
                 line.shutdown(socket.SHUT_RDWR)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Begin a thread for a connection."""
+        """Begin a thread for a connection; hang up where there are too many."""
+        if len(self._lines) >= MOST_LINES:
+            super().shutdown_request(request)
+            return
         self._lines.add(request)
         super().process_request(request, client_address)
 
@@ -125,7 +138,7 @@ class Site(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Site
     protocol_version = "HTTP/1.1"
-    timeout = SOCKET_S
+    timeout = UNKNOWN_S
     # A response goes out in one piece and at once: in two, the second waits for 40 ms.
     wbufsize = -1
     disable_nagle_algorithm = True
@@ -189,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
         tab, number, answer = require(document, "tab", "work", "answer")
         if not isinstance(answer, dict):
             raise MalformedError("an answer is a JSON object")
-        self.server.offer.desk.answer(text(tab), number, answer)
+        self.server.offer.desk.answer(text(tab), whole(number), answer)
         return {}
 
     def _path(self) -> str | None:
@@ -198,8 +211,10 @@ class _Handler(BaseHTTPRequestHandler):
         token, below, path = rest.partition("/")
         ours = self.server.offer.token.encode()
         theirs = token.encode("utf-8", "surrogateescape")
-        known = hmac.compare_digest(ours, theirs)
-        return path if known and slash and below else None
+        if not hmac.compare_digest(ours, theirs):
+            return None
+        self.connection.settimeout(SOCKET_S)
+        return path if slash and below else None
 
     def _body(self) -> bytes | None:
         """What is posted, unless it is too long or does not say how long it is."""

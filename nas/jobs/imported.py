@@ -73,7 +73,7 @@ def import_ofa_command(
         raise ConfigError(f"{out} holds trained weights already; choose another --out")
     tensors = read_tensors(weights)
     with _naming(weights):
-        found = ofa.options_of(space_name, tensors)
+        found = ofa.options_of(space_name, tensors, given.get("width"))
     classes = int(found["num_classes"])
     seen = {key: value for key, value in found.items() if key != "num_classes"}
     section = _section(space_name, resolutions, {**seen, **given})

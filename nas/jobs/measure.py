@@ -106,8 +106,11 @@ def measure_table(
             allow_noisy=allow_noisy,
         )
     table = save_table(table, earlier, out)
+    if tells_costs(device.name):
+        table = _with_costs(table, device, out, screen)
+    # Not before: killed until then, the same command has nothing of the campaign to repeat.
     shutil.rmtree(folder, ignore_errors=True)
-    return _with_costs(table, device, out, screen) if tells_costs(device.name) else table
+    return table
 
 
 def _with_costs(table: LatencyTable, device: Device, out: Path, screen: Screen) -> LatencyTable:

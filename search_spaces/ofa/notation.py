@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from search_spaces.architecture import Architecture
 from search_spaces.choices import Choice, Value
 from search_spaces.errors import SpaceError
@@ -27,12 +29,16 @@ def from_config(space: Space, config: Mapping[str, Any]) -> Architecture:
     """The architecture that OFA's code calls ``config``.
 
     One number stands for a list of it, as in OFA's code; without ``r`` the largest resolution is
-    taken; ``wid`` may stand in a mobile configuration if it says nothing.
+    taken; ``wid`` may stand in a mobile configuration if it says nothing. 0 may stand for kernel
+    and expansion of a block that is absent. The stem of ResNet-50 keeps its middle at the greatest
+    depth alone.
 
     Raises:
         SpaceError: a space of another family; a key, a length or a value that the space lacks.
     """
     asked = _choices(space)
+    if not isinstance(config, Mapping):
+        raise SpaceError(f"a configuration maps {', '.join(asked)} to lists; got {config!r}")
     given = {key: value for key, value in config.items() if key != "wid" or value is not None}
     given.setdefault("r", asked["r"][0].values[-1])
     if set(given) != set(asked):
@@ -42,17 +48,30 @@ def from_config(space: Space, config: Mapping[str, Any]) -> Architecture:
             f"(check {odd})"
         )
     values: dict[str, Value] = {}
+    absent: list[Choice] = []
     for key, choices in asked.items():
         listed = _listed(key, given[key], _length(space, key, choices))
         for choice, value in zip(choices, listed, strict=False):
-            values[choice.name] = _value(space, key, choice, value)
+            if key in ("ks", "e") and isinstance(value, int) and value == 0:
+                absent.append(choice)
+                values[choice.name] = choice.values[0]
+            else:
+                values[choice.name] = _value(space, key, choice, value)
         if len(listed) > len(choices) and not _counts(listed[-1]):
             raise SpaceError(f"{key}: the last stage is one block; got depth {listed[-1]!r}")
-    return Architecture(
-        space.name,
-        space.identity,
-        tuple((choice.name, values[choice.name]) for choice in space.choices),
-    )
+    architecture = _architecture(space, values)
+    for choice in absent:
+        other = _architecture(space, {**values, choice.name: choice.values[-1]})
+        rows = np.stack([space.encode(architecture), space.encode(other)])
+        same, changed = space.canonical(rows)
+        if len(choice.values) > 1 and not np.array_equal(same, changed):
+            raise SpaceError(f"0 is for blocks that are absent, not for {choice.name!r} here")
+    return architecture
+
+
+def _architecture(space: Space, values: Mapping[str, Value]) -> Architecture:
+    named = tuple((choice.name, values[choice.name]) for choice in space.choices)
+    return Architecture(space.name, space.identity, named)
 
 
 def to_config(space: Space, architecture: Architecture) -> Config:
@@ -100,7 +119,10 @@ def _length(space: Space, key: str, choices: Sequence[Choice]) -> int:
 
 
 def _listed(key: str, value: Any, length: int) -> list[Any]:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     listed = list(value) if isinstance(value, (list, tuple)) else [value] * length
+    listed = [one.item() if isinstance(one, np.generic) else one for one in listed]
     if len(listed) != length:
         raise SpaceError(f"{key} lists {length} values (or is one number); got {len(listed)}")
     return listed
@@ -112,6 +134,8 @@ def _counts(depth: Any) -> bool:
 
 def _value(space: Space, key: str, choice: Choice, value: Any) -> Value:
     """The choice's value that OFA writes as ``value``."""
+    if choice.name == STEM_DEPTH and value in _depths(space) and not isinstance(value, bool):
+        return choice.values[-1] if value == _depths(space)[-1] else choice.values[0]
     options = [_published(space, key, choice, option) for option in choice.values]
     if isinstance(value, bool) or value not in options:
         raise SpaceError(f"{key}: {choice.name!r} is one of {options}; got {value!r}")
@@ -123,6 +147,9 @@ def _published(space: Space, key: str, choice: Choice, value: Value) -> Any:
     if key == "w":
         return choice.values.index(value)
     if choice.name == STEM_DEPTH:
-        depths = next(c for c in space.choices if c.name == "s1.depth").values
-        return depths[-1] if value else depths[0]
+        return _depths(space)[-1] if value else _depths(space)[0]
     return value
+
+
+def _depths(space: Space) -> tuple[Value, ...]:
+    return next(choice for choice in space.choices if choice.name == "s1.depth").values

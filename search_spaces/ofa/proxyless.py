@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from search_spaces.choices import choice, one_of
 from search_spaces.net import Net
-from search_spaces.ofa.options import RESOLUTIONS, ascending, positive
+from search_spaces.ofa.options import RESOLUTIONS, ascending, positive, whole
 from search_spaces.space import Space
 from search_spaces.specs import Classifier, Conv, MBConv, SeparableConv, divisible
 
@@ -37,7 +37,8 @@ def ofa_proxyless(
 
     Raises ``SpaceError`` for options that do not ascend or are out of range.
     """
-    positive(width=width, num_classes=num_classes)
+    positive(width=width)
+    whole(num_classes=num_classes)
     ascending(resolutions=resolutions, kernels=kernels, expands=expands, depths=depths)
     net = Net(image=(3, choice("resolution", *resolutions)))
     net("stem", Conv, out=divisible(STEM * width), stride=2, act=ACT, epsilon=EPSILON)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from search_spaces.choices import apply, choice, one_of
 from search_spaces.net import Net
-from search_spaces.ofa.options import RESOLUTIONS, ascending, positive
+from search_spaces.ofa.options import RESOLUTIONS, ascending, whole
 from search_spaces.space import Space
 from search_spaces.specs import Bottleneck, Classifier, Conv, MaxPool, divisible
 
@@ -33,12 +33,14 @@ def ofa_resnet50(
 
     Raises ``SpaceError`` for options that do not ascend or are out of range.
     """
-    positive(num_classes=num_classes)
+    whole(num_classes=num_classes)
     ascending(widths=widths, resolutions=resolutions, expands=expands)
     ascending(depths=depths, least=0)
     net = Net(image=(3, choice("resolution", *resolutions)))
     net("stem.0", Conv, out=apply(_inner, choice("stem.inner.width", *widths)), stride=2)
-    net("stem.1", Conv, residual=True, when=choice("stem.depth", 0, 1) > 0)
+    # It stands where its depth is the greatest, which one depth always is.
+    stands = (0, 1) if len(depths) > 1 else (1,)
+    net("stem.1", Conv, residual=True, when=choice("stem.depth", *stands) > 0)
     net("stem.2", Conv, out=apply(_scaled, STEM, choice("stem.width", *widths)))
     net("stem.pool", MaxPool, kernel=3, stride=2)
     for stage, (base, always, stride) in enumerate(STAGES, start=1):

@@ -14,16 +14,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PUBLISHED = (1.0, 1.2, 1.3)
-WIDTHS = (*PUBLISHED, *(hundredths / 100 for hundredths in range(5, 301)))
-"""Tried in this order: what was published, then every hundredth."""
+WIDTHS = (
+    *PUBLISHED,
+    *(hundredths / 100 for hundredths in range(5, 301)),
+    *(thousandths / 1000 for thousandths in range(50, 3001)),
+)
+"""Tried in this order: what was published, then every hundredth, then every thousandth."""
 
 
-def options_of(name: str, state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
+def options_of(
+    name: str, state_dict: Mapping[str, Tensor], width: float | None = None
+) -> dict[str, Any]:
     """``width`` and ``num_classes`` of the space ``name`` that the weights fit.
 
-    Widths that round to the same channels everywhere make the same networks; the first of
-    ``WIDTHS`` is named. The widths of ResNet-50 cannot be told from its weights, which show the
-    largest only: for it ``num_classes`` alone is returned.
+    A ``width`` that is known is not looked for. The first of ``WIDTHS`` is named that gives the
+    channels of stem, first block and head; loading then compares every tensor. The widths of
+    ResNet-50 cannot be told from its weights, which show the largest only: for it ``num_classes``
+    alone is returned.
 
     Raises:
         SpaceError: a space that is not of the family.
@@ -31,7 +38,9 @@ def options_of(name: str, state_dict: Mapping[str, Tensor]) -> dict[str, Any]:
     """
     sizes = {drawn_together(key): tuple(tensor.shape) for key, tensor in state_dict.items()}
     classes = _channels(sizes, name, "classifier.linear.weight")
-    if name == resnet50.NAME:
+    if classes < 2:
+        raise ArtefactError(f"the weights are for {classes} class; it takes two to tell apart")
+    if name == resnet50.NAME or width is not None:
         return {"num_classes": classes}
     bases = _bases(name)
     found = {key: _channels(sizes, name, key) for key in bases}

@@ -58,6 +58,8 @@ def load_state_dict(supernet: Supernet, state_dict: Mapping[str, Tensor]) -> Non
                 f"{shape}; make the space with the options (width, classes, kernels, expansions, "
                 "depths) that the weights were trained with"
             )
+        if name.endswith("running_var") and bool((tensor < 0).any()):
+            raise ArtefactError(f"{name!r} has variances below 0; the weights are damaged")
         found[target] = tensor.reshape(shape)
     missing = [name for name in own if name not in found and not name.endswith("batches_tracked")]
     if missing:

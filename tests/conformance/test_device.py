@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import latency_lut
+from latency_lut.cpu import CpuDevice
 from latency_lut.errors import DeviceError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.references import NAMES, references
@@ -21,6 +22,8 @@ Request = pytest.FixtureRequest
 DEVICES: dict[str, Callable[[Request], Device]] = {
     "cpu": lambda request: latency_lut.device("cpu"),
     "cpu, 2 threads": lambda request: latency_lut.device("cpu", threads=2),
+    # Inputs and outputs bound in a named memory, the clock stopped once they are there.
+    "cpu, bound as on a card": lambda request: CpuDevice(memory=("cpu", 0)),
     "adb": lambda request: request.getfixturevalue("phone") and latency_lut.device("adb"),
     "browser": lambda request: chromium.opened(),
     "ssh": lambda request: request.getfixturevalue("sshd").device(),

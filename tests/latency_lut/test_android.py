@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -370,7 +371,8 @@ def test_a_phone_unplugged_in_a_campaign_goes_on_when_it_is_back(
                 phone.unplug()
 
         device = latency_lut.device(f"adb://{phone.serial}")
-        collect(device, models, effort, np.random.default_rng(0), journal, on_sample=on_sample)
+        with closing(journal):
+            collect(device, models, effort, np.random.default_rng(0), journal, on_sample=on_sample)
         return journal
 
     with pytest.raises(DeviceError, match=r"(offline|not connected).*the same command goes on"):

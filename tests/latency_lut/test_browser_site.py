@@ -109,6 +109,13 @@ def test_every_response_isolates_the_page_and_files_have_their_types(page: FakeP
     for reply in (*replies.values(), *others):
         assert reply.headers["Cross-Origin-Opener-Policy"] == "same-origin"
         assert reply.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+        policy = dict(
+            one.split(" ", 1) for one in reply.headers["Content-Security-Policy"].split("; ")
+        )
+        assert policy["default-src"] == "'self'", "nothing is fetched from anywhere else"
+        assert (
+            policy["script-src"] == "'self' 'wasm-unsafe-eval'" and policy["worker-src"] == "'self'"
+        )
 
 
 def nested(depth: int) -> bytes:
@@ -125,6 +132,7 @@ WRONG_SAMPLES = {
     "zero": [{"model": "m", "ms": [0.0, 1.0, 1.0]}] * 2,
     "negative": [{"model": "m", "ms": [1.0, -1.0, 1.0]}] * 2,
     "denormal years": [{"model": "m", "ms": [1.0, 1e12, 1.0]}] * 2,
+    "less than a clock tells": [{"model": "m", "ms": [5e-324, 1.0, 1.0]}] * 2,
     "true": [{"model": "m", "ms": [True, 1.0, 1.0]}] * 2,
     "text": [{"model": "m", "ms": ["1", "1", "1"]}] * 2,
     "no list": [{"model": "m", "ms": 1.0}] * 2,
@@ -171,6 +179,8 @@ def test_posts_that_are_no_answers_change_nothing(device: BrowserDevice, page: F
         {"tab": page.tab, "work": number - 1, "answer": {"run_ms": 1.0}},
         {"tab": page.tab, "work": str(number), "answer": honest},
         {"tab": page.tab, "work": True, "answer": honest},
+        {"tab": page.tab, "work": float(number), "answer": honest},
+        {"tab": page.tab, "work": -1, "answer": honest},
         {"tab": page.tab, "work": [number], "answer": honest},
         {"tab": page.tab, "work": number, "answer": {"run_ms": 1.0}},
         {"tab": page.tab, "work": number, "answer": {"error": 1}},

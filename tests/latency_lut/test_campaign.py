@@ -114,6 +114,11 @@ def test_a_cut_campaign_goes_on_with_the_samples_that_it_has(tmp_path: Path) -> 
     first.begin({"about": "test"})
     with pytest.raises(DeviceError, match="cut"):
         run(device, first)
+    with pytest.raises(ArtefactError, match="another process measures into this folder"):
+        Journal(tmp_path).resume()
+    with pytest.raises(ArtefactError, match="wait for it, or choose another name"):
+        Journal(tmp_path).begin({})
+    first.close()
     # A kill in the middle of a line.
     with (tmp_path / SAMPLES).open("a") as stream:
         stream.write('{"window": {"leg": 0, "bef')
@@ -124,6 +129,7 @@ def test_a_cut_campaign_goes_on_with_the_samples_that_it_has(tmp_path: Path) -> 
     assert first.windows
     device.dies_after = float("inf")
     run(device, second)
+    second.close()
     third = Journal(tmp_path)
     third.resume()
     assert third.windows == second.windows
@@ -151,7 +157,7 @@ def test_a_full_disk_is_named_and_nothing_before_it_is_lost(
     journal = Journal(tmp_path)
     journal.begin({})
     journal.add(Loaded("m", {}, 1.0))
-    journal.add(Window(0, (1.0,), (1.0,), (Visit("m", 1.0, 1.0),)))
+    journal.add(Window(0, (1.0,), (1.0,), (Visit("m", (1.0, 1.5)),)))
 
     def full(*_: Any, **__: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -160,6 +166,7 @@ def test_a_full_disk_is_named_and_nothing_before_it_is_lost(
         patch.setattr(Path, "open", full)
         with pytest.raises(NasLoopError, match="No space left on device.*make room and resume"):
             journal.add(Window(0, (1.0,), (1.0,), ()))
+    journal.close()
     again = Journal(tmp_path)
     again.resume()
     assert again.windows == journal.windows and len(again.windows) == 1

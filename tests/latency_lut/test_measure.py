@@ -226,7 +226,7 @@ def test_what_a_campaign_takes_is_told_before_anything_is_written(
     assert rest.visits < whole.visits and rest.seconds < whole.seconds
     table.save(tmp_path / "cpu.json")
     taken = [path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()]
-    assert sum(taken) <= whole.bytes <= 36 * sum(taken)
+    assert sum(taken) <= whole.bytes <= 100 * sum(taken)
 
 
 def table_models(table: LatencyTable) -> set[str]:

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 import venv
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +247,8 @@ def test_a_campaign_goes_on_after_the_connection_was_cut(sshd: Sshd, tmp_path: P
         measure(device, tmp_path / "pi.samples", cut)
     assert gone(sshd)
     kept = Journal(tmp_path / "pi.samples")
-    kept.resume()
+    with closing(kept):
+        kept.resume()
     assert kept.windows
     table = measure(device, tmp_path / "pi.samples")
     assert table.windows[: len(kept.windows)] == tuple(kept.windows)

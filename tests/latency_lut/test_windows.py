@@ -18,7 +18,7 @@ from latency_lut.windows import (
 
 def window(before: float, after: float, *minima: float) -> Window:
     """A window with references of 1 and 10 ms, slowed by ``before`` and ``after``."""
-    visits = tuple(Visit(f"m{i}", ms, 2 * ms) for i, ms in enumerate(minima))
+    visits = tuple(Visit(f"m{i}", (2 * ms, ms)) for i, ms in enumerate(minima))
     return Window(0, (before, 10 * before), (after, 10 * after), visits)
 
 

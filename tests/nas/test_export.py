@@ -228,7 +228,9 @@ def test_a_file_that_does_not_agree_is_refused_and_not_left(
 
 
 def test_ties_are_counted_apart() -> None:
-    assert Agreement(10, 1e-6, ties=3, different=0).holds
-    assert not Agreement(10, 1e-6, ties=0, different=1).holds
-    assert not Agreement(10, 1e-2, ties=0, different=0).holds
+    assert Agreement(10, 1e-6, 1.0, ties=3, different=0).holds
+    assert not Agreement(10, 1e-6, 1.0, ties=0, different=1).holds
+    assert not Agreement(10, 1e-2, 1.0, ties=0, different=0).holds
+    assert Agreement(10, 1e-2, 100.0, ties=0, different=0).holds, "of the largest logit"
+    assert not Agreement(10, 1e-4, 0.01, ties=0, different=0).holds
     assert ExportOptions().batch == 1

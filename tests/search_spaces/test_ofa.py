@@ -100,7 +100,7 @@ def test_parameters_and_macs_equal_ofas_to_the_unit(golden: Golden) -> None:
     np.testing.assert_array_equal(golden.space.parameters(X), golden.parameters)
     if golden.macs is not None:
         np.testing.assert_array_equal(golden.space.macs(X), golden.macs)
-    for row in X[:4]:
+    for row in X if golden.macs is None else X[:4]:
         network = golden.space.build(golden.space.decode(row)).eval()
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             network(golden.image[:1])
@@ -160,7 +160,7 @@ def test_options_are_read_off_the_weights(golden: Golden) -> None:
         ofa.options_of("small-images", golden.weights)
 
 
-@pytest.mark.parametrize("width", [0.5, 0.75, 1.0, 1.2])
+@pytest.mark.parametrize("width", [0.125, 0.5, 0.75, 1.0, 1.2])
 def test_the_width_found_makes_the_same_space(width: float) -> None:
     space = search_spaces.get("ofa-mobilenetv3", width=width, resolutions=(32,), num_classes=3)
     weights = {
@@ -175,6 +175,10 @@ def test_the_width_found_makes_the_same_space(width: float) -> None:
     options = ofa.options_of(space.name, state)
     again = search_spaces.get(space.name, resolutions=(32,), **options)
     assert again.identity == space.identity
+    assert ofa.options_of(space.name, state, width=width) == {"num_classes": 3}
+    state["classifier.linear.weight"] = torch.ones(1, 8)
+    with pytest.raises(ArtefactError, match="are for 1 class; it takes two"):
+        ofa.options_of(space.name, state)
 
 
 def test_weights_of_another_space_are_refused(golden: Golden) -> None:
@@ -217,6 +221,7 @@ def test_notation_and_rows_are_inverse(name: str, seed: int) -> None:
         ({"d": [2, 2, 2, 2, 5]}, r"s5.depth' is one of \[2, 3, 4\]; got 5"),
         ({"w": 1}, "check w"),
         ({"e": None}, "got None"),
+        ({"ks": [0] + [3] * 19}, r"absent, not for 's1.0.kernel' here"),
     ],
 )
 def test_configurations_that_the_space_lacks_are_refused(
@@ -239,7 +244,12 @@ def test_one_number_stands_for_a_list_and_the_largest_resolution_for_none() -> N
 @pytest.mark.parametrize(
     ("name", "options", "says"),
     [
-        ("ofa-mobilenetv3", {"width": 0}, "width is above 0"),
+        ("ofa-mobilenetv3", {"width": 0}, "width is a number above 0"),
+        ("ofa-mobilenetv3", {"width": float("inf")}, "width is a number above 0; got inf"),
+        ("ofa-mobilenetv3", {"width": "wide"}, "width is a number above 0; got 'wide'"),
+        ("ofa-mobilenetv3", {"kernels": 3}, r"kernels are a list of numbers, .*; got 3"),
+        ("ofa-mobilenetv3", {"num_classes": 1.5}, "num_classes is a whole number above 0"),
+        ("ofa-resnet50", {"num_classes": True}, "num_classes is a whole number above 0"),
         ("ofa-mobilenetv3", {"resolutions": (160, 128)}, "resolutions ascend"),
         ("ofa-proxyless", {"depths": ()}, "depths ascend"),
         ("ofa-resnet50", {"depths": (-1, 0)}, "depths ascend from 0"),
@@ -251,9 +261,39 @@ def test_options_out_of_range_are_refused(name: str, options: dict[str, Any], sa
         search_spaces.get(name, **options)
 
 
+def test_configurations_may_come_as_ofas_code_makes_them() -> None:
+    space = search_spaces.get("ofa-mobilenetv3")
+    ks = np.full(20, 3)
+    plain = ofa.from_config(space, {"ks": [3] * 20, "e": 4, "d": [2, 3, 4, 4, 4]})
+    given = {"ks": ks, "e": np.full(20, 4), "d": np.array([2, 3, 4, 4, 4]), "r": np.int64(224)}
+    assert ofa.from_config(space, given) == plain
+    ks[[2, 3, 7]] = 0  # Of blocks that do not stand.
+    zeros = ofa.from_config(space, {**given, "ks": ks})
+    np.testing.assert_array_equal(space.encode(zeros), space.encode(plain))
+    for wrong in (None, [3, 4], "ks"):
+        with pytest.raises(SpaceError, match="a configuration maps ks, e, d, r to lists"):
+            ofa.from_config(space, wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_of_one_depth_the_stem_keeps_its_middle(depth: int) -> None:
+    space = search_spaces.get("ofa-resnet50", depths=(depth,))
+    config = {"d": depth, "e": 0.2, "w": 0, "r": 224}
+    architecture = ofa.from_config(space, config)
+    assert "stem.1" in [node.slot for node in space.lower(architecture).nodes]
+    assert ofa.to_config(space, architecture)["d"] == [depth] * 5
+
+
+def test_variances_below_zero_are_refused(golden: Golden) -> None:
+    name = next(name for name in golden.weights if name.endswith("running_var"))
+    weights = {**golden.weights, name: -golden.weights[name] - 1}
+    with pytest.raises(ArtefactError, match="variances below 0; the weights are damaged"):
+        ofa.load_state_dict(golden.space.supernet(), weights)
+
+
 def test_the_stem_keeps_its_middle_only_at_the_greatest_depth() -> None:
     space = search_spaces.get("ofa-resnet50")
-    for depth, stands in ((2, True), (0, False)):
+    for depth, stands in ((2, True), (0, False), (1, False)):
         config = {"d": [depth, 0, 0, 0, 0], "e": 0.2, "w": 0}
         slots = [node.slot for node in space.lower(ofa.from_config(space, config)).nodes]
         assert ("stem.1" in slots) == stands
