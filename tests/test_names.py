@@ -183,7 +183,7 @@ def test_weights_saved_by_ofas_code() -> None:
     space = search_spaces.get("ofa-mobilenetv3", width=0.35, resolutions=(32,), num_classes=3)
     supernet = space.supernet()
     saved = {
-        name: torch.randn(tensor.shape)
+        name: torch.rand(tensor.shape)  # Variances are not below 0.
         for name, tensor in supernet.state_dict().items()
         if tensor.is_floating_point()
     }

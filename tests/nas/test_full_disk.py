@@ -135,7 +135,7 @@ def test_the_samples_of_a_campaign_and_its_table(run: Path) -> None:
     samples = run / "latency" / "cpu.samples" / "samples.jsonl"
     arguments = ("measure", run, "--resolution", 8, "--allow-noisy")
     before = table.read_bytes()
-    stopped(samples, samples_up_to(35_000), *arguments)
+    stopped(samples, samples_up_to(90_000), *arguments)
     first = windows(samples)
     assert first and table.read_bytes() == before
     refused(table, one_file_up_to(10_000, table.name), *arguments)
