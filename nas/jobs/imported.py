@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from nas.tensors import read_tensors
 from nas.terminal import Screen
 from nas.weights import save_supernet
 from search_spaces import ofa
+from search_spaces.catalogue import SPACES
 from search_spaces.errors import ArtefactError, ConfigError
 from search_spaces.files import sha256_of
 
@@ -99,6 +101,7 @@ def import_ofa_command(
     origin = f"{weights.name}, SHA-256 {sha256_of(weights)}, as {space_name}"
     save_supernet(run.supernet, supernet, IMAGENET, names, fingerprint, origin)
     space = supernet.space
+    assumed = _unseen(space_name, given)
     result = {
         "run": str(out),
         "supernet": str(run.supernet),
@@ -108,17 +111,20 @@ def import_ofa_command(
         "options": dict(section.options),
         "classes": classes,
         "images": images,
+        "assumed": assumed,
     }
-    described = ", ".join(f"{key} {value}" for key, value in section.options.items())
+    described = "".join(f", {key} {value}" for key, value in section.options.items())
     without = (
         ""
         if images
         else "; without images norms keep their statistics, and searches name a --predictor "
         "FILE.npz or a --proxy"
     )
+    usual = ", ".join(f"{key} {list(values)}" for key, values in assumed.items())
+    taken = f"; taken as published ({usual}; others by --option)" if assumed else ""
     text = (
-        f"{space.name} ({described}), {classes} classes, {len(section.resolutions)} resolutions: "
-        f"wrote {run.supernet}{without}; next: nas measure {out}"
+        f"{space.name}{described}, {classes} classes, {len(section.resolutions)} resolutions: "
+        f"wrote {run.supernet}{without}{taken}; next: nas measure {out}"
     )
     return result, text
 
@@ -130,6 +136,13 @@ def _naming(weights: Path) -> Iterator[None]:
         yield
     except ArtefactError as error:
         raise ArtefactError(f"{weights}: {error} (see --space and --option)") from error
+
+
+def _unseen(name: str, given: Mapping[str, Any]) -> dict[str, Sequence[float]]:
+    """What the weights' shapes do not show (they show the largest only) and nobody said."""
+    parameters = inspect.signature(SPACES[name]).parameters.values()
+    usual = {one.name: one.default for one in parameters if isinstance(one.default, tuple)}
+    return {k: v for k, v in usual.items() if k != "resolutions" and k not in given}
 
 
 def _section(name: str, resolutions: Sequence[int], options: Mapping[str, Any]) -> SpaceConfig:

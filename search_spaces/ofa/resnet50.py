@@ -7,12 +7,16 @@ left out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from search_spaces.choices import apply, choice, one_of
 from search_spaces.net import Net
 from search_spaces.ofa.options import RESOLUTIONS, ascending, whole
-from search_spaces.space import Space
+from search_spaces.space import Population, Space
 from search_spaces.specs import Bottleneck, Classifier, Conv, MaxPool, divisible
 
 NAME = "ofa-resnet50"
@@ -29,7 +33,8 @@ def ofa_resnet50(
     depths: Sequence[int] = (0, 1, 2),
 ) -> Space:
     """The space. ``depths`` are blocks beyond those that always stand; ``expands`` are of what
-    a block gives, not of what it takes; every channel count is a multiple of 8.
+    a block gives, not of what it takes; every channel count is a multiple of 8. Widths that round
+    to the same channels (0.65 and 0.8 of the stem's inner ones) are one network, and one row.
 
     Raises ``SpaceError`` for options that do not ascend or are out of range.
     """
@@ -57,11 +62,29 @@ def ofa_resnet50(
                 when=depth > i - always,
             )
     net("classifier", Classifier, classes=num_classes)
-    # Widths that round to the same channels make equal networks of unequal rows.
-    channels = [[_scaled(base, w) for w in widths] for base in (STEM, *(s[0] for s in STAGES))]
-    channels.append([_inner(width) for width in widths])
-    distinct = all(len(set(row)) == len(row) for row in channels)
-    return Space(net, NAME, rows_are_exact=distinct)
+    counts = {"stem.inner.width": [_inner(width) for width in widths]}
+    counts["stem.width"] = [_scaled(STEM, width) for width in widths]
+    for stage, (base, _, _) in enumerate(STAGES, start=1):
+        counts[f"s{stage}.width"] = [_scaled(base, width) for width in widths]
+    outs = {_scaled(base, width) for base, _, _ in STAGES for width in widths}
+    told = all(len({_middle(out, e) for e in expands}) == len(expands) for out in outs)
+    size = len(resolutions) * len(stands)
+    size *= math.prod(len(set(channels)) for channels in counts.values())
+    size *= math.prod(sum(len(expands) ** (a + d) for d in depths) for _, a, _ in STAGES)
+    canonical = functools.partial(_first_of_equal_widths, counts)
+    return Space(net, NAME, rows_are_exact=told, canonical=canonical, size=size)
+
+
+def _first_of_equal_widths(
+    counts: Mapping[str, Sequence[int]], space: Space, rows: Population
+) -> Population:
+    """Rows in which of widths that round to the same channels the first stands."""
+    merged = rows.copy()
+    for i, decision in enumerate(space.choices):
+        if decision.name in counts:
+            channels = counts[decision.name]
+            merged[:, i] = np.array([channels.index(c) for c in channels])[rows[:, i]]
+    return merged
 
 
 def _scaled(channels: int, width: float) -> int:
@@ -70,3 +93,7 @@ def _scaled(channels: int, width: float) -> int:
 
 def _inner(width: float) -> int:
     return divisible(_scaled(STEM, width) // 2)
+
+
+def _middle(out: int, expand: float) -> int:
+    return divisible(round(out * expand))

@@ -108,8 +108,10 @@ def test_what_is_imported_says_so(shared_data: Path, tmp_path: Path) -> None:
     said = nas("import-ofa", shared_data / "ofa_golden" / "weights.npz", "--space",
                "ofa-mobilenetv3", "--out", out)  # fmt: skip
     assert said.code == 0, said.err
-    assert "ofa-mobilenetv3 (width 0.35), 10 classes, 25 resolutions" in said.out
+    assert "ofa-mobilenetv3, width 0.35, 10 classes, 25 resolutions" in said.out
     assert f"next: nas measure {out}" in said.out
+    published = "kernels [3, 5, 7], expands [3, 4, 6], depths [2, 3, 4]"
+    assert f"taken as published ({published}; others by --option)" in said.out
     header = peek(out / "supernet.safetensors")
     assert header.origin.startswith("weights.npz, SHA-256 ")
     assert (header.mean, header.std) == (IMAGENET.mean, IMAGENET.std)
@@ -214,6 +216,36 @@ def test_what_is_exported_was_compared_on_photographs(run: Path) -> None:
     assert onnx.load(run / "raw.onnx").graph.input[0].type.tensor_type.shape.dim[3].dim_value == 3
     profiled = nas("profile", run / "best.onnx", "--table", run, "--json")
     assert profiled.code == 0, profiled.err
+
+
+@pytest.mark.parametrize("name", ["ofa-proxyless", "ofa-resnet50"])
+def test_the_other_families_go_the_whole_way_from_a_checkpoint(
+    name: str, shared_data: Path, tmp_path: Path
+) -> None:
+    said = json.loads((shared_data / GOLDEN[name] / "configs.json").read_text())
+    with np.load(shared_data / GOLDEN[name] / "weights.npz") as archive:
+        weights = {key: torch.from_numpy(archive[key]) for key in archive.files}
+    checkpoint, run = tmp_path / "checkpoint.pth", tmp_path / "run"
+    torch.save({"epoch": 3, "state_dict": weights}, checkpoint)
+    options = ()
+    if name == "ofa-resnet50":
+        options = ("--option", f"widths={said['width_mult_list']}")
+    done = nas("import-ofa", checkpoint, "--space", name, "--resolution", SIDE, *options,
+               "--out", run, "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    assert ("depths" in done.json["assumed"]) and ("widths" not in done.json["assumed"])
+    lessened(run)
+    table = nas("measure", run, "--allow-noisy", "--json")
+    assert table.code == 0, table.err
+    found = nas("search", run, "--latency-ms", BUDGET_MS, "--proxy", "macs", "--budget", 200,
+                "--json")  # fmt: skip
+    assert found.code == 0, found.err
+    best = found.json["points"][found.json["best"]]
+    exported = nas("export", run, "--json")
+    assert exported.code == 0, exported.err
+    profile = nas("profile", run / "best.onnx", "--table", run, "--json")
+    assert profile.code == 0, profile.err
+    assert profile.json["macs"] == best["macs"] and profile.json["latency_ms"] > 0
 
 
 def images_of(classes: int, path: Path) -> Path:

@@ -174,3 +174,48 @@ def test_networks_are_what_pytorch_counts_and_onnxruntime_computes(genotype: str
     (found,) = session.run(None, {"image": image.numpy()})
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
     assert expected.std() > 1e-3
+
+
+def inverted(channels: int, out: int, expand: int, kernel: int, stride: int) -> nn.Sequential:
+    """The benchmark's MBConv without its shortcut, layer by layer."""
+    middle = round(channels * expand)
+    return nn.Sequential(
+        *(nn.Conv2d(channels, middle, 1, bias=False), nn.BatchNorm2d(middle), nn.ReLU()),
+        nn.Conv2d(middle, middle, kernel, stride, kernel // 2, groups=middle, bias=False),
+        *(nn.BatchNorm2d(middle), nn.ReLU()),
+        *(nn.Conv2d(middle, out, 1, bias=False), nn.BatchNorm2d(out)),
+    )
+
+
+def test_one_genotype_is_the_network_that_is_described() -> None:
+    """Genotype 01201212 as the benchmark's description reads, written out by hand."""
+    torch.manual_seed(0)
+    layers = [
+        nn.Sequential(nn.Conv2d(32, 64, 1, 2, bias=False), nn.BatchNorm2d(64)),  # 0, reshapes
+        inverted(64, 64, 3, 3, 1),  # 1
+        inverted(64, 128, 6, 5, 2),  # 2
+        inverted(128, 128, 3, 3, 1),  # 1, behind a 0 that keeps the shape
+        inverted(128, 256, 6, 5, 2),  # 2
+        inverted(256, 256, 3, 3, 1),  # 1
+        inverted(256, 256, 6, 5, 1),  # 2
+    ]
+    stem = nn.Sequential(nn.Conv2d(3, 32, 3, 1, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU())
+    head = nn.Sequential(nn.Conv2d(256, 1280, 1, bias=False), nn.BatchNorm2d(1280), nn.ReLU())
+    linear = nn.Linear(1280, 10)
+    by_hand = nn.ModuleList([stem, *layers, head, linear]).eval()
+    for module in by_hand.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, 0, 0.1)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    ours = SPACE.build(SPACE.decode(rows_of(["01201212"])[0])).eval()
+    theirs = list(by_hand.state_dict().values())
+    own = ours.state_dict()
+    assert [tensor.shape for tensor in own.values()] == [tensor.shape for tensor in theirs]
+    ours.load_state_dict(dict(zip(own, theirs, strict=True)))
+    image = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        x = stem(image)
+        for layer in layers:
+            x = layer(x) + x if layer(x).shape == x.shape else layer(x)
+        expected = linear(head(x).mean((2, 3)))
+        torch.testing.assert_close(ours(image), expected, rtol=1e-5, atol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -297,3 +298,30 @@ def test_the_stem_keeps_its_middle_only_at_the_greatest_depth() -> None:
         config = {"d": [depth, 0, 0, 0, 0], "e": 0.2, "w": 0}
         slots = [node.slot for node in space.lower(ofa.from_config(space, config)).nodes]
         assert ("stem.1" in slots) == stands
+
+
+@pytest.mark.parametrize(
+    ("options", "merged"),
+    [
+        ({"depths": (0,), "expands": (0.25,)}, 3 / 2),  # 0.65 and 0.8 of the stem's inner width
+        ({"depths": (0, 1), "expands": (0.2, 0.35), "widths": (0.8,)}, 1),
+        ({"depths": (1,), "expands": (0.25,), "widths": (0.8, 0.99, 1.0)}, (3 / 2) ** 3),
+    ],
+)
+def test_widths_of_the_same_channels_are_one_network(options: Any, merged: float) -> None:
+    space = search_spaces.get("ofa-resnet50", resolutions=(64,), **options)
+    every = np.array(list(itertools.product(*(range(len(c.values)) for c in space.choices))))
+    drawn = np.random.default_rng(0).permutation(len(every))[:2000]
+    rows = space.canonical(every[drawn])
+    np.testing.assert_array_equal(space.canonical(rows), rows)
+    np.testing.assert_array_equal(space.parameters(rows), space.parameters(every[drawn]))
+    forms = np.unique(rows, axis=0)
+    digests = {space.digest(space.decode(row)) for row in forms}
+    assert len(digests) == len(forms) and space.rows_are_exact
+    assert space.size == len(np.unique(space.canonical(every), axis=0))
+    unmerged = np.where(space.used(every), every, 0)
+    assert len(np.unique(unmerged, axis=0)) == merged * space.size
+
+
+def test_expansions_of_the_same_channels_make_rows_inexact() -> None:
+    assert not search_spaces.get("ofa-resnet50", expands=(0.34, 0.35)).rows_are_exact
