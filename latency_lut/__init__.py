@@ -1,7 +1,7 @@
 """How fast it is: devices, measurement, latency tables and their error."""
 
 from latency_lut.accuracy import Accuracy, mape
-from latency_lut.alone import measure_costs
+from latency_lut.alone import COST_NETWORKS, measure_costs
 from latency_lut.bundle import bundle_bytes, write_bundle
 from latency_lut.campaign import Effort, Progress
 from latency_lut.catalogue import DEVICES, device, is_here, table_name, tells_costs
@@ -10,7 +10,7 @@ from latency_lut.costs import Costs
 from latency_lut.entries import block_key
 from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.fingerprint import Fingerprint
-from latency_lut.journal import ASIDE
+from latency_lut.journal import ASIDE, Journal
 from latency_lut.latency import Latency
 from latency_lut.measure import measure
 from latency_lut.merge import merged
@@ -27,6 +27,7 @@ from latency_lut.verify import verify
 
 __all__ = [
     "ASIDE",
+    "COST_NETWORKS",
     "DEVICES",
     "WHOLE_NETWORKS",
     "Accuracy",
@@ -37,6 +38,7 @@ __all__ = [
     "DeviceError",
     "Effort",
     "Fingerprint",
+    "Journal",
     "Latency",
     "LatencyTable",
     "Loaded",

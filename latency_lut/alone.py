@@ -13,7 +13,7 @@ from latency_lut.references import references
 from latency_lut.seam import Device, Loaded, Model
 from search_spaces.space import Population, Space
 
-NETWORKS = 12
+COST_NETWORKS = 12
 POOL = 200
 ENERGY_S = 0.3
 
@@ -37,7 +37,7 @@ def measure_costs(
     Raises ``DeviceError`` if the device fails.
     """
     measured = []
-    for row in _spread(space, rng, resolutions):
+    for row in spread(space, rng, resolutions):
         plan = space.lower_row(row)
         model = network_model(network_name(plan.image.shape[-1], row), plan)
         told = _told(run_alone(model, device, ENERGY_S))
@@ -47,16 +47,25 @@ def measure_costs(
     return fitted(space, measured)
 
 
-def _spread(
+def spread(
     space: Space, rng: np.random.Generator, resolutions: Sequence[int]
 ) -> list[tuple[int, ...]]:
-    """``NETWORKS`` rows at most, from the smallest to the largest of samples, sides in turn."""
+    """``COST_NETWORKS`` rows at most, from the smallest to the largest of samples.
+
+    Sides are spread over all resolutions, and shuffled: size and side are to be told apart.
+    """
     sides = list(images(space, resolutions))
-    rows: list[tuple[int, ...]] = []
-    for number, share in enumerate(np.linspace(0, 1, NETWORKS)):
-        pool: Population = sample_at(space, sides[number % len(sides)], POOL, rng)
-        order = np.argsort(space.parameters(pool), kind="stable")
-        rows.append(tuple(pool[order[round(share * (len(order) - 1))]].tolist()))
+    few = min(COST_NETWORKS, len(sides))
+    chosen = [sides[round(i)] for i in np.linspace(0, len(sides) - 1, few)]
+    pools: dict[int, Population] = {}
+    for side in chosen:
+        pool = sample_at(space, side, POOL, rng)
+        pools[side] = pool[np.argsort(space.parameters(pool), kind="stable")]
+    shares = np.linspace(0, 1, COST_NETWORKS)
+    rows = []
+    for number, share in zip(rng.permutation(COST_NETWORKS), shares, strict=True):
+        pool = pools[chosen[number % few]]
+        rows.append(tuple(pool[round(share * (len(pool) - 1))].tolist()))
     return list(dict.fromkeys(rows))
 
 

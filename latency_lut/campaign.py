@@ -11,7 +11,8 @@ import numpy as np
 
 from latency_lut.journal import Journal
 from latency_lut.seam import Connection, Device, Loaded, Model, Sample
-from latency_lut.windows import Visit, Window, steady_counts
+from latency_lut.windows import Window, steady_counts
+from latency_lut.worker import MOST_RUNS
 
 # Two fresh processes at least, so that the halves of a campaign differ in all that a process
 # fixes (addresses, alignment, the core it started on); more, while models lack steady visits.
@@ -23,7 +24,7 @@ PATIENCE = 2.0
 WINDOW_S = 0.05
 WARMUP_S = 0.005
 LOAD_S = 0.006
-VISIT_S, MOST_RUNS = 0.0012, 64
+VISIT_S = 0.0012
 BYTES_AT_ONCE = 1 << 30
 
 
@@ -68,14 +69,12 @@ def collect(
     rng: np.random.Generator,
     journal: Journal,
     report: Report | None = None,
-    on_sample: Callable[[Sample], None] | None = None,
     references: Sequence[Model] | None = None,
 ) -> None:
     """Visit all ``models`` until each has its rounds, or patience ends; fills the journal.
 
     Every round is shuffled, every window lies between two looks at the reference networks.
-    ``on_sample`` sees every visit with all its runs. ``references`` are files of the reference
-    networks, for where their writer is not at hand.
+    ``references`` are files of the reference networks, for where their writer is not at hand.
     """
     looks = tuple(_references() if references is None else references)
     start = time.monotonic()
@@ -96,8 +95,7 @@ def collect(
         wanted = math.ceil(effort.rounds / 2) if leg == 0 else effort.rounds
         for shard in _shards(_short(models, journal, wanted), rng):
             with device.connect() as connection:
-                number = first + leg
-                process = _Leg(connection, number, looks, effort.runs, rng, journal, on_sample)
+                process = _Leg(connection, first + leg, looks, effort.runs, rng, journal)
                 process.load(shard)
                 for _ in process.rounds(shard, wanted):
                     tell()
@@ -146,7 +144,6 @@ class _Leg:
     runs: int
     rng: np.random.Generator
     journal: Journal
-    on_sample: Callable[[Sample], None] | None
     loaded: dict[str, Loaded] = field(default_factory=dict)
 
     def load(self, models: Sequence[Model]) -> None:
@@ -179,14 +176,9 @@ class _Leg:
         samples = self.connection.time(schedule, self.runs)
         before = self._look(samples)
         for group in groups:
-            visits = []
-            for _ in group:
-                sample = next(samples)
-                visits.append(Visit(sample.model, sample.times_ms))
-                if self.on_sample is not None:
-                    self.on_sample(sample)
+            visits = tuple(next(samples) for _ in group)
             after = self._look(samples)
-            self.journal.add(Window(self.number, before, after, tuple(visits)))
+            self.journal.add(Window(self.number, before, after, visits))
             before = after
 
     def _groups(self, names: Sequence[str]) -> Iterator[list[str]]:

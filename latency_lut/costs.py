@@ -22,6 +22,8 @@ from search_spaces.space import Space
 NAMES = ("peak_memory_mb", "energy_mj")
 FEATURES = ("1", "weights, MB", "live maps, MB", "GMACs")
 MB = 1e6
+# Networks with a figure that a fit takes: one more than it has coefficients.
+LEAST_TOLD = len(FEATURES) + 1
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,15 @@ class Costs:
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """The figures that the device does not tell."""
+        """The figures that the device does not tell, or told of too few networks."""
         return tuple(name for name in NAMES if name not in self.fits)
+
+    def why_absent(self, name: str) -> str:
+        """The reason, for a message."""
+        told = sum(figures[name] is not None for _, figures in self.measured)
+        if told:
+            return f"of {told} networks too few had a figure above 0, which {LEAST_TOLD} must have"
+        return "the device does not tell"
 
 
 def fitted(
@@ -64,7 +73,7 @@ def fitted(
     for name in NAMES:
         told = np.array([figures[name] or 0.0 for _, figures in measured])
         known = told > 0
-        if known.sum() > len(FEATURES):
+        if known.sum() >= LEAST_TOLD:
             fits[name] = _fit(design[known], told[known])
     return Costs(tuple(measured), fits)
 

@@ -3,7 +3,7 @@
 A network's time is an intercept, a price for weights that spill out of the cache, and the times
 of its layers: y = A t + noise. Blocks measured in context are the prior of t, whole networks the
 observations that correct it. Two thousand random networks alone would leave some entries
-undetermined, entries alone are off by 2 to 4%.
+undetermined; entries alone leave out what blocks do to each other.
 
 The prior's deviations are relative to the entries and have three parts: what all entries share
 (what a block in context leaves out), what the blocks of one kind share, and each entry's own. The
@@ -50,7 +50,7 @@ GRID = tuple(
         (0.03, 0.1),
         (0.01, 0.03, 0.07, 0.15),
         (0.02, 0.05, 0.1, 0.15),
-        # Not below 0.4%: what looks better on 25 networks was overconfident on others.
+        # Not below 0.4%: 25 networks may agree by chance better than others will.
         (0.004, 0.007, 0.01, 0.014, 0.02, 0.03, 0.05),
     )
 )

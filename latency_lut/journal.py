@@ -14,8 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from latency_lut.seam import Loaded
-from latency_lut.windows import Visit, Window
+from latency_lut.seam import Loaded, Sample
+from latency_lut.windows import Window
 from search_spaces.errors import ArtefactError, NasLoopError
 from search_spaces.files import write_atomic
 
@@ -89,8 +89,20 @@ class Journal:
             return None
         aside = self.folder.with_suffix(ASIDE)
         shutil.rmtree(aside, ignore_errors=True)
+        self.folder.replace(aside)
         self.close()
-        return self.folder.replace(aside)
+        return aside
+
+    def discard(self) -> None:
+        """Delete the folder, unless another process has begun to measure into it."""
+        if self.folder is None or not self.folder.exists():
+            return
+        try:
+            self._claim()
+        except ArtefactError:
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.close()
 
     def add(self, entry: Window | Loaded) -> None:
         """Keep a window or a loaded model. Raises ``NasLoopError`` if the disk is full."""
@@ -119,12 +131,15 @@ class Journal:
         lock = (self.folder / LOCK).open("w", encoding="utf-8")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             lock.close()
             raise ArtefactError(
                 f"{self.folder}: another process measures into this folder at the moment; wait for "
                 "it, or choose another name for this table"
             ) from error
+        except OSError:  # A file system without locks: there it is as on Windows.
+            lock.close()
+            return
         self._mine = lock
 
     def close(self) -> None:
@@ -144,6 +159,6 @@ class Journal:
             self._keep(Loaded(**document["loaded"]))
             return
         window = document["window"]
-        visits = tuple(Visit(one["model"], tuple(one["times_ms"])) for one in window["visits"])
+        visits = tuple(Sample(one["model"], tuple(one["times_ms"])) for one in window["visits"])
         before, after = tuple(window["before"]), tuple(window["after"])
         self._keep(Window(window["leg"], before, after, visits))

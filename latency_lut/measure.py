@@ -138,8 +138,9 @@ def campaign(
         if header is None:
             plans = plan()
         else:
-            plans = _resumed(space, header, question, folder)
+            # First: another process that measures there has the folder, whatever it measures.
             journal.resume()
+            plans = _resumed(space, header, question, folder)
         if announce is not None:
             announce(_left(plans, effort, journal))
         if header is None:

@@ -15,7 +15,7 @@ from latency_lut.journal import Journal
 from latency_lut.latency import Latency, latencies
 from latency_lut.pace import Factor, Pace
 from latency_lut.references import NAMES
-from latency_lut.seam import Device, Model, Sample
+from latency_lut.seam import Device, Model
 from latency_lut.windows import usual
 
 STANDARD = Effort(rounds=20, runs=8)
@@ -78,16 +78,15 @@ def measure_networks(
         raise DeviceError("every model to measure has a name of its own; two have the same")
     anchors = [anchor.model for anchor in pace.anchors] if pace else []
     timed = {model.name: model for model in (*models, *anchors)}
-    times: dict[str, list[float]] = {name: [] for name in timed}
-
-    def keep(sample: Sample) -> None:
-        times[sample.model].extend(sample.times_ms)
-
     peaks = {m.name: run_alone(m, device).memory_bytes if memory else None for m in models}
     journal = Journal(None)
     effort = effort or STANDARD
-    collect(device, list(timed.values()), effort, rng, journal, report, keep)
+    collect(device, list(timed.values()), effort, rng, journal, report)
     measured = latencies(journal.windows, effort.rounds, rng)
+    times: dict[str, list[float]] = {name: [] for name in timed}
+    for window in journal.windows:
+        for visit in window.visits:
+            times[visit.model].extend(visit.times_ms)
     today = dict(zip(NAMES, usual(journal.windows).tolist(), strict=True))
 
     def factor(name: str) -> Factor | None:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import sys
 import time
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -58,39 +59,39 @@ def run(folder: Path, device: Device | None = None) -> Path:
             f"the bundle asks for {plan['threads']} threads, this machine has {here.cores} cores; "
             "make one for fewer threads"
         )
-    journal = _journal(folder, {"bundle": digest(plan), "fingerprint": here.to_dict()})
-    models = [_model(folder, one) for one in plan["models"]]
-    networks = [one["name"] for one in plan["models"] if one["network"]]
-    references = [_model(folder, one) for one in plan["references"]]
-    effort = Effort(plan["rounds"], plan["runs"], plan["legs"])
-    before = device.conditions()
-    for remark in remarks(before):
-        _say(f"note: {remark}")
-    done = kept(models, journal, effort.rounds)
-    _say(
-        f"{len(models)} models, {done} of {effort.rounds * len(models)} visits done; leave the "
-        "machine quiet (interrupt at will, the same command goes on)"
-    )
-    rng = np.random.default_rng([plan["seed"], len(journal.windows)])
-    effort = settle(
-        device, models, networks, effort, rng, journal, _Lines().tell, references=references
-    )
-    conditions = {"before": before, "after": device.conditions()}
-    results = {
-        "format": FORMAT,
-        "version": VERSION,
-        "bundle": digest(plan),
-        "plan": plan,
-        "fingerprint": here.to_dict(),
-        "when": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
-        "seconds": round(time.monotonic() - start, 1),
-        "rounds": effort.rounds,
-        "conditions": conditions,
-        "loaded": [asdict(one) for one in journal.loaded.values()],
-        "windows": [asdict(window) for window in journal.windows],
-    }
-    journal.close()
-    write_atomic(folder / RESULTS, json.dumps({**results, "sha256": digest(results)}) + "\n")
+    belongs = {"bundle": digest(plan), "fingerprint": here.to_dict()}
+    with closing(_journal(folder, belongs)) as journal:
+        models = [_model(folder, one) for one in plan["models"]]
+        networks = [one["name"] for one in plan["models"] if one["network"]]
+        references = [_model(folder, one) for one in plan["references"]]
+        effort = Effort(plan["rounds"], plan["runs"], plan["legs"])
+        before = device.conditions()
+        for remark in remarks(before):
+            _say(f"note: {remark}")
+        done = kept(models, journal, effort.rounds)
+        _say(
+            f"{len(models)} models, {done} of {effort.rounds * len(models)} visits done; leave the "
+            "machine quiet (interrupt at will, the same command goes on)"
+        )
+        rng = np.random.default_rng([plan["seed"], len(journal.windows)])
+        effort = settle(
+            device, models, networks, effort, rng, journal, _Lines().tell, references=references
+        )
+        conditions = {"before": before, "after": device.conditions()}
+        results = {
+            "format": FORMAT,
+            "version": VERSION,
+            "bundle": digest(plan),
+            "plan": plan,
+            "fingerprint": here.to_dict(),
+            "when": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
+            "seconds": round(time.monotonic() - start, 1),
+            "rounds": effort.rounds,
+            "conditions": conditions,
+            "loaded": [asdict(one) for one in journal.loaded.values()],
+            "windows": [asdict(window) for window in journal.windows],
+        }
+        write_atomic(folder / RESULTS, json.dumps({**results, "sha256": digest(results)}) + "\n")
     _say(f"conditions after it: {described(conditions['after'])}")
     apart = differ(journal.windows, networks, effort.rounds, rng)
     if apart > HALVES:
@@ -116,14 +117,14 @@ def _journal(folder: Path, header: dict[str, Any]) -> Journal:
     found = journal.header()
     if found is None:
         journal.begin(header)
-    elif found != header:
+        return journal
+    journal.resume()
+    if found != header:
         what = "bundle" if found.get("bundle") != header["bundle"] else "machine or runtime"
         raise ArtefactError(
             f"{folder / SAMPLES}: the samples there are of another {what}; delete that folder to "
             "start anew"
         )
-    else:
-        journal.resume()
     return journal
 
 

@@ -1,10 +1,9 @@
 """Bringing what is measured today to the pace that the machine had in another campaign.
 
 The reference networks tell how fast a machine computes. They stay near the core, so they say
-little about large networks, which wait for memory that others use as well: at resolution 224
-networks were seen to move by 6% against them between two campaigns of one hour. So some whole
-networks of the other campaign, like those to be measured, are measured once more beside them: its
-anchors.
+little about large networks, which wait for memory that others use as well and may have moved
+against them between two campaigns. So some whole networks of the other campaign, like those to be
+measured, are measured once more beside them: its anchors.
 """
 
 from __future__ import annotations

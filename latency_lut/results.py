@@ -19,9 +19,9 @@ from latency_lut.journal import Journal
 from latency_lut.measure import table_of
 from latency_lut.plans import Plans, plans_of
 from latency_lut.references import NAMES
-from latency_lut.seam import Loaded
+from latency_lut.seam import Loaded, Sample
 from latency_lut.table import LatencyTable
-from latency_lut.windows import Visit, Window
+from latency_lut.windows import Window
 from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.space import Space
 
@@ -175,9 +175,9 @@ def _window(one: Mapping[str, Any], names: set[str]) -> Window:
     return Window(_whole(one["leg"]), before, after, visits)
 
 
-def _visit(one: Mapping[str, Any], names: set[str]) -> Visit:
+def _visit(one: Mapping[str, Any], names: set[str]) -> Sample:
     times = one["times_ms"]
-    return Visit(_known(one["model"], names), _times(times, max(1, len(times))))
+    return Sample(_known(one["model"], names), _times(times, max(1, len(times))))
 
 
 def _known(name: Any, names: set[str]) -> str:

@@ -10,8 +10,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
-
 from latency_lut.conditions import Conditions
 from latency_lut.fingerprint import Fingerprint
 
@@ -62,10 +60,6 @@ class Sample:
     @property
     def minimum_ms(self) -> float:
         return min(self.times_ms)
-
-    @property
-    def median_ms(self) -> float:
-        return float(np.median(self.times_ms))
 
 
 class Connection(Protocol):

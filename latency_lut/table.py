@@ -191,14 +191,13 @@ class LatencyTable:
     def cost(self, name: str, X: npt.ArrayLike) -> Floats:
         """``peak_memory_mb`` or ``energy_mj`` of a population: [n].
 
-        Raises ``ArtefactError``: the table has none, because the device tells none or nobody
-        measured it.
+        Raises ``ArtefactError``: the table has none, and why.
         """
         fits = {} if self.costs is None else self.costs.fits
         if name not in fits:
             known = _listed(fits) or "neither memory nor energy"
-            why = "was not measured" if self.costs is None else "is not told by the device"
-            raise ArtefactError(f"the latency table has {known}: {name} {why}")
+            why = "nobody measured it" if self.costs is None else self.costs.why_absent(name)
+            raise ArtefactError(f"the latency table has {known}, no {name}: {why}")
         return costs.predict(self.space, fits[name], X)
 
     def require_resolutions(self, sides: Sequence[int]) -> None:

@@ -20,9 +20,10 @@ from latency_lut.fit import LEADING, Posterior, Scales
 from latency_lut.latency import Latency
 from latency_lut.pace import Pace, anchors
 from latency_lut.references import NAMES
+from latency_lut.seam import Sample
 from latency_lut.table import Campaign, Donor, Fit, Further, LatencyTable, Network
 from latency_lut.verification import Verification, require_verified
-from latency_lut.windows import Visit, Window
+from latency_lut.windows import Window
 from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.files import write_atomic
 from search_spaces.space import Space
@@ -231,7 +232,8 @@ def _fit(fit: Fit) -> dict[str, Any]:
     return {
         "about": "ms of a network = t_0 + t_1 x + the sum of t over its layers; x = the MB of its "
         "weights above threshold_mb, less the spilled_mb of its layers; t follows in the order of "
-        "blocks; the covariance of t is diag(own^2) + shared shared' - gain' gain",
+        "blocks; the covariance of t is diag(own^2) + shared shared' - gain' gain, and a measured "
+        "network differs by a further share of its ms, of variance scales.network^2 + repeat^2",
         "threshold_mb": fit.threshold_mb,
         "spilled_mb": list(fit.spilled_mb),
         "blocks": list(fit.blocks),
@@ -296,7 +298,9 @@ def _samples(windows: Sequence[Window]) -> dict[str, Any]:
         "models": models,
         "windows": [
             {
-                **{name: part for name, part in asdict(window).items() if name != "visits"},
+                "leg": window.leg,
+                "before": window.before,
+                "after": window.after,
                 "visits": [[number[v.model], *v.times_ms] for v in window.visits],
             }
             for window in windows
@@ -309,5 +313,5 @@ def _windows(samples: Mapping[str, Any]) -> tuple[Window, ...]:
 
 
 def _window(fields: Mapping[str, Any], models: list[str]) -> Window:
-    visits = tuple(Visit(models[i], tuple(times)) for i, *times in fields["visits"])
+    visits = tuple(Sample(models[i], tuple(times)) for i, *times in fields["visits"])
     return Window(fields["leg"], tuple(fields["before"]), tuple(fields["after"]), visits)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,7 +19,7 @@ from latency_lut.plans import network_model
 from latency_lut.populations import network_name
 from latency_lut.seam import Device
 from latency_lut.table import LatencyTable, Network
-from latency_lut.verification import PACE, Verification
+from latency_lut.verification import Verification, same_pace
 from search_spaces.errors import ArtefactError
 
 SAMPLE = 10
@@ -29,8 +28,6 @@ MOVED = 0.03
 """How far times may have moved against each other: what the halves of a campaign may differ."""
 WORSE = 1.5
 """How many times as far off as in its own campaign predictions may be."""
-UPDATED = ("runtime", "system")
-"""What an update changes in a fingerprint; anything else makes it another device."""
 
 
 def verify(
@@ -73,10 +70,10 @@ def verify(
 
 def require_updated(table: Fingerprint, here: Fingerprint) -> None:
     """Raises ``ArtefactError`` where more differs than an update changes."""
-    same = replace(here, **{name: getattr(table, name) for name in UPDATED})
-    if differences := same.differences(table):
+    if not table.same_place(here):
         raise ArtefactError(
-            f"the latency table is of another device: {differences} (in the table); only the same "
+            f"the latency table is of another device: {here.differences(table)} (in the table); "
+            "only the same "
             "device after an update can be verified, for this one measure a table"
         )
 
@@ -92,7 +89,6 @@ def _judged(
 ) -> Verification:
     then = np.array([network.latency.latency_ms for network in chosen])
     ratios = then / np.array([one.latency_ms for one in today])
-    pace = float(np.median(ratios))
     # A resolution's own: large networks do not slow down by as much as small ones.
     sides = np.array([network.resolution for network in chosen])
     paces = np.array([np.median(ratios[sides == side]) for side in sides])
@@ -101,7 +97,8 @@ def _judged(
     rows = np.array([chosen[i].row for i in scored])
     found = accuracy(table.predict(rows), None, [today[i].scaled(float(paces[i])) for i in scored])
     usual = max((one.mape for one in table.accuracy.values()), default=0.0)
-    same = here == table.fingerprint or abs(math.log(pace)) <= PACE
+    pace = float(max(paces, key=lambda one: abs(math.log(one))))
+    same = here == table.fingerprint or same_pace(pace)
     return Verification(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         fingerprint=here,

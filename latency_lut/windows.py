@@ -18,24 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from latency_lut.arrays import Floats
+from latency_lut.seam import Sample
 
 DRIFT = 0.03
 # What is left of a slow pace once times are divided by it, at most: networks do not all slow down
 # by as much as the references do.
 REMAINDER = 0.3
 USUAL = 25.0
-
-
-@dataclass(frozen=True)
-class Visit:
-    """One visit to a model: the times of its runs in milliseconds, in their order."""
-
-    model: str
-    times_ms: tuple[float, ...]
-
-    @property
-    def minimum_ms(self) -> float:
-        return min(self.times_ms)
 
 
 @dataclass(frozen=True)
@@ -48,7 +37,7 @@ class Window:
     leg: int
     before: tuple[float, ...]
     after: tuple[float, ...]
-    visits: tuple[Visit, ...]
+    visits: tuple[Sample, ...]
 
 
 def usual(windows: Sequence[Window]) -> Floats:

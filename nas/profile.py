@@ -37,7 +37,7 @@ class Profile:
     """One model on one device. Times in milliseconds, sizes in bytes, costs of one image.
 
     Times are at the pace of ``table``; without one, at that of the machine today. ``timeline`` is
-    None for a device that is not in this machine.
+    None for a device that this Python's runtime does not time.
     """
 
     file: str
@@ -182,7 +182,7 @@ def render(result: Profile) -> RenderableType:
     for name, value in rows.items():
         costs.add_row(name, value)
     if result.timeline is None:
-        costs.add_row("time by operator", "not known: the profiler runs in this machine alone")
+        costs.add_row("time by operator", "not known: the profiler is this Python's runtime alone")
         return costs
     parts: list[RenderableType] = [costs, _shares("operator", result.timeline.operators)]
     if result.timeline.blocks:

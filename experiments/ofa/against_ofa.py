@@ -95,8 +95,11 @@ def compared(space: str, width: float | None, subnets: int, folder: Path) -> dic
     run = TrainedRun(Run.open(out))
     ours = load_supernet(run.run.supernet, run.space).supernet.eval()
     worst, unequal = 0.0, 0
-    for _ in range(subnets):
+    for number in range(subnets):
         config = {k: v for k, v in theirs.sample_active_subnet().items() if v is not None}
+        if space == "ofa-resnet50" and number < len(config["d"]):
+            config["d"][0] = number % 3  # Of the stem; drawn are its two ends alone.
+            theirs.set_active_subnet(**config)
         side = random.choice(ofa.RESOLUTIONS)
         architecture = ofa.from_config(ours.space, {**config, "r": [side]})
         extracted = ours.extract(architecture)
@@ -107,8 +110,8 @@ def compared(space: str, width: float | None, subnets: int, folder: Path) -> dic
             with FlopCounterMode(display=False) as counter:
                 alone(image[:1])
             for found in (ours(image, architecture), extracted(image)):
-                off = (found - expected).abs().max() / expected.abs().max()
-                worst = max(worst, float(off))
+                off = float((found - expected).abs().max() / expected.abs().max())
+                worst = off if not off <= worst else worst  # NaN is the worst of all
         row = ours.space.encode(architecture)
         parameters = sum(parameter.numel() for parameter in alone.parameters())
         unequal += int(2 * ours.space.macs(row)[0]) != counter.get_total_flops()
@@ -140,7 +143,7 @@ def main() -> None:
         )
     document = {"rows": rows, "torch": torch.__version__}
     write_atomic(options.out, json.dumps(document, indent=1) + "\n")
-    sys.exit(any(row["off"] >= MOST_OFF or row["unequal"] for row in rows))
+    sys.exit(any(not row["off"] < MOST_OFF or row["unequal"] for row in rows))
 
 
 if __name__ == "__main__":

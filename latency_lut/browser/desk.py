@@ -180,7 +180,7 @@ class Desk:
         with self._changed:
             self._hear(tab)
 
-    def answer(self, tab: str, number: object, document: dict[str, Any]) -> None:
+    def answer(self, tab: str, number: int, document: dict[str, Any]) -> None:
         """What the page has to say to the job of that number. Raises as ``work`` does.
 
         Raises ``MalformedError``: this is no answer to it, or there is no such job (any more).
@@ -188,7 +188,7 @@ class Desk:
         with self._changed:
             self._require(tab)
             job = self._job
-            if job is None or self._answers or isinstance(number, bool) or number != job.number:
+            if job is None or self._answers or number != job.number:
                 raise MalformedError("no answer of that number is due")
             self._answers.append(job.read(document))
             self._hear(tab)

@@ -90,8 +90,8 @@ async function describe() {
     .catch(() => undefined);
   return {
     user_agent: navigator.userAgent,
-    platform: navigator.platform,
-    model: told?.model ? `${told.model}, ${told.platform} ${told.platformVersion}` : "",
+    platform: told?.platform ? `${told.platform} ${told.platformVersion}` : navigator.platform,
+    model: told?.model ?? "",
     cores: navigator.hardwareConcurrency || 1,
     isolated: self.crossOriginIsolated,
     ...found,

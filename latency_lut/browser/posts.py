@@ -82,9 +82,9 @@ def whole(value: object) -> int:
 
 def milliseconds(value: object) -> float:
     """A time that a clock can have told. Raises ``MalformedError``."""
-    fine = isinstance(value, int | float) and not isinstance(value, bool)
-    if fine and LEAST_MS <= value <= MOST_MS:  # type: ignore[operator]
-        return float(value)  # type: ignore[arg-type]
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+    if LEAST_MS <= number <= MOST_MS:
+        return float(number)
     raise MalformedError(f"times are from {LEAST_MS:g} to {MOST_MS:g} milliseconds")
 
 

@@ -24,8 +24,7 @@ from search_spaces.specs import LayerSpec
 POPULATION = 1000
 CANDIDATES = 400
 # What donors are taken to be off by at least. With less, chance differences of good tables count
-# as what tells devices apart: with 0.4%, the table of tests/latency_lut/test_transfer_tables.py is
-# off by 7% instead of below 3%.
+# as what tells devices apart: with 0.4% tests/latency_lut/test_transfer_tables.py fails.
 LEAST_NOISE = 0.01
 
 

@@ -36,12 +36,12 @@ def measure_candidates(
     X: Population,
     device: Device,
     screen: Screen,
-    paced_by: LatencyTable | None = None,
+    paced_by: LatencyTable,
 ) -> list[Candidate]:
     """One candidate for every canonical row of ``X`` [n, choices], predicted and measured.
 
-    Times are at the pace of ``paced_by``, else of ``table``: a table that was corrected by earlier
-    candidates would hand their error on.
+    Predictions are those of ``table``, times are at the pace of ``paced_by``: a table that was
+    corrected by earlier candidates would hand their error on.
 
     What is timed is the file that an export would leave, with the subnet's trained weights.
     """
@@ -57,7 +57,7 @@ def measure_candidates(
         models,
         device,
         rng=np.random.default_rng(0),
-        pace=pace_of(paced_by or table, X),
+        pace=pace_of(paced_by, X),
         sides=sides,
     )
     by_name = {one.name: one for one in timed}

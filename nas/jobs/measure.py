@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +13,13 @@ import numpy as np
 import search_spaces
 from latency_lut import (
     ASIDE,
+    COST_NETWORKS,
     Cost,
     Costs,
     Device,
     DeviceError,
     Effort,
+    Journal,
     LatencyTable,
     described,
     measure,
@@ -109,13 +110,13 @@ def measure_table(
     if tells_costs(device.name):
         table = _with_costs(table, device, out, screen)
     # Not before: killed until then, the same command has nothing of the campaign to repeat.
-    shutil.rmtree(folder, ignore_errors=True)
+    Journal(folder).discard()
     return table
 
 
 def _with_costs(table: LatencyTable, device: Device, out: Path, screen: Screen) -> LatencyTable:
     """The table with memory and energy, saved again; as it is where that cannot be measured."""
-    screen.say("running up to 12 networks alone, for memory and energy: about a second each")
+    screen.say(f"running up to {COST_NETWORKS} networks alone, for memory and energy")
     try:
         found = measure_costs(table.space, device, np.random.default_rng(0), list(table.fits))
     except DeviceError as error:
@@ -270,7 +271,7 @@ def _costs_mape(costs: Costs) -> dict[str, float | None]:
 
 def _costs_text(costs: Costs) -> str:
     told = [f"{name} is off by {fit.mape:.1%}" for name, fit in costs.fits.items()]
-    absent = [f"{name} is absent: the device does not tell" for name in costs.absent]
+    absent = [f"{name} is absent: {costs.why_absent(name)}" for name in costs.absent]
     return "; ".join([*told, *absent])
 
 

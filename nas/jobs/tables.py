@@ -64,7 +64,13 @@ def table_to_extend(
     if not path.exists():
         return None
     try:
-        return _table(path, space, fingerprint)
+        table = _table(path, space, fingerprint)
+        try:
+            # What was measured before an update cannot be told apart from what an update changed.
+            table.fingerprint.require(fingerprint)
+        except ArtefactError as error:
+            raise ArtefactError(f"{path}: {error}") from error
+        return table
     except ArtefactError as error:
         if named:
             return None

@@ -53,9 +53,10 @@ def _text(file: Path, table: LatencyTable, found: Verification) -> str:
         lines.append(f"updated: {changed} (in the table)")
     if not found.same_pace:
         lines.append(
-            f"all of them take {1 / found.pace:.2f} times what they took: other load, clock or "
-            "driver. If it stays so, measure again: budgets are in milliseconds of the table"
+            f"networks take {1 / found.pace:.2f} times what they took, at the resolution that "
+            "changed the most: other load, clock or driver. If it stays so, measure again: budgets "
+            "are in milliseconds of the table"
         )
     if not found.holds:
-        lines.append("measure it again with `nas measure`")
+        lines.append(f"measure it again with `nas measure` and -o {file}")
     return "\n".join(lines)

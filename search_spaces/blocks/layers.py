@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from search_spaces.blocks.base import Block
-from search_spaces.blocks.slicing import SqueezeExcite, Unit, activation, joined
+from search_spaces.blocks.slicing import SqueezeExcite, Unit, activation, first, joined
 from search_spaces.specs import (
     Bottleneck,
     Classifier,
@@ -196,11 +196,11 @@ class ClassifierBlock(Block[Classifier]):
 
     def weights(self, spec: Classifier) -> dict[str, Tensor]:
         part = {
-            "linear.weight": self.linear.weight[: spec.classes, : spec.features],
-            "linear.bias": self.linear.bias[: spec.classes],
+            "linear.weight": first(self.linear.weight, spec.classes, spec.features),
+            "linear.bias": first(self.linear.bias, spec.classes),
         }
         if self.hidden is not None:
-            part["hidden.weight"] = self.hidden.weight[: spec.hidden, : spec.channels]
+            part["hidden.weight"] = first(self.hidden.weight, spec.hidden, spec.channels)
         return part
 
     def forward(self, x: Tensor, spec: Classifier | None = None) -> Tensor:

@@ -52,7 +52,7 @@ def from_config(space: Space, config: Mapping[str, Any]) -> Architecture:
     for key, choices in asked.items():
         listed = _listed(key, given[key], _length(space, key, choices))
         for choice, value in zip(choices, listed, strict=False):
-            if key in ("ks", "e") and isinstance(value, int) and value == 0:
+            if key in ("ks", "e") and value == 0 and not isinstance(value, bool):
                 absent.append(choice)
                 values[choice.name] = choice.values[0]
             else:
@@ -60,11 +60,9 @@ def from_config(space: Space, config: Mapping[str, Any]) -> Architecture:
         if len(listed) > len(choices) and not _counts(listed[-1]):
             raise SpaceError(f"{key}: the last stage is one block; got depth {listed[-1]!r}")
     architecture = _architecture(space, values)
+    used = space.used(space.encode(architecture))[0]
     for choice in absent:
-        other = _architecture(space, {**values, choice.name: choice.values[-1]})
-        rows = np.stack([space.encode(architecture), space.encode(other)])
-        same, changed = space.canonical(rows)
-        if len(choice.values) > 1 and not np.array_equal(same, changed):
+        if used[space.choices.index(choice)]:
             raise SpaceError(f"0 is for blocks that are absent, not for {choice.name!r} here")
     return architecture
 

@@ -169,7 +169,7 @@ def random_plan_weights(plan: Plan, rng: np.random.Generator) -> dict[str, dict[
 
 
 def _draw(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    # Uniform, which is drawn five times as fast as normal numbers are.
+    # Uniform, which is drawn faster than normal numbers are.
     drawn = rng.random(shape, np.float32)
     if name.endswith(("norm.weight", "norm.running_var")):
         drawn += np.float32(0.5)

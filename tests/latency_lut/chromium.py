@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import atexit
 import functools
+import json
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,29 @@ class Chromium:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._profile.cleanup()
+
+
+class Covered(Chromium):
+    """A browser whose page can be hidden, by another tab before it, as a locked screen hides it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, "--remote-debugging-port=0")
+
+    def hide(self) -> None:
+        """Open an empty tab before the page, which stays the one to be shown again."""
+        self._page = next(one["id"] for one in self._ask("list") if one["type"] == "page")
+        self._ask("new?about:blank", "PUT")
+
+    def show(self) -> None:
+        """The page before all others."""
+        self._ask(f"activate/{self._page}")
+
+    def _ask(self, what: str, method: str = "GET") -> Any:
+        port = (Path(self._profile.name) / "DevToolsActivePort").read_text().split()[0]
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/json/{what}", method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read().decode()
+        return json.loads(text) if text.startswith(("[", "{")) else text
 
 
 def device(**options: Any) -> BrowserDevice:

@@ -14,7 +14,7 @@ import pytest
 import latency_lut
 from latency_lut.android import AdbDevice, perf_test
 from latency_lut.android import phone as phones
-from latency_lut.campaign import collect
+from latency_lut.campaign import Progress, collect
 from latency_lut.errors import DeviceError
 from latency_lut.journal import Journal
 from latency_lut.references import references
@@ -93,6 +93,7 @@ def test_all_options_are_said_and_other_providers_may_not_fall_back() -> None:
     assert nnapi.endswith(
         "-e nnapi -S 1 -C 'session.disable_cpu_ep_fallback|1' -i 'NNAPI_FLAG_CPU_DISABLED'"
     )
+    assert perf_test.options("qnn", 1).endswith("fallback|1' -i 'backend_path|libQnnHtp.so'")
     assert perf_test.options("xnnpack", 1).endswith("fallback|1'")
 
 
@@ -362,17 +363,14 @@ def test_a_phone_unplugged_in_a_campaign_goes_on_when_it_is_back(
         journal = Journal(tmp_path / "campaign")
         header = journal.header()
         journal.resume() if header else journal.begin({"version": 1})
-        seen = 0
 
-        def on_sample(_: object) -> None:
-            nonlocal seen
-            seen += 1
-            if unplug and seen == 2:
+        def report(_: Progress) -> None:
+            if unplug and journal.windows:
                 phone.unplug()
 
         device = latency_lut.device(f"adb://{phone.serial}")
         with closing(journal):
-            collect(device, models, effort, np.random.default_rng(0), journal, on_sample=on_sample)
+            collect(device, models, effort, np.random.default_rng(0), journal, report)
         return journal
 
     with pytest.raises(DeviceError, match=r"(offline|not connected).*the same command goes on"):

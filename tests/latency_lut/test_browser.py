@@ -16,7 +16,7 @@ from latency_lut import Effort, LatencyTable
 from latency_lut.browser import BrowserDevice
 from latency_lut.references import NAMES, references
 from latency_lut.seam import Model, Sample
-from tests.latency_lut.chromium import ELSEWHERE, Chromium, device, opened
+from tests.latency_lut.chromium import ELSEWHERE, Chromium, Covered, device, opened
 from tests.latency_lut.fake_page import Campaign, FakePage
 from tests.latency_lut.synthetic import tiny_space
 
@@ -119,6 +119,38 @@ def test_a_browser_that_is_killed_and_opened_again_goes_on() -> None:
     text = "\n".join(said)
     assert re.search(r"the page is back after \d+ s", text)
     assert "opened anew; models to load again: 3" in text
+
+
+def test_a_campaign_waits_while_its_page_is_not_seen() -> None:
+    """As when a phone's screen is locked: nothing is timed, and nothing is lost."""
+    said: list[str] = []
+    made = device(say=said.append, silence_s=2.0)
+    samples: list[Sample] = []
+    visits, times = [*NAMES] * 4, 40
+
+    def campaign() -> None:
+        with made.connect() as connection:
+            list(connection.load(references()))
+            for _ in range(times):
+                samples.extend(connection.time(visits, 2))
+
+    try:
+        with Covered(made.url) as browser:
+            running = Campaign(campaign)
+            wait_until(lambda: len(samples) > 2 * len(visits))
+            browser.hide()
+            wait_until(lambda: any("no word from the page" in text for text in said))
+            seen = len(samples)
+            assert seen < times * len(visits)
+            time.sleep(1)
+            assert len(samples) == seen, "it was timed unseen"
+            browser.show()
+            running.result()
+    finally:
+        made.close()
+    assert [sample.model for sample in samples] == times * visits
+    text = "\n".join(said)
+    assert re.search(r"the page is back after \d+ s", text) and "opened anew" not in text
 
 
 def wait_until(happened: Callable[[], bool], seconds: float = 100.0) -> None:

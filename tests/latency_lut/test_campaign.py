@@ -16,7 +16,7 @@ from latency_lut.journal import HEADER, SAMPLES, Journal
 from latency_lut.latency import latencies
 from latency_lut.references import NAMES, references
 from latency_lut.seam import Loaded, Model, Sample
-from latency_lut.windows import Visit, Window
+from latency_lut.windows import Window
 from search_spaces.errors import ArtefactError, NasLoopError
 from tests.latency_lut.synthetic import SyntheticDevice
 
@@ -46,12 +46,13 @@ def test_there_are_three_references_and_they_never_change() -> None:
 def test_every_model_gets_its_rounds_between_looks_at_the_references() -> None:
     device = SyntheticDevice(cost=cost)
     journal = Journal(None)
-    samples: list[Sample] = []
-    told = run(device, journal, on_sample=samples.append)
+    told = run(device, journal)
     assert device.connections == 2, "two fresh processes"
     counted = Counter(device.visits)
     assert {counted[f"m{i}"] for i in range(12)} == {EFFORT.rounds}
-    assert len(samples) == 12 * EFFORT.rounds
+    visits = [visit for window in journal.windows for visit in window.visits]
+    assert len(visits) == 12 * EFFORT.rounds
+    assert all(len(visit.times_ms) >= EFFORT.runs for visit in visits), "all runs are kept"
     looks = "".join("r" if name in NAMES else "m" for name in device.visits)
     assert looks.startswith("rrr") and looks.endswith("rrr")
     assert "rrrm" in looks and all(len(part) in (0, 3, 6) for part in looks.split("m") if part)
@@ -157,7 +158,7 @@ def test_a_full_disk_is_named_and_nothing_before_it_is_lost(
     journal = Journal(tmp_path)
     journal.begin({})
     journal.add(Loaded("m", {}, 1.0))
-    journal.add(Window(0, (1.0,), (1.0,), (Visit("m", (1.0, 1.5)),)))
+    journal.add(Window(0, (1.0,), (1.0,), (Sample("m", (1.0, 1.5)),)))
 
     def full(*_: Any, **__: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -170,3 +171,31 @@ def test_a_full_disk_is_named_and_nothing_before_it_is_lost(
     again = Journal(tmp_path)
     again.resume()
     assert again.windows == journal.windows and len(again.windows) == 1
+
+
+def test_a_folder_in_use_is_left_alone_whatever_is_asked(tmp_path: Path) -> None:
+    mine = Journal(tmp_path / "samples")
+    mine.begin({"about": "mine"})
+    with pytest.raises(ArtefactError, match="another process measures into this folder"):
+        Journal(tmp_path / "samples").resume()
+    Journal(tmp_path / "samples").discard()
+    assert (tmp_path / "samples" / SAMPLES).exists(), "it was not this one's to delete"
+    mine.close()
+    Journal(tmp_path / "samples").discard()
+    Journal(tmp_path / "samples").discard()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_system_without_locks_is_measured_into_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    journal = Journal(tmp_path / "samples")
+    journal.begin({"about": "test"})
+    run(SyntheticDevice(cost=cost), journal)
+    again = Journal(tmp_path / "samples")
+    again.resume()
+    assert again.windows == journal.windows

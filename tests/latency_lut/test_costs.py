@@ -16,7 +16,9 @@ import pytest
 import latency_lut
 import search_spaces
 from latency_lut import Effort, LatencyTable, measure, measure_costs, merged, worker
+from latency_lut.alone import COST_NETWORKS, spread
 from latency_lut.costs import FEATURES, NAMES, features, fitted, predict
+from latency_lut.populations import resolutions_of
 from latency_lut.seam import Connection, Loaded
 from search_spaces.errors import ArtefactError
 from search_spaces.onnx import random_plan_weights, write
@@ -73,6 +75,23 @@ def test_figures_of_all_networks_follow_from_a_few() -> None:
         np.testing.assert_allclose(predict(SPACE, costs.fits[name], X), truth, rtol=1e-3)
 
 
+def test_networks_are_spread_over_all_sides_and_sizes() -> None:
+    sides = tuple(range(16, 56, 2))
+    space = tiny_space(sides)
+    together = []
+    for seed in range(3):
+        rows = np.array(spread(space, np.random.default_rng(seed), sides))
+        seen = set(resolutions_of(space, space.index(rows)).tolist())
+        assert len(seen) == COST_NETWORKS and {16, 54} <= seen
+        parameters = space.parameters(rows)
+        ends = space.parameters(np.stack([space.smallest, space.largest]))
+        assert parameters.min() < 1.2 * ends[0] and parameters.max() > 0.8 * ends[1]
+        together.append(rows)
+    rows = np.concatenate(together)
+    size, side = space.parameters(rows), resolutions_of(space, space.index(rows))
+    assert abs(np.corrcoef(size, side)[0, 1]) < 0.5, "the largest network is not at one side"
+
+
 def test_a_figure_that_nothing_explains_says_so() -> None:
     rng = np.random.default_rng(0)
     rows = [tuple(row) for row in SPACE.sample(12, rng).tolist()]
@@ -100,7 +119,7 @@ def test_a_table_carries_them(tmp_path: Path) -> None:
         held_out=0,
     )
     X = table.space.sample(20, np.random.default_rng(0))
-    with pytest.raises(ArtefactError, match="energy_mj was not measured"):
+    with pytest.raises(ArtefactError, match="no energy_mj: nobody measured it"):
         table.cost("energy_mj", X)
     costs = measure_costs(SPACE, Telling(), np.random.default_rng(0), [16])
     table = replace(table, costs=costs)
@@ -115,7 +134,9 @@ def test_a_table_carries_them(tmp_path: Path) -> None:
     assert merged(replace(table, costs=None), other).costs is costs
     silent = replace(table, costs=measure_costs(SPACE, Telling(tells=("peak_memory_mb",)),
                                                 np.random.default_rng(0), [16]))  # fmt: skip
-    with pytest.raises(ArtefactError, match="has peak_memory_mb: energy_mj is not told by the dev"):
+    with pytest.raises(
+        ArtefactError, match="has peak_memory_mb, no energy_mj: the device does not tell"
+    ):
         silent.cost("energy_mj", X)
     document = json.loads((tmp_path / "t.json").read_text())
     assert document["costs"]["features"] == list(FEATURES) and document["costs"]["absent"] == []

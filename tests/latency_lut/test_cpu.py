@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import os
@@ -9,10 +10,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx
@@ -129,7 +131,8 @@ def test_times_that_are_none_are_refused(sample: dict[str, Any]) -> None:
 def jumping(jump: str) -> CpuDevice:
     """The real worker, ``jump`` run before each of a visit's runs, ``clock.ahead`` its clock's."""
     script = f"""
-import importlib.util, time, types
+import importlib.util, os, time, types
+answers = os.dup(1)
 spec = importlib.util.spec_from_file_location("worker", {worker.__file__!r})
 worker = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(worker)
@@ -177,6 +180,28 @@ def test_a_clock_that_jumps_back_is_named_and_no_sample_is_lost(tmp_path: Path) 
     device = jumping("clock.ahead -= 3600.0 * (clock.visits == 11 and clock.reads == 5)")
     with pytest.raises(DeviceError, match="its clock jumped back, run the same command again"):
         a_campaign(device, tmp_path)
+    before = Journal(tmp_path)
+    with closing(before):
+        before.resume()
+    assert before.windows and before.loaded
+    after = a_campaign(CpuDevice(), tmp_path)
+    assert after.windows[: len(before.windows)] == before.windows
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("clock.visits == 11 and os.kill(os.getpid(), 9)", "ended by signal 9"),
+        ("clock.visits == 11 and time.sleep(60)", "said nothing for 2 s and was ended"),
+        ("clock.visits == 11 and os.write(answers, b'rubbish\\n')", "it printed 'rubbish'"),
+    ],
+    ids=["dies", "hangs", "rubbish"],
+)
+def test_a_worker_that_fails_in_the_middle_loses_no_sample(
+    fault: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DeviceError, match=said):
+        a_campaign(replace(jumping(fault), timeout_s=2.0), tmp_path)
     before = Journal(tmp_path)
     with closing(before):
         before.resume()
@@ -275,12 +300,90 @@ def test_the_worker_tells_of_the_machine_without_a_session(tmp_path: Path) -> No
     assert (absent["governor"], absent["celsius"]) == (None, None)
 
 
+class Spied(onnxruntime.InferenceSession):
+    """Counts how it is run."""
+
+    made: ClassVar[list[Spied]] = []
+
+    def __init__(self, path: str, options: Any, **others: Any) -> None:
+        super().__init__(path, options, **others)
+        self.asked, self.bound, self.unbound = options, 0, 0
+        Spied.made.append(self)
+
+    def run_with_iobinding(self, *arguments: Any, **others: Any) -> None:
+        self.bound += 1
+        super().run_with_iobinding(*arguments, **others)
+
+    def run(self, *arguments: Any, **others: Any) -> Any:
+        self.unbound += 1
+        return super().run(*arguments, **others)
+
+
+def test_inputs_are_bound_and_runs_are_warm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Spied)
+    Spied.made.clear()
+    serve(START, load(REFERENCE.content()))
+    (session,) = Spied.made
+    assert session.bound == worker.WARMUP_RUNS >= 5
+    serve(START, load(REFERENCE.content()), TIME)
+    session = Spied.made[-1]
+    untimed = 1
+    assert session.bound == worker.WARMUP_RUNS + untimed + TIME["runs"]
+    assert not any(one.unbound for one in Spied.made)
+
+
+@pytest.mark.parametrize(("threads", "pools"), [(1, []), (2, [(2, 1)])])
+def test_a_session_is_asked_for_the_threads_that_were_said(
+    threads: int, pools: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    made: list[tuple[int, int]] = []
+
+    def session(path: str, options: Any, **_: Any) -> Any:
+        asked.append(options)
+        return SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    monkeypatch.setattr(onnxruntime, "set_global_thread_pool_sizes", lambda *of: made.append(of))
+    worker.Timer(threads, "CPUExecutionProvider")._session("model.onnx", "")
+    (options,) = asked
+    assert made == pools
+    assert options.use_per_session_threads == (not pools)
+    if not pools:
+        assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+    assert options.execution_mode == onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    every = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    assert options.graph_optimization_level == every
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs Linux's list of threads")
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
-def test_two_threads_share_one_pool() -> None:
-    with latency_lut.device("cpu", threads=2).connect() as connection:
-        loaded = list(connection.load(references()))
-        samples = list(connection.time(NAMES, 2))
-    assert [one.model for one in loaded] == [sample.model for sample in samples] == list(NAMES)
+def test_a_worker_has_as_many_threads_as_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # NumPy's own would be counted too.
+    counts = []
+    for threads in (1, 2):
+        with latency_lut.device("cpu", threads=threads).connect() as connection:
+            list(connection.load(references()[:1]))
+            (one,) = threads_of_workers()
+            loaded = list(connection.load(references()[1:]))
+            samples = list(connection.time(NAMES, 2))
+            assert threads_of_workers() == [one], "sessions share their threads"
+        assert [model.model for model in loaded] == list(NAMES[1:])
+        assert [sample.model for sample in samples] == list(NAMES)
+        counts.append(one)
+    assert counts[1] == counts[0] + 1
+
+
+def threads_of_workers() -> list[int]:
+    """How many threads each process has that this one started and that times models."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):
+            said = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            command = status.with_name("cmdline").read_bytes()
+            if int(said["PPid"]) == os.getpid() and worker.__file__.encode() in command:
+                found.append(int(said["Threads"]))
+    return found
 
 
 def test_operators_are_read_from_the_bytes_as_onnx_reads_them(tmp_path: Path) -> None:
@@ -410,3 +513,17 @@ def test_models_are_made_when_they_are_sent() -> None:
         loaded = connection.load([model] * 4)
         next(loaded)
         assert len(made) == 2, "and one ahead, while the device loads"
+
+
+def test_the_worker_needs_nothing_of_ours_and_an_old_python() -> None:
+    """Its syntax and its modules: it is copied to devices as it is."""
+    allowed = {*sys.stdlib_module_names, "numpy", "onnxruntime"}
+    source = Path(worker.__file__).read_text(encoding="utf-8")
+    asked = set()
+    for node in ast.walk(ast.parse(source, feature_version=(3, 9))):
+        if isinstance(node, ast.Import):
+            asked |= {one.name.split(".")[0] for one in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            asked.add(str(node.module).split(".")[0])
+    assert {"numpy", "onnxruntime"} <= asked <= allowed

@@ -13,14 +13,15 @@ import pytest
 from latency_lut.campaign import Effort
 from latency_lut.entries import Entry, block_key, models, recipe
 from latency_lut.errors import DeviceError, NoisyError
+from latency_lut.journal import Journal
 from latency_lut.measure import measure
 from latency_lut.plans import Cost, network_model, plan_table
-from latency_lut.populations import resolutions_of
+from latency_lut.populations import resolutions_of, sample_at
 from latency_lut.references import NAMES
 from latency_lut.table import LatencyTable
 from search_spaces.errors import ArtefactError, ConfigError, SpaceError
 from search_spaces.space import Space
-from search_spaces.specs import SKIP, Conv, Tensor
+from search_spaces.specs import SKIP, Conv, MBConv, Tensor
 from tests.latency_lut.synthetic import SyntheticDevice, every_row, tiny_space, true_ms
 
 SPACE = tiny_space()
@@ -91,6 +92,10 @@ def test_keys_tell_apart_all_that_a_time_depends_on() -> None:
         Conv.resolve((Tensor((8, 4, 4)),), out=8, act="relu6"),
     ]
     assert len({block_key(spec) for spec in [base, *others]}) == 5
+    usual = {"out": 8, "expand": 2, "kernel": 3, "stride": 1, "act": "relu", "se": False}
+    changed = [{"kernel": 5}, {"stride": 2}, {"se": True}, {"expand": 3}, {"residual": False}]
+    blocks = [MBConv.resolve((Tensor((8, 4, 4)),), **{**usual, **one}) for one in ({}, *changed)]
+    assert len({block_key(spec) for spec in blocks}) == 6
     entry = Entry(block_key(base), 1.0, 0.1, ("a",), (0.1,), 1, {"Conv+Relu": 1, "Pool": 2})
     assert entry.key == f"{block_key(base)} batch=1 graph=(1xConv+Relu 2xPool)"
     unfused = replace(entry, operators={"Conv": 1, "Relu": 1})
@@ -132,6 +137,24 @@ def test_networks_are_distinct_and_held_out_ones_are_not_fitted() -> None:
     for networks in plans.networks.values():
         assert len(set(networks.fitted)) == 12 and len(set(networks.held_out)) == 10
         assert not set(networks.fitted) & set(networks.held_out)
+
+
+def test_networks_to_fit_tell_more_than_random_ones() -> None:
+    """The determinant of what they see of the blocks, each block's time as uncertain as it is."""
+    plans = plan_table(SPACE, np.random.default_rng(0), [16], 12, 10)
+    specs = plans.specs[16]
+    number = [SPACE.specs.index(spec) for spec in specs]
+    scale = np.sqrt([float(spec.macs) for spec in specs])
+
+    def told(rows: object) -> float:
+        index = SPACE.index(np.array(rows))
+        seen = np.array([[np.sum(row == n) for n in number] for row in index]) * scale
+        seen /= seen.sum(axis=1, keepdims=True)
+        return float(np.linalg.slogdet(seen @ seen.T + 1e-4 * np.eye(12))[1])
+
+    rng = np.random.default_rng(1)
+    chance = [told(sample_at(SPACE, 16, 12, rng)) for _ in range(100)]
+    assert told(plans.networks[16].fitted) > np.quantile(chance, 0.95)
 
 
 def drifting(run: int) -> float:
@@ -241,3 +264,15 @@ def test_skip_costs_nothing_and_every_row_is_predicted() -> None:
     assert np.isfinite(predicted).all() and (predicted > 0).all()
     some = np.random.default_rng(0).permutation(len(rows))[:60]
     np.testing.assert_allclose(predicted[some], truth(rows[some]), rtol=0.03)
+
+
+def test_samples_of_another_question_are_not_deleted_while_they_are_measured(
+    tmp_path: Path,
+) -> None:
+    mine = Journal(tmp_path)
+    mine.begin({"version": 0})
+    with pytest.raises(ArtefactError, match="another process measures into this folder"):
+        run(SyntheticDevice(), folder=tmp_path)
+    mine.close()
+    with pytest.raises(ArtefactError, match="of another campaign"):
+        run(SyntheticDevice(), folder=tmp_path)

@@ -35,6 +35,14 @@ def test_a_name_says_provider_number_and_memory() -> None:
     assert card.memory == ("cuda", 1)
     assert card.options == {"device_id": "1", "cudnn_conv_algo_search": "EXHAUSTIVE"}
     assert find("cuda", 1, INSTALLED) == find("cuda:0", 1, INSTALLED)
+    engine = find("tensorrt:1", 1, ("TensorrtExecutionProvider",))
+    assert engine is not None and engine.memory == ("cuda", 1)
+    assert engine.options == {
+        "device_id": "1",
+        "trt_fp16_enable": "0",
+        "trt_int8_enable": "0",
+        "trt_engine_cache_enable": "0",
+    }
     own = find("openvino", 3, ("OpenVINOExecutionProvider",))
     assert own is not None and own.options["num_of_threads"] == "3" and own.memory is None
     unlisted = find("vitisai", 1, INSTALLED)

@@ -13,6 +13,7 @@ import pytest
 from latency_lut.accuracy import accuracy, mape
 from latency_lut.build import design_matrix
 from latency_lut.campaign import Effort
+from latency_lut.entries import block_key
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.fit import predict
 from latency_lut.latency import Latency
@@ -192,3 +193,57 @@ heavy = {{"torch", "onnx", "onnxruntime", "scipy", "sklearn"}} & set(sys.modules
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_prediction_follows_from_the_file_and_what_it_says_alone(
+    table: LatencyTable, path: Path
+) -> None:
+    """As somebody would compute it who has the JSON and a network's layers, and no program."""
+    document = json.loads(path.read_text())
+    rows = SPACE.sample(8, np.random.default_rng(3))
+    mean, std = table.predict(rows, return_std=True)
+    for row, expected_ms, expected_std in zip(rows, mean, std, strict=True):
+        plan = SPACE.lower_row(row)
+        fit = document["fits"][str(plan.image.shape[-1])]
+        names = [block_key(node.spec) for node in plan.nodes]
+        weights_mb = sum(4e-6 * node.spec.params for node in plan.nodes)
+        spilled = sum(fit["spilled_mb"][fit["blocks"].index(name)] for name in names)
+        counts = [1.0, max(0.0, weights_mb - fit["threshold_mb"]) - spilled]
+        counts += [float(names.count(block)) for block in fit["blocks"]]
+        ms = sum(n * t for n, t in zip(counts, fit["mean_ms"], strict=True))
+        assert ms == pytest.approx(expected_ms, rel=1e-6)
+        size = len(counts)
+        covariance = [
+            [
+                (fit["own_ms"][i] ** 2 if i == j else 0.0)
+                + sum(a * b for a, b in zip(fit["shared_ms"][i], fit["shared_ms"][j], strict=True))
+                - sum(gain[i] * gain[j] for gain in fit["gain_ms"])
+                for j in range(size)
+            ]
+            for i in range(size)
+        ]
+        variance = sum(
+            counts[i] * covariance[i][j] * counts[j] for i in range(size) for j in range(size)
+        )
+        variance += (fit["scales"]["network"] ** 2 + fit["repeat"] ** 2) * ms**2
+        assert variance**0.5 == pytest.approx(expected_std, rel=1e-4)
+    about = document["fits"]["16"]["about"]
+    assert all(name in about for name in ("threshold_mb", "spilled_mb", "own", "shared", "gain",
+                                          "scales.network", "repeat"))  # fmt: skip
+
+
+def test_latencies_follow_from_the_samples_in_the_file(table: LatencyTable, path: Path) -> None:
+    """The median over rounds of each round's minimum, at the usual pace of the references."""
+    document = json.loads(path.read_text())
+    samples, usual = document["samples"], document["campaign"]["usual_ms"]
+    network = document["networks"][0]
+    name = f"network {network['resolution']} {'.'.join(map(str, network['row']))}"
+    number = samples["models"].index(name)
+    minima = []
+    for window in samples["windows"]:
+        looks = np.minimum(window["before"], window["after"])
+        assert len(looks) == len(usual) and "before and after" in samples["about"]
+        minima += [min(times) for model, *times in window["visits"] if model == number]
+    assert len(minima) >= document["campaign"]["rounds"]
+    # The machine's pace differs from window to window by the device's noise of 1%.
+    assert np.median(minima) == pytest.approx(network["latency"]["latency_ms"], rel=0.02)

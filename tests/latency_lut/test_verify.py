@@ -47,9 +47,13 @@ def found_on(device: SyntheticDevice) -> Verification:
     return verify(table(), device, rng=np.random.default_rng(1), effort=BRIEF)
 
 
-def moved(content: bytes) -> float:
-    """Every model by its own, up to 15% either way: an update that changed some kernels."""
-    return true_ms(content) * (0.85 + 0.3 * (zlib.crc32(content) % 100) / 100)
+def moved(share: float) -> Callable[[bytes], float]:
+    """Every model by its own, up to ``share`` either way: an update that changed some kernels."""
+
+    def cost(content: bytes) -> float:
+        return true_ms(content) * (1 - share + 2 * share * (zlib.crc32(content) % 100) / 100)
+
+    return cost
 
 
 def test_a_table_holds_on_the_device_that_it_was_measured_on() -> None:
@@ -70,7 +74,14 @@ def test_a_table_holds_on_the_device_that_it_was_measured_on() -> None:
 
 @pytest.mark.parametrize(
     ("cost", "holds", "same_pace"),
-    [(moved, False, True), (lambda c: 0.7 * true_ms(c), False, False)],
+    [
+        (moved(0.15), False, True),
+        (moved(0.08), False, True),
+        (moved(0.04), True, True),
+        (lambda c: 0.7 * true_ms(c), False, False),
+        (lambda c: 0.88 * true_ms(c), False, False),
+        (lambda c: 0.93 * true_ms(c), True, True),
+    ],
 )
 def test_what_an_update_may_change(
     cost: Callable[[bytes], float], holds: bool, same_pace: bool
@@ -78,10 +89,13 @@ def test_what_an_update_may_change(
     found = found_on(Updated(noise=0.002, cost=cost))
     assert (found.holds, found.same_pace) == (holds, same_pace)
     # Without an update it is the hour that changed.
-    assert found_on(SyntheticDevice(noise=0.002, cost=cost)).holds == (not same_pace)
+    assert found_on(SyntheticDevice(noise=0.002, cost=cost)).holds == (holds or not same_pace)
     assert found.fingerprint.runtime == "updated 2.0"
-    if not same_pace:
-        assert found.pace == pytest.approx(1 / 0.7, rel=0.01) and found.moved < 0.01
+
+
+def test_an_updates_pace_is_told() -> None:
+    found = found_on(Updated(noise=0.002, cost=lambda content: 0.7 * true_ms(content)))
+    assert found.pace == pytest.approx(1 / 0.7, rel=0.01) and found.moved < 0.01
 
 
 def test_a_verified_update_is_accepted_and_kept_in_the_file(tmp_path: Path) -> None:
@@ -122,6 +136,16 @@ def test_each_resolution_has_its_own_pace() -> None:
 
     found = found_on(SyntheticDevice(noise=0.002, cost=slower_when_large))
     assert found.holds and found.moved < 0.01
+
+
+@pytest.mark.parametrize("side", [16, 24])
+def test_after_an_update_every_resolution_must_be_as_it_was(side: int) -> None:
+    def slower_at_one(content: bytes) -> float:
+        return true_ms(content) * (1.2 if _side(content) == side else 1.0)
+
+    found = found_on(Updated(noise=0.002, cost=slower_at_one))
+    assert not found.holds and found.moved < 0.01
+    assert found.pace == pytest.approx(1 / 1.2, rel=0.01)
 
 
 def _side(content: bytes) -> int:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from latency_lut.latency import disagreement, latencies, latency
+from latency_lut.seam import Sample
 from latency_lut.windows import (
     DRIFT,
-    Visit,
     Window,
     offsets,
     paces,
@@ -18,7 +18,7 @@ from latency_lut.windows import (
 
 def window(before: float, after: float, *minima: float) -> Window:
     """A window with references of 1 and 10 ms, slowed by ``before`` and ``after``."""
-    visits = tuple(Visit(f"m{i}", (2 * ms, ms)) for i, ms in enumerate(minima))
+    visits = tuple(Sample(f"m{i}", (2 * ms, ms)) for i, ms in enumerate(minima))
     return Window(0, (before, 10 * before), (after, 10 * after), visits)
 
 

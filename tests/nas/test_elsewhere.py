@@ -25,7 +25,7 @@ def test_a_model_is_profiled_where_the_device_is(
     assert said.json["operators"] is None and said.json["blocks"] is None
     monkeypatch.setenv("NAS_LOOP_SSH_PYTHON", sys.executable)
     told = nas("profile", model, "--device", "ssh://pi").out
-    assert "time by operator" in told and "the profiler runs in this machine alone" in told
+    assert "time by operator" in told and "the profiler is this Python's runtime alone" in told
 
 
 def test_a_device_that_is_not_to_be_had_is_one_line(

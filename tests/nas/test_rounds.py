@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from latency_lut import Effort, Latency, LatencyTable, measure, network_model
 from latency_lut.populations import resolutions_of
 from nas import search as searching
+from nas.jobs.budget import SearchOptions, chosen, round_study, upper_ms
+from nas.jobs.guide import Guide
 from nas.jobs.rounds import (
     WITHIN,
     Candidate,
@@ -143,3 +146,45 @@ def test_a_budget_that_nothing_meets_is_told_at_once() -> None:
     with pytest.raises(InfeasibleError):
         job.run()
     assert job.asked == []
+
+
+GUIDE = Guide("MACs", "test", SimpleNamespace(predict=lambda rows: -accuracy(rows)), "log MACs")
+
+
+def uncertain() -> LatencyTable:
+    """The table, a tenth less sure of every network."""
+    fits = {
+        side: replace(fit, posterior=replace(fit.posterior, repeat=0.1))
+        for side, fit in table().fits.items()
+    }
+    return replace(table(), fits=fits)
+
+
+def test_a_round_at_a_confidence_keeps_the_upper_end_within_the_budget() -> None:
+    def front_of(confidence: float | None) -> tuple[np.ndarray, np.ndarray]:
+        options = SearchOptions(middle(), evaluations=400, confidence=confidence)
+        study = round_study(SPACE, uncertain(), GUIDE, options)
+        rows = np.array([one.row for one in study.front()])
+        mean, std = uncertain().predict(rows, return_std=True)
+        return mean, mean + 1.6448536 * std
+
+    mean, upper = front_of(None)
+    assert mean.max() <= middle() < upper.max(), "the middle keeps it, the upper end does not"
+    mean, upper = front_of(0.95)
+    assert upper.max() <= middle()
+    assert mean.max() > 0.75 * middle(), "the budget is used as far as it may be"
+
+
+def test_what_is_named_at_a_confidence_was_measured_with_room() -> None:
+    def candidate(score: float, ms: float, error_ms: float) -> Candidate:
+        row = tuple(SPACE.smallest.tolist())
+        latency = Latency(ms, error_ms, (ms, ms), ms, 4)
+        return Candidate(row, 16, {"latency_ms": ms, "score": score}, latency)
+
+    vague, sure = candidate(90.0, 0.98, 0.05), candidate(80.0, 0.9, 0.01)
+    outcome = replace(Job(middle()).run(), candidates=[vague, sure])
+    assert chosen(outcome, SearchOptions(1.0)) == 0
+    assert chosen(outcome, SearchOptions(1.0, confidence=0.95)) == 1
+    assert upper_ms(vague, SearchOptions(1.0, confidence=0.95)) == pytest.approx(1.0622, abs=1e-4)
+    with pytest.raises(InfeasibleError, match="within 0.9 ms at 95% confidence"):
+        chosen(outcome, SearchOptions(0.9, confidence=0.95))

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from latency_lut import LatencyTable, device, table_name
+from latency_lut import LatencyTable, Verification, device, table_name
 from nas.config import Config
 from nas.jobs.budget import SearchOptions
 from nas.jobs.search import search_run
+from nas.jobs.tables import table_to_extend
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.terminal import Screen
-from search_spaces.errors import ArtefactError
+from search_spaces.errors import ArtefactError, ConfigError
 from tests.nas.conftest import Job
 from tests.nas.tiny import files, nas, registered, tiny
 
@@ -162,3 +163,17 @@ def test_points_of_a_front_and_profiles_say_at_which_pace_they_are(job: Job) -> 
     assert said.json["table"] == str(job.run / "latency" / "cpu.json")
     best = front["points"][front["best"]]
     assert said.json["latency_ms"] == pytest.approx(best["latency_ms"], rel=0.5)
+
+
+def test_what_was_measured_before_an_update_is_not_extended(job: Job, tmp_path: Path) -> None:
+    path = tmp_path / "cpu.json"
+    table = LatencyTable.load(job.run / "latency" / "cpu.json", tiny())
+    updated = replace(table.fingerprint, runtime="updated 2.0")
+    found = Verification("today", updated, 4, 1.0, 0.0, 0.0, None, 0.0, holds=True)
+    replace(table, verified=(found,)).save(path)
+    LatencyTable.load(path, tiny()).require(updated)  # it is used there
+    with pytest.raises(ConfigError, match=r"another device or runtime.*choose a name with --name"):
+        table_to_extend(path, tiny(), updated, named=False)
+    assert table_to_extend(path, tiny(), updated, named=True) is None
+    extended = table_to_extend(path, tiny(), table.fingerprint, named=False)
+    assert extended is not None and extended.verified == (found,)

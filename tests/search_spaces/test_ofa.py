@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 import search_spaces
+from latency_lut.entries import block_key
 from search_spaces import Space, ofa
 from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.supernet import Supernet
@@ -192,6 +193,12 @@ def test_channels_follow_ofas_rounding() -> None:
     plan = search_spaces.get("ofa-mobilenetv3", width=0.35, resolutions=(64,))
     outs = {node.slot: node.spec.output.shape[0] for node in plan.lower_row(plan.largest).nodes}
     assert [outs[s] for s in ("stem", "s1.0", "s2.0", "s3.0")] == [8, 8, 16, 32]
+    # In the latency keys and in the network alike: 8 channels in, 6 times as many inside, 16 out.
+    (block,) = [node for node in plan.lower_row(plan.largest).nodes if node.slot == "s2.0"]
+    key = block_key(block.spec)
+    assert "8x16x16" in key and "out=16" in key and "middle=48" in key, key
+    state = plan.build(plan.decode(plan.largest)).state_dict()
+    assert state["blocks.s2_0.project.conv.weight"].shape == (16, 48, 1, 1)
 
 
 def test_the_published_networks_have_their_published_sizes() -> None:
