@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -19,11 +20,23 @@ from tests.latency_lut.phone import Phone, phone_with_tool
 from tests.latency_lut.synthetic import SyntheticDevice
 
 Request = pytest.FixtureRequest
+
+
+def openvino(request: Request) -> Device:
+    """A second real runtime, in an environment of its own: onnxruntime's packages are exclusive."""
+    python = os.environ.get("NAS_LOOP_OPENVINO")
+    if not python:
+        pytest.skip("NAS_LOOP_OPENVINO names no Python that has onnxruntime-openvino")
+    request.getfixturevalue("monkeypatch").setenv("NAS_LOOP_PYTHON", python)
+    return latency_lut.device("openvino")
+
+
 DEVICES: dict[str, Callable[[Request], Device]] = {
     "cpu": lambda request: latency_lut.device("cpu"),
     "cpu, 2 threads": lambda request: latency_lut.device("cpu", threads=2),
     # Inputs and outputs bound in a named memory, the clock stopped once they are there.
     "cpu, bound as on a card": lambda request: CpuDevice(memory=("cpu", 0)),
+    "openvino": openvino,
     "adb": lambda request: request.getfixturevalue("phone") and latency_lut.device("adb"),
     "browser": lambda request: chromium.opened(),
     "ssh": lambda request: request.getfixturevalue("sshd").device(),
