@@ -90,7 +90,7 @@ async function describe() {
     .catch(() => undefined);
   return {
     user_agent: navigator.userAgent,
-    platform: told?.platform ? `${told.platform} ${told.platformVersion}` : navigator.platform,
+    platform: `${told?.platform || navigator.platform} ${told?.platformVersion ?? ""}`.trim(),
     model: told?.model ?? "",
     cores: navigator.hardwareConcurrency || 1,
     isolated: self.crossOriginIsolated,
