@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from latency_lut import LatencyTable, Verification, device, table_name
+from latency_lut.populations import resolutions_of
 from nas.config import Config
 from nas.jobs.budget import SearchOptions
 from nas.jobs.search import search_run
@@ -71,8 +72,11 @@ def test_resolutions_are_added_to_the_table_that_is_there(run: Path) -> None:
     assert table.windows == before.windows and table.fits[8].blocks == before.fits[8].blocks
     assert [one.resolutions for one in table.further] == [(10,)]
     rows = tiny().sample(200, np.random.default_rng(0))
-    # The same machine, some seconds later.
-    np.testing.assert_allclose(table.predict(rows), before.predict(rows), rtol=0.5)
+    old, new = before.predict(rows), table.predict(rows)
+    kept = resolutions_of(tiny(), tiny().index(rows)) == 8
+    np.testing.assert_allclose(new[kept], old[kept], rtol=1e-6)
+    # The same machine, some seconds later: the middle of noisy times of microseconds.
+    assert 0.5 < np.median(new[~kept] / old[~kept]) < 2
     assert nas("search", run, "--latency-ms", 1, "--budget", 20).code == 0
 
 
