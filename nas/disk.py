@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ __all__ = ["megabytes", "require_room"]
 
 def megabytes(size: float) -> str:
     """Bytes as a person says them, rounded up: never less than is needed."""
-    return f"{-(-size // 1e6):,.0f} MB"
+    return f"{math.ceil(size / 1e6):,} MB"
 
 
 def require_room(path: Path, needed: int, option: str) -> None:

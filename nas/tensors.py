@@ -20,6 +20,8 @@ __all__ = ["read_tensors"]
 
 STATE = "state_dict"
 """Where training scripts keep the weights, beside the epoch and the optimiser."""
+PICKLED = (b"\x80", b"")
+"""How pickles begin, but for those of Python 1; nothing is a truncated one."""
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64)
 
 
@@ -63,6 +65,8 @@ def _content(path: Path, head: bytes) -> Any:
         if all(name.endswith(".npy") for name in names):
             with np.load(path, allow_pickle=False) as arrays:
                 return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    elif head[:1] not in PICKLED:
+        raise ValueError("it begins as none of them does")
     return torch.load(path, map_location="cpu", weights_only=True)
 
 

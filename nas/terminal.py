@@ -88,7 +88,7 @@ class Screen:
             if now - last >= QUIET_INTERVAL_S and done > first:
                 last = now
                 left = duration((now - began) * (total - done) / (done - first))
-                self.say(f"{title}: {done:g}/{total:g}, {left} left  {remark}")
+                self.say(f"{title}: {done:g}/{total:g}, {left} left  {remark}".rstrip())
 
         return advance
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from latency_lut import Progress
-from nas.terminal import duration
 
 __all__ = ["STEPS", "reporting"]
 
@@ -18,6 +17,6 @@ def reporting(advance: Callable[[int, str], None]) -> Callable[[Progress], None]
 
     def report(progress: Progress) -> None:
         share = progress.done / max(1, progress.total)
-        advance(round(STEPS * share), f"{duration(progress.seconds_left)} left")
+        advance(round(STEPS * share), "")
 
     return report

@@ -117,14 +117,16 @@ def import_ofa_command(
     without = (
         ""
         if images
-        else "; without images norms keep their statistics, and searches name a --predictor "
+        else "\nwithout images norms keep their statistics, and searches name a --predictor "
         "FILE.npz or a --proxy"
     )
     usual = ", ".join(f"{key} {list(values)}" for key, values in assumed.items())
-    taken = f"; taken as published ({usual}; others by --option)" if assumed else ""
+    taken = f"\ntaken as published ({usual}; others by --option)" if assumed else ""
+    sides = section.resolutions
     text = (
-        f"{space.name}{described}, {classes} classes, {len(section.resolutions)} resolutions: "
-        f"wrote {run.supernet}{without}{taken}; next: nas measure {out}"
+        f"{space.name}{described}, {classes} classes, {len(sides)} "
+        f"resolution{'s' if len(sides) > 1 else ''}: wrote {run.supernet}{without}{taken}\n"
+        f"next: nas measure {out}"
     )
     return result, text
 

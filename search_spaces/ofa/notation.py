@@ -15,10 +15,10 @@ import numpy as np
 from search_spaces.architecture import Architecture
 from search_spaces.choices import Choice, Value
 from search_spaces.errors import SpaceError
-from search_spaces.ofa import mobilenetv3, proxyless, resnet50
+from search_spaces.ofa import proxyless, resnet50
+from search_spaces.ofa.sizes import FAMILIES
 from search_spaces.space import Space
 
-FAMILIES = (mobilenetv3.NAME, proxyless.NAME, resnet50.NAME)
 RESOLUTION = "resolution"
 STEM_DEPTH = "stem.depth"
 

@@ -9,10 +9,12 @@ from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.ofa import mobilenetv3, proxyless, resnet50
 from search_spaces.ofa.weights import drawn_together
 from search_spaces.specs import divisible
+from search_spaces.unknown import unknown
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+FAMILIES = (mobilenetv3.NAME, proxyless.NAME, resnet50.NAME)
 PUBLISHED = (1.0, 1.2, 1.3)
 WIDTHS = (
     *PUBLISHED,
@@ -36,6 +38,8 @@ def options_of(
         SpaceError: a space that is not of the family.
         ArtefactError: weights of another family, or of no width.
     """
+    if name not in FAMILIES:
+        raise SpaceError(unknown("space of OFA's family", name, FAMILIES))
     sizes = {drawn_together(key): tuple(tensor.shape) for key, tensor in state_dict.items()}
     classes = _channels(sizes, name, "classifier.linear.weight")
     if classes < 2:
@@ -55,8 +59,6 @@ def options_of(
 
 def _bases(name: str) -> dict[str, int]:
     """Channels at width 1, by the name of a tensor that has them."""
-    if name not in (mobilenetv3.NAME, proxyless.NAME):
-        raise SpaceError(f"OFA's code has no weights of {name!r}; use a space of its family")
     family = mobilenetv3 if name == mobilenetv3.NAME else proxyless
     bases = {
         "first_conv.conv.weight": family.STEM,

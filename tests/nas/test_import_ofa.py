@@ -108,7 +108,7 @@ def test_what_is_imported_says_so(shared_data: Path, tmp_path: Path) -> None:
     said = nas("import-ofa", shared_data / "ofa_golden" / "weights.npz", "--space",
                "ofa-mobilenetv3", "--out", out)  # fmt: skip
     assert said.code == 0, said.err
-    assert "ofa-mobilenetv3, width 0.35, 10 classes, 25 resolutions" in said.out
+    assert "ofa-mobilenetv3, width 0.35, 10 classes, 25 resolutions: wrote" in said.out
     assert f"next: nas measure {out}" in said.out
     published = "kernels [3, 5, 7], expands [3, 4, 6], depths [2, 3, 4]"
     assert f"taken as published ({published}; others by --option)" in said.out
@@ -312,8 +312,11 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(shared_data: Path, tmp_
 
     refused(tried(space="ofa-proxyless"), "of another network of the family?")
     refused(tried(space="ofa-resnet50"), "of another network of the family?")
-    refused(tried(space="small-images"), "OFA's code has no weights of 'small-images'")
-    refused(tried(space="ofa-mobilenet"), "no weights of 'ofa-mobilenet'")
+    refused(tried(space="small-images"), "no space of OFA's family 'small-images'; there are ofa-")
+    refused(tried(space="ofa-mobilenet"), "did you mean 'ofa-mobilenetv3'?")
+    text = tmp_path / "weights.txt"
+    text.write_text("import torch\n")
+    refused(tried(file=text), "not a whole file of weights (it begins as none of them does)")
     refused(tried(file=tmp_path / "missing.pth"), "missing.pth", "cannot be read")
     refused(tried("--option", "width=1.0"), f"{weights}: ", "has shape", "--option")
     refused(tried("--option", "width"), "--option is KEY=VALUE")
