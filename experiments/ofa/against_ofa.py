@@ -7,23 +7,30 @@ Each supernet is made by OFA's code with random weights, norms' statistics and k
 and saved as a checkpoint of its training, which `nas import-ofa` takes. Subnets that OFA's code
 draws are then run by both, with 1000 classes and at random resolutions. Claims: every output within
 1e-5 of the largest, active and extracted; parameters and MACs equal. Exits with 1 if one falls
-short. The package asks for modules that its networks do not use; they may be absent.
+short. What PyTorch's exporter makes of OFA's subnets is recorded too: hard-swish and hard-sigmoid
+in Add, Clip, Div and Mul, as `experiments/speed/activations.py` writes them out. The package
+asks for modules that its networks do not use; they may be absent.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import random
 import subprocess
 import sys
 import tempfile
 import types
+from collections import Counter
+from datetime import UTC, datetime
 from importlib.machinery import ModuleSpec
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import onnx
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -116,7 +123,22 @@ def compared(space: str, width: float | None, subnets: int, folder: Path) -> dic
         parameters = sum(parameter.numel() for parameter in alone.parameters())
         unequal += int(2 * ours.space.macs(row)[0]) != counter.get_total_flops()
         unequal += int(ours.space.parameters(row)[0]) != parameters
-    return {"space": space, "width": width, "subnets": subnets, "off": worst, "unequal": unequal}
+    return {
+        "space": space,
+        "width": width,
+        "subnets": subnets,
+        "off": worst,
+        "unequal": unequal,
+        "exported": exported(theirs.get_active_subnet().eval()),
+    }
+
+
+def exported(subnet: torch.nn.Module) -> dict[str, int]:
+    """The operators of OFA's subnet as PyTorch's exporter, which its users have, writes it."""
+    file = io.BytesIO()
+    torch.onnx.export(subnet, torch.randn(1, 3, 128, 128), file, dynamo=False)
+    graph = onnx.load_model_from_string(file.getvalue()).graph
+    return dict(Counter(node.op_type for node in graph.node if node.op_type != "Constant"))
 
 
 def main() -> None:
@@ -141,7 +163,12 @@ def main() -> None:
             f"{space}{f' at width {width}' if width else ''}: {row['subnets']} subnets, outputs "
             f"within {row['off']:.1e} of OFA's, {row['unequal']} counts differ"
         )
-    document = {"rows": rows, "torch": torch.__version__}
+    document = {
+        "rows": rows,
+        "ofa": version("ofa"),
+        "torch": torch.__version__,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
     write_atomic(options.out, json.dumps(document, indent=1) + "\n")
     sys.exit(any(not row["off"] < MOST_OFF or row["unequal"] for row in rows))
 
