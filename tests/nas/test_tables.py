@@ -75,8 +75,8 @@ def test_resolutions_are_added_to_the_table_that_is_there(run: Path) -> None:
     old, new = before.predict(rows), table.predict(rows)
     kept = resolutions_of(tiny(), tiny().index(rows)) == 8
     np.testing.assert_allclose(new[kept], old[kept], rtol=1e-6)
-    # The same machine, some seconds later: the middle of noisy times of microseconds.
-    assert 0.5 < np.median(new[~kept] / old[~kept]) < 2
+    # The same machine, some seconds later.
+    np.testing.assert_allclose(new[~kept], old[~kept], rtol=0.5)
     assert nas("search", run, "--latency-ms", 1, "--budget", 20).code == 0
 
 
