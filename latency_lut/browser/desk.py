@@ -38,9 +38,13 @@ class MovedError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """What the page is to do. ``read`` checks the answer, ``content`` is the model to fetch."""
+    """What the page ``tab`` is to do, and no other: another has nothing loaded.
+
+    ``read`` checks the answer, ``content`` is the model to fetch.
+    """
 
     number: int
+    tab: str
     request: dict[str, Any]
     read: Reader
     content: bytes | None
@@ -102,7 +106,7 @@ class Desk:
         """
         with self._changed:
             self._answers.clear()
-            self._job = Job(next(self._numbers), request, read, content)
+            self._job = Job(next(self._numbers), tab, request, read, content)
             self._since = self._silence.clock()
             self._changed.notify_all()
             try:
@@ -166,14 +170,12 @@ class Desk:
         """
         with self._changed:
             self._hear(tab)
-            self._changed.wait_for(lambda: self._due() or self._tab != tab, wait_s)
+            self._changed.wait_for(lambda: self._due(tab) or self._tab != tab, wait_s)
             self._hear(tab)
-            if not self._due():
-                return None
-            return self._job
+            return self._job if self._due(tab) else None
 
-    def _due(self) -> bool:
-        return self._job is not None and not self._answers
+    def _due(self, tab: str) -> bool:
+        return self._job is not None and self._job.tab == tab and not self._answers
 
     def alive(self, tab: str) -> None:
         """A word from a page that is busy. Raises as ``work`` does."""
@@ -188,7 +190,7 @@ class Desk:
         with self._changed:
             self._require(tab)
             job = self._job
-            if job is None or self._answers or number != job.number:
+            if job is None or not self._due(tab) or number != job.number:
                 raise MalformedError("no answer of that number is due")
             self._answers.append(job.read(document))
             self._hear(tab)

@@ -15,7 +15,8 @@ import pytest
 
 from latency_lut.browser import BrowserDevice, Settings
 from latency_lut.browser.address import invitation, tls_context
-from latency_lut.browser.posts import MOST_BYTES
+from latency_lut.browser.posts import MOST_BYTES, MalformedError
+from latency_lut.browser.posts import page as parsed
 from latency_lut.browser.settings import kept_token
 from latency_lut.browser.silence import Silence
 from latency_lut.errors import DeviceError
@@ -355,6 +356,25 @@ def test_the_newest_page_takes_over_and_the_older_hears_it(
     newer.answer(again, right(again))
     assert campaign.result()[1] == EXPECTED
     assert said == ["the page was opened anew; models to load again: 1"]
+
+
+def test_what_is_meant_for_one_page_is_not_given_to_the_next(
+    device: BrowserDevice, page: FakePage
+) -> None:
+    campaign, work = at_visits(device, page)
+    desk = device._serve().desk
+    with desk._changed:  # The campaign cannot hear of the new page for so long.
+        newer = desk.hello(parsed(ABOUT))
+        assert desk.work(newer, 0.0) is None, "nothing is loaded in it"
+        with pytest.raises(MalformedError, match="no answer of that number is due"):
+            desk.answer(newer, work["work"], right(work))
+    page.tab = newer
+    again = page.work()
+    assert again["load"] == "m"
+    page.answer(again, right(again))
+    again = page.work()
+    page.answer(again, right(again))
+    assert campaign.result()[1] == EXPECTED
 
 
 def test_another_device_is_turned_away_and_changes_nothing(

@@ -48,7 +48,7 @@ train:
   - {{name: depth, epochs: 1}}
   - {{name: width, epochs: 1}}
 search: {{samples: 12, population: 10, generations: 6, candidates: 2}}
-latency: {{rounds: 3, runs: 1, references: 3}}
+latency: {{rounds: 8, runs: 1, references: 3}}
 """
 
 
