@@ -1,7 +1,8 @@
 """What a campaign has measured so far, on disk, so that a killed one goes on where it was.
 
 ``campaign.json`` says what is being measured; ``samples.jsonl`` grows by one line for each window
-and each loaded model. A line that was cut off by a kill is dropped.
+and each loaded model, with the seconds that the campaign had taken by then. A line that was cut off
+by a kill is dropped.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -33,11 +35,18 @@ LOCK = "lock"
 class Journal:
     """Windows and loaded models, in memory and, where there is a folder, on disk."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder = folder
+        self._clock = clock
+        self._began = clock()
         self.windows: list[Window] = []
         self.loaded: dict[str, Loaded] = {}
         self._mine: IO[str] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """What the campaign has taken: by this process, and by earlier ones to their last line."""
+        return self._clock() - self._began
 
     def header(self) -> dict[str, Any] | None:
         """What the campaign in the folder measures; None if there is none."""
@@ -71,14 +80,18 @@ class Journal:
         whole = text[: text.rfind("\n") + 1]
         if whole != text:
             write_atomic(self.folder / SAMPLES, whole)
+        earlier = 0.0
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
-                self._read(json.loads(line))
+                document = json.loads(line)
+                self._read(document)
+                earlier = float(document["seconds"])
             except (ValueError, KeyError, TypeError) as error:
                 raise ArtefactError(
                     f"{self.folder / SAMPLES}, line {number}, is no sample ({error}); "
                     "delete the folder to start anew"
                 ) from error
+        self._began -= earlier
 
     def set_aside(self) -> Path | None:
         """Move samples that nobody should go on with to ``*.noisy``, in place of earlier ones.
@@ -108,7 +121,7 @@ class Journal:
         """Keep a window or a loaded model. Raises ``NasLoopError`` if the disk is full."""
         if self.folder is not None:
             kind = "window" if isinstance(entry, Window) else "loaded"
-            line = json.dumps({kind: asdict(entry)}) + "\n"
+            line = json.dumps({kind: asdict(entry), "seconds": round(self.seconds, 2)}) + "\n"
             path = self.folder / SAMPLES
             try:
                 with path.open("a", encoding="utf-8") as stream:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -30,7 +29,7 @@ from latency_lut.windows import DRIFT, offsets, paces, usual
 from search_spaces.errors import ArtefactError
 from search_spaces.space import Space
 
-JOURNAL_VERSION = 3
+JOURNAL_VERSION = 4
 STANDARD = Effort()
 
 Finish = Callable[
@@ -132,7 +131,6 @@ def campaign(
 
     The rest is as for ``measure``.
     """
-    start = time.monotonic()
     with closing(Journal(folder)) as journal:
         header = journal.header()
         if header is None:
@@ -147,7 +145,7 @@ def campaign(
             journal.begin({**question, "networks": plans.document()})
         before, names = device.conditions(), plans.network_names
         effort = settle(device, plans.models, names, effort, rng, journal, report, allow_noisy)
-        seconds = time.monotonic() - start
+        seconds = journal.seconds
         conditions = {"before": before, "after": device.conditions()}
         here = device.fingerprint()
         try:

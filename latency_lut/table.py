@@ -62,7 +62,7 @@ class Campaign:
     ``steady`` is the share of windows in which the reference networks kept still,
     ``disagreement`` the median difference of the halves over whole networks (0.01 for 1%).
     ``noisy`` tables were published although the halves disagree too much, because it was asked.
-    ``seconds`` are those of the session that finished it: a campaign may have been interrupted.
+    ``seconds`` are those of every process that measured for it, where it was interrupted.
     ``conditions`` are what the device told ``before`` and ``after``: governor, temperature, load.
     """
 

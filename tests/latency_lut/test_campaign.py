@@ -109,6 +109,22 @@ def test_models_that_do_not_fit_into_memory_together_are_measured_in_turn(
     assert {Counter(device.visits)[f"m{i}"] for i in range(12)} == {EFFORT.rounds}
 
 
+def test_time_is_that_of_every_process_that_measured(tmp_path: Path) -> None:
+    ticks = iter([100.0, 103.0, 107.5, 900.0, 902.0, 950.0, 951.0])
+    first = Journal(tmp_path, lambda: next(ticks))
+    first.begin({})
+    first.add(Loaded("m", {}, 1.0))
+    first.add(Loaded("n", {}, 1.0))
+    first.close()
+    second = Journal(tmp_path, lambda: next(ticks))
+    second.resume()
+    assert second.seconds == 7.5 + 2.0, "nothing of the time in between"
+    second.close()
+    third = Journal(tmp_path, lambda: next(ticks))
+    third.resume()
+    assert third.seconds == 7.5 + 1.0, "what left no line is lost"
+
+
 def test_a_cut_campaign_goes_on_with_the_samples_that_it_has(tmp_path: Path) -> None:
     device = SyntheticDevice(cost=cost, dies_after=100)
     first = Journal(tmp_path)
