@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latency_lut import space_in
 from latency_lut.accuracy import accuracy, mape
 from latency_lut.build import design_matrix
 from latency_lut.campaign import Effort
@@ -24,6 +25,7 @@ from search_spaces.errors import ArtefactError
 from tests.latency_lut.synthetic import SyntheticDevice, every_row, tiny_space
 
 SPACE = tiny_space()
+RECORDED = sorted(Path(__file__).parents[2].glob("experiments/latency/*/table.json"))
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,19 @@ def table() -> LatencyTable:
 def path(table: LatencyTable, tmp_path: Path) -> Path:
     table.save(tmp_path / "table.json")
     return tmp_path / "table.json"
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.parent.name)
+def test_tables_that_were_recorded_keep_loading_and_predicting_what_they_did(path: Path) -> None:
+    space = space_in(path)
+    assert space is not None
+    table = LatencyTable.load(path, space)
+    for side, recorded in table.accuracy.items():
+        held_out = [one for one in table.networks if not one.fitted and one.resolution == side]
+        assert len(held_out) >= 10
+        mean, std = table.predict(np.array([one.row for one in held_out]), return_std=True)
+        found = accuracy(mean, std, [one.latency for one in held_out])
+        assert asdict(found) == pytest.approx(asdict(recorded), rel=1e-3)
 
 
 def test_a_saved_table_is_the_same_table(table: LatencyTable, path: Path) -> None:
