@@ -7,16 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.config_fields import check, option, section_from
-from nas.config_sections import (
-    PHASES,
-    DataConfig,
-    LatencyConfig,
-    Phase,
-    PhaseName,
-    SearchConfig,
-    SpaceConfig,
-    TrainConfig,
-)
+from nas.config_sections import DataConfig, LatencyConfig, SearchConfig, SpaceConfig
+from nas.config_training import PHASES, Phase, PhaseName, StrategyName, TrainConfig
 from nas.config_yaml import dump, parse
 from search_spaces.errors import ConfigError
 from search_spaces.files import write_atomic
@@ -30,6 +22,7 @@ __all__ = [
     "PhaseName",
     "SearchConfig",
     "SpaceConfig",
+    "StrategyName",
     "TrainConfig",
 ]
 

@@ -16,7 +16,17 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from search_spaces.errors import ConfigError
 
-__all__ = ["Rule", "above", "at_least", "check", "fraction", "not_empty", "option", "section_from"]
+__all__ = [
+    "Rule",
+    "above",
+    "at_least",
+    "check",
+    "fraction",
+    "not_empty",
+    "option",
+    "section_from",
+    "share",
+]
 
 T = TypeVar("T")
 
@@ -44,6 +54,11 @@ def fraction(zero: bool = False) -> Rule:
     if zero:
         return Rule("at least 0 and below 1", lambda value: 0 <= value < 1)
     return Rule("above 0 and below 1", lambda value: 0 < value < 1)
+
+
+def share() -> Rule:
+    """A number from 0 to 1, both included."""
+    return Rule("from 0 to 1", lambda value: 0 <= value <= 1)
 
 
 def not_empty() -> Rule:

@@ -12,25 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from latency_lut import WHOLE_NETWORKS, Effort
-from nas.config_fields import above, at_least, check, fraction, not_empty, option
+from nas.config_fields import above, at_least, check, fraction, not_empty, option, share
 from search_spaces.errors import ConfigError
 
-__all__ = [
-    "PHASES",
-    "DataConfig",
-    "LatencyConfig",
-    "Phase",
-    "PhaseName",
-    "SearchConfig",
-    "SpaceConfig",
-    "TrainConfig",
-]
-
-PhaseName = Literal["largest", "kernel", "depth", "width"]
-PHASES: tuple[PhaseName, ...] = ("largest", "kernel", "depth", "width")
-OptimizerName = Literal["adamw", "sgd"]
-USUAL: dict[OptimizerName, tuple[float, float]] = {"adamw": (0.004, 0.05), "sgd": (0.1, 0.0005)}
-"""Peak learning rate and weight decay."""
+__all__ = ["DataConfig", "LatencyConfig", "SearchConfig", "SpaceConfig"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +62,14 @@ class DataConfig:
         0,
         help="Side in pixels of a square that is blanked in training; 0 for none.",
         rule=at_least(0),
+    )
+    operations: int = option(
+        0,
+        help="Random operations (RandAugment) on every training image; 0 for none.",
+        rule=at_least(0),
+    )
+    strength: float = option(
+        0.5, help="How strong those operations are, up to 1 for the strongest.", rule=share()
     )
 
     def __post_init__(self) -> None:
@@ -132,84 +125,6 @@ class SpaceConfig:
                     f"space.options.{name} contradicts what the configuration says elsewhere "
                     "(space.resolutions) or the data says (its classes); remove it"
                 )
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One phase of progressive shrinking; each opens one more kind of choice."""
-
-    name: PhaseName = option(help="largest, kernel, depth (with expansion) or width")
-    epochs: int = option(help="passes over the training images", rule=at_least(0))
-    learning_rate: float | None = option(
-        None,
-        help="its peak; by default train.learning_rate for largest and 0.3 of it for the others",
-        rule=above(0),
-    )
-
-    def __post_init__(self) -> None:
-        check(self, "train.phases")
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How the supernet is trained."""
-
-    batch_size: int = option(128, help="Images a step.", rule=at_least(1))
-    optimizer: OptimizerName = option(
-        "adamw", help="adamw, or sgd with Nesterov's momentum of 0.9, for long schedules."
-    )
-    learning_rate: float | None = option(
-        None, help="The peak; null for the optimizer's usual, 0.004 or 0.1.", rule=above(0)
-    )
-    weight_decay: float | None = option(
-        None,
-        help="Not applied to norms and biases; null for the optimizer's usual, 0.05 or 0.0005.",
-        rule=at_least(0),
-    )
-    label_smoothing: float = option(0.1, help="0 for none.", rule=fraction(zero=True))
-    subnets: int = option(
-        1, help="Subnets that a step trains once choices have opened.", rule=at_least(1)
-    )
-    extremes: float = option(
-        0.25,
-        help="Chance that a trained subnet is the smallest or the largest, not a random one.",
-        rule=fraction(zero=True),
-    )
-    distillation: float = option(
-        1.0,
-        help="Weight of what the largest network teaches, beside the labels' 1.",
-        rule=at_least(0),
-    )
-    seed: int = option(0, help="Same seed, same machine: same weights.", rule=at_least(0))
-    threads: int = option(0, help="CPU threads; 0 for one a core.", rule=at_least(0))
-    phases: tuple[Phase, ...] = option(
-        (Phase("largest", 40), Phase("kernel", 5), Phase("depth", 15), Phase("width", 15)),
-        help="Progressive shrinking: the largest network alone, then kernel sizes, depth with "
-        "expansion, and width are opened in turn. In this order; a phase may have its own "
-        "learning_rate, and be left out if a later one opens its choices as well. What no phase "
-        "opens is refused, unless that phase has 0 epochs: then a search meets untrained choices.",
-    )
-
-    def __post_init__(self) -> None:
-        check(self, "train")
-        names = [phase.name for phase in self.phases]
-        if names != [name for name in PHASES if name in names] or names[:1] != ["largest"]:
-            raise ConfigError(
-                "train.phases must begin with largest and go on, each at most once, in the order "
-                f"{', '.join(PHASES)}, got {', '.join(names) or 'none'}"
-            )
-
-    @property
-    def highest_rate(self) -> float:
-        """The learning rate at the peak of the first phase."""
-        usual, _ = USUAL[self.optimizer]
-        return usual if self.learning_rate is None else self.learning_rate
-
-    @property
-    def decay(self) -> float:
-        """The weight decay."""
-        _, usual = USUAL[self.optimizer]
-        return usual if self.weight_decay is None else self.weight_decay
 
 
 @dataclass(frozen=True)

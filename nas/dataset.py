@@ -10,7 +10,7 @@ from nas.config import Config, DataConfig
 from nas.data import ImageOptions, Splits, load_splits
 from nas.data.augment import AugmentOptions, Normalisation
 from nas.data.batches import as_tensors
-from nas.training.loop import Images
+from nas.training.images import Images
 
 __all__ = ["Dataset", "image_options", "open_dataset"]
 
@@ -55,6 +55,12 @@ def open_dataset(config: Config) -> Dataset:
     )
     train, train_labels = as_tensors(splits.train)
     val, val_labels = as_tensors(splits.val)
-    augment = AugmentOptions(shift=data.shift, flip=data.horizontal_flip, cutout=data.cutout)
+    augment = AugmentOptions(
+        shift=data.shift,
+        flip=data.horizontal_flip,
+        cutout=data.cutout,
+        operations=data.operations,
+        strength=data.strength,
+    )
     normalisation = Normalisation.of(train)
     return Dataset(splits, Images(train, train_labels, val, val_labels, normalisation, augment))

@@ -109,9 +109,9 @@ def _train(summary: DatasetSummary, notes: dict[str, str]) -> TrainConfig:
     count = summary.training_images
     factor = min(4.0, max(0.5, round(2 * (_REFERENCE_IMAGES / count) ** 0.5) / 2))
     phases = tuple(
-        replace(phase, epochs=max(1, round(phase.epochs * factor))) for phase in train.phases
+        replace(phase, epochs=max(1, round(phase.epochs * factor))) for phase in train.schedule
     )
-    if phases != train.phases:
+    if phases != train.schedule:
         notes["train.phases"] = f"Epochs are scaled for {count:,} training images."
     batch_size = train.batch_size
     while batch_size > 16 and count < 16 * batch_size:

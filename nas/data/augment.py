@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from nas.data.randaugment import rand_augment
 from search_spaces.errors import ConfigError
 
 __all__ = ["AugmentOptions", "Normalisation", "augment", "normalise", "resize"]
@@ -47,6 +48,8 @@ class AugmentOptions:
         shift: the crop is moved by up to so many pixels each way; edge pixels are repeated.
         flip: mirror half of the images. Wrong where left and right differ, as in digits.
         cutout: side in pixels of a square set to the mean; 0 for none.
+        operations: how many random operations each image gets (RandAugment).
+        strength: how strong they are, up to 1.
 
     Raises:
         ConfigError: a negative number of pixels.
@@ -55,6 +58,8 @@ class AugmentOptions:
     shift: int = 4
     flip: bool = True
     cutout: int = 0
+    operations: int = 0
+    strength: float = 0.5
 
     def __post_init__(self) -> None:
         if self.shift < 0 or self.cutout < 0:
@@ -70,7 +75,7 @@ def augment(
     normalisation: Normalisation,
     resolution: int | None = None,
 ) -> Tensor:
-    """Shift, flip, resize, normalise, and cut out.
+    """Shift, flip, change by random operations, resize, normalise, and cut out.
 
     Args:
         batch: uint8 [B, 3, H, W].
@@ -83,6 +88,8 @@ def augment(
         float32 [B, 3, resolution, resolution], channels-last.
     """
     moved = _move(batch, generator, options)
+    if options.operations:
+        moved = rand_augment(moved, generator, options.operations, options.strength)
     out = normalise(moved, normalisation, resolution)
     if options.cutout:
         scale = out.shape[2] / batch.shape[2]

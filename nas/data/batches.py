@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nas.data.images import ImageSet
 
-__all__ = ["as_tensors", "batches", "epoch_generator"]
+__all__ = ["as_tensors", "epoch_generator", "shuffled"]
 
 
 def as_tensors(images: ImageSet) -> tuple[Tensor, Tensor]:
@@ -25,29 +25,12 @@ def epoch_generator(seed: int, epoch: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state[0] >> 1))
 
 
-def batches(
-    images: Tensor,
-    labels: Tensor,
-    batch_size: int,
-    generator: torch.Generator | None = None,
-    drop_last: bool = False,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pairs (uint8 [B, 3, H, W], int64 [B]) that together cover all images once.
+def shuffled(count: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Indices [batch_size] of all ``count`` images, in an order that is drawn at once.
 
-    Args:
-        images: uint8 [N, 3, H, W].
-        labels: int64 [N].
-        batch_size: B; the last batch may be smaller.
-        generator: what the order is drawn from, at once; None for the order of the images.
-        drop_last: leave out a last batch that is smaller, unless it is the only one.
+    A last batch that is smaller is left out, unless it is the only one.
     """
-    count = len(labels)
-    if generator is None:
-        for start in range(0, count, batch_size):
-            yield images[start : start + batch_size], labels[start : start + batch_size]
-        return
     order = torch.randperm(count, generator=generator)
-    stop = count - count % batch_size if drop_last and count > batch_size else count
+    stop = count - count % batch_size if count > batch_size else count
     for start in range(0, stop, batch_size):
-        chosen = order[start : start + batch_size]
-        yield images[chosen], labels[chosen]
+        yield order[start : start + batch_size]

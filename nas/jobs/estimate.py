@@ -12,8 +12,7 @@ from nas.config import Config
 from nas.data.augment import augment
 from nas.dataset import Dataset
 from nas.header import space_of
-from nas.training.loop import Trainer
-from nas.training.phases import OPENS, sample_open
+from nas.training.trainer import Trainer
 
 __all__ = ["Estimate", "estimate_training"]
 
@@ -49,18 +48,17 @@ def estimate_training(config: Config, dataset: Dataset, done: int = 0) -> Estima
     trainer.validate(trainer.largest)
     validation = 2 * (time.perf_counter() - began)
     trainer.supernet.train()
-    for phase in train.phases:
+    for number, phase in enumerate(train.schedule):
         left = max(0, phase.epochs - over)
         over = max(0, over - phase.epochs)
-        if OPENS[phase.name] and trainer.teacher is None:
-            trainer.teacher = trainer.evaluator.network(trainer.largest)
+        trainer.begin(number)
+        low, high = trainer.open(number, 1.0)
         times = []
         for _ in range(STEPS):
-            rows = sample_open(space, OPENS[phase.name], train.subnets, train.extremes, rng)
-            architectures = [space.decode(row) for row in rows]
             began = time.perf_counter()
             x = augment(pixels, generator, images.augment, images.normalisation)
-            trainer.step(x, labels, architectures)
+            rows = trainer.draw(low, high, rng, x, labels)
+            trainer.step(x, labels, [space.decode(row) for row in rows])
             times.append(time.perf_counter() - began)
         seconds += left * (steps * float(np.mean(times[1:])) + validation)
     weights = sum(tensor.nbytes for tensor in trainer.supernet.state_dict().values())

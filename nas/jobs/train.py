@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from nas.config import Config
+from nas.config import Config, TrainConfig
 from nas.dataset import Dataset, open_dataset
 from nas.disk import megabytes, require_room
 from nas.header import space_of
 from nas.jobs.estimate import Estimate, estimate_training
-from nas.run import Run, digest
+from nas.run import Run
 from nas.terminal import Screen, duration
 from nas.training.checkpoint import load_checkpoint
-from nas.training.loop import Progress, train
+from nas.training.loop import train
 from nas.training.phases import check_kinds
+from nas.training.trainer import Progress
 from nas.weights import save_supernet
 from search_spaces.errors import ConfigError
 
@@ -45,13 +47,23 @@ def _belongs(config: Config, dataset: Dataset) -> dict[str, str]:
     return {
         "space": space_of(config, len(dataset.classes)).identity,
         "data": dataset.fingerprint,
-        "training configuration": digest(repr(config.train)),
+        **_said(config.train),
     }
+
+
+def _said(config: TrainConfig) -> dict[str, str]:
+    """What a configuration says that is not the default, key by key.
+
+    A key that a later version adds is at its default in earlier runs, which go on. Whoever changes
+    a default changes the checkpoint's format.
+    """
+    pairs = ((entry, getattr(config, entry.name)) for entry in fields(config))
+    return {f"train.{one.name}": repr(value) for one, value in pairs if value != one.default}
 
 
 def train_with_progress(run: Run, config: Config, dataset: Dataset, screen: Screen) -> None:
     """``train_run`` under a bar."""
-    total = sum(phase.epochs for phase in config.train.phases)
+    total = sum(phase.epochs for phase in config.train.schedule)
     with screen.progress("train", total) as advance:
 
         def tell(progress: Progress) -> None:
@@ -96,7 +108,7 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
             "--out"
         )
     dataset = open_dataset(config)
-    check_kinds(space_of(config, len(dataset.classes)), config.train.phases)
+    check_kinds(space_of(config, len(dataset.classes)), config.train.schedule)
     estimate = announce_training(run, config, dataset, screen, "--resume")
     Run.create(out, config, resume)
     began = time.monotonic()
@@ -105,7 +117,7 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
         "run": str(out),
         "supernet": str(run.supernet),
         "seconds": round(time.monotonic() - began, 1),
-        "epochs": sum(phase.epochs for phase in config.train.phases),
+        "epochs": sum(phase.epochs for phase in config.train.schedule),
         "estimate_seconds": round(estimate.seconds, 1),
         "config": str(config_file),
     }

@@ -13,7 +13,7 @@ from search_spaces.files import write_atomic
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save_checkpoint(path: Path, belongs: dict[str, str], state: dict[str, Any]) -> None:
@@ -44,7 +44,8 @@ def load_checkpoint(path: Path, belongs: dict[str, str]) -> dict[str, Any]:
         ) from None
     if format_ != FORMAT:
         raise ArtefactError(f"{path}: checkpoint format {format_}, this version reads {FORMAT}")
-    differ = [name for name in belongs if known.get(name) != belongs[name]]
+    names = sorted({*known, *belongs})
+    differ = [name for name in names if known.get(name) != belongs.get(name)]
     if differ:
         raise ArtefactError(
             f"{path}: the checkpoint belongs to another {' and '.join(differ)}; resume with what "

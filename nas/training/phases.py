@@ -1,29 +1,33 @@
 """When choices open: progressive shrinking (Cai et al., "Once for All", ICLR 2020, section 3.3).
 
-The largest network is trained first; then choices of one kind after another may take smaller
-values, so that small networks share weights which already serve large ones.
+The largest network is trained first, at all resolutions; then choices of one kind after another may
+take smaller values, so that small networks share weights which already serve large ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from nas.config import PHASES, Phase, PhaseName
 from search_spaces import Choice, Space
 from search_spaces.errors import ConfigError
-from search_spaces.space import Population
 
-__all__ = ["OPENS", "check_kinds", "kind", "sample_open", "smallest_open"]
+__all__ = ["Options", "check_kinds", "kind", "opens", "smallest_open"]
 
-OPENS: Mapping[PhaseName, frozenset[str]] = {
-    "largest": frozenset(),
-    "kernel": frozenset({"resolution", "kernel"}),
-    "depth": frozenset({"resolution", "kernel", "depth", "expand"}),
-    "width": frozenset({"resolution", "kernel", "depth", "expand", "width"}),
+Options = npt.NDArray[np.int64]
+"""For every choice an option: [choices]."""
+
+KINDS: dict[str, PhaseName] = {
+    "resolution": "largest",
+    "kernel": "kernel",
+    "depth": "depth",
+    "expand": "expand",
+    "width": "width",
 }
-"""Kinds of choices that are open in each phase."""
+"""The first phase in which a kind of choice is open; any other kind opens with ``all``."""
 
 
 def kind(choice: Choice) -> str:
@@ -31,48 +35,61 @@ def kind(choice: Choice) -> str:
     return choice.name.rsplit(".", 1)[-1]
 
 
+def opens(choice: Choice) -> PhaseName:
+    """The phase that opens a choice."""
+    return KINDS.get(kind(choice), "all")
+
+
 def check_kinds(space: Space, phases: Sequence[Phase]) -> None:
-    """Raise ``ConfigError`` for a choice that no phase would ever open, or none of ``phases`` does.
+    """Raise ``ConfigError`` for a choice that none of ``phases`` opens, or a phase that opens none.
 
     A search chooses among all values of all choices, and weights that no small value was trained
     with are worth nothing to it. A phase of 0 epochs says that this is meant.
     """
-    for choice in space.choices:
-        if kind(choice) not in OPENS["width"]:
-            raise ConfigError(
-                f"no phase opens choice {choice.name!r} of {space.name}: names of choices end with "
-                f"{', '.join(sorted(OPENS['width']))}"
-            )
-    opened = frozenset[str]().union(*(OPENS[phase.name] for phase in phases))
-    closed = [c for c in space.choices if len(c.values) > 1 and kind(c) not in opened]
+    varying = [choice for choice in space.choices if len(choice.values) > 1]
+    last = phases[-1].name
+    closed = [choice for choice in varying if not _reached(opens(choice), last)]
     if closed:
-        kinds = {kind(choice) for choice in closed}
-        opener = next(name for name in PHASES if kinds <= OPENS[name])
+        opener = max((opens(choice) for choice in closed), key=PHASES.index)
         raise ConfigError(
             f"every choice that a search may take is trained; train.phases ends with "
-            f"{phases[-1].name}, which leaves {', '.join(c.name for c in closed)} of {space.name} "
+            f"{last}, which leaves {', '.join(c.name for c in closed)} of {space.name} "
             f"at their largest: add {{name: {opener}, epochs: N}} (0 to leave them untrained on "
             "purpose)"
         )
+    there = {opens(choice) for choice in varying}
+    for phase in phases:
+        if phase.name not in ("largest", "all") and phase.name not in there:
+            raise ConfigError(
+                f"train.phases has a phase {phase.name}, and {space.name} has no choice of that "
+                f"kind; its phases are {', '.join(name for name in PHASES if name in there)}"
+            )
 
 
-def smallest_open(space: Space, opened: frozenset[str]) -> Population:
-    """The row [choices] of the smallest network among the open ones; not made canonical."""
-    return np.array([0 if kind(c) in opened else len(c.values) - 1 for c in space.choices])
+def smallest_open(space: Space, phases: Sequence[Phase], number: int) -> Options:
+    """The lowest option of every choice [choices] that is open in phase ``number``.
 
-
-def sample_open(
-    space: Space, opened: frozenset[str], n: int, extremes: float, rng: np.random.Generator
-) -> Population:
-    """``n`` canonical rows [n, choices] among the open ones, uniform over choices.
-
-    With probability ``extremes`` a row is the smallest or the largest instead (what the sandwich
-    rule does at every step; Yu and Huang, 2019): they bound what all others can learn.
+    A phase that is named twice opens its choices in two steps, the upper half of their values
+    first, as Once for All does with depth and expansion.
     """
-    low = smallest_open(space, opened)
-    high = np.array([len(choice.values) for choice in space.choices])
-    rows = rng.integers(low, high, (n, len(high)))
-    chance = rng.random(n)
-    rows[chance < extremes / 2] = low
-    rows[(chance >= extremes / 2) & (chance < extremes)] = high - 1
-    return space.canonical(rows)
+    name = phases[number].name
+    times = sum(phase.name == name for phase in phases)
+    time = sum(phase.name == name for phase in phases[: number + 1])
+    low = []
+    for choice in space.choices:
+        top = len(choice.values) - 1
+        if not _reached(opens(choice), name):
+            low.append(top)
+        else:
+            # What an earlier phase could have opened, had it been there, opens at once.
+            low.append(top * (times - time) // times if opens(choice) == name else 0)
+    return np.array(low, dtype=np.int64)
+
+
+def largest(space: Space) -> Options:
+    """The largest option of every choice [choices]."""
+    return np.array([len(choice.values) - 1 for choice in space.choices], dtype=np.int64)
+
+
+def _reached(opener: PhaseName, phase: PhaseName) -> bool:
+    return PHASES.index(opener) <= PHASES.index(phase)

@@ -1,12 +1,14 @@
-"""Learning rates: a short warm-up and a cosine for every phase."""
+"""What changes within a phase: the learning rate, and how hard the images are made."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from nas.config import Phase, TrainConfig
+from nas.data.augment import AugmentOptions
 
-__all__ = ["LATER_PHASES", "peak", "rate"]
+__all__ = ["LATER_PHASES", "harder", "hardness", "peak", "rate", "resolutions"]
 
 LATER_PHASES = 0.3
 """Later phases start from trained weights: this fraction of the learning rate by default."""
@@ -18,7 +20,7 @@ def peak(phase: Phase, config: TrainConfig) -> float:
     """The highest learning rate of a phase."""
     if phase.learning_rate is not None:
         return phase.learning_rate
-    return config.highest_rate * (1.0 if phase.name == "largest" else LATER_PHASES)
+    return config.highest_rate * (1.0 if phase is config.schedule[0] else LATER_PHASES)
 
 
 def rate(step: int, steps: int, highest: float) -> float:
@@ -30,3 +32,26 @@ def rate(step: int, steps: int, highest: float) -> float:
     if done < WARM_UP:
         return highest * done / WARM_UP
     return highest * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+
+
+def hardness(epoch: int, epochs: int, stages: int) -> float:
+    """0 in the first of ``stages`` equal stages of a phase, 1 in the last (always with one).
+
+    Tan and Le, "EfficientNetV2", ICML 2021, algorithm 1.
+    """
+    if stages == 1:
+        return 1.0
+    return min(stages - 1, epoch * stages // epochs) / (stages - 1)
+
+
+def harder(
+    options: AugmentOptions, mixup: float, begin: float, hard: float
+) -> tuple[AugmentOptions, float]:
+    """The strength of operations and mixup at ``hard`` from 0 to 1, from ``begin`` of each on."""
+    part = begin + (1 - begin) * hard
+    return replace(options, strength=part * options.strength), part * mixup
+
+
+def resolutions(count: int, hard: float) -> int:
+    """How many of ``count`` ascending resolutions are used at ``hard``: 1 to all."""
+    return 1 + round(hard * (count - 1))

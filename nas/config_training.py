@@ -1,0 +1,172 @@
+"""The section of a configuration that says how a supernet is trained."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from nas.config_fields import above, at_least, check, fraction, option, share
+from search_spaces.errors import ConfigError
+
+__all__ = ["PHASES", "STRATEGIES", "Phase", "PhaseName", "StrategyName", "TrainConfig"]
+
+PhaseName = Literal["largest", "kernel", "depth", "expand", "width", "all"]
+PHASES: tuple[PhaseName, ...] = ("largest", "kernel", "depth", "expand", "width", "all")
+OptimizerName = Literal["adamw", "sgd"]
+USUAL: dict[OptimizerName, tuple[float, float]] = {"adamw": (0.004, 0.05), "sgd": (0.1, 0.0005)}
+"""Peak learning rate and weight decay."""
+StrategyName = Literal[
+    "progressive-shrinking",
+    "sandwich",
+    "attentive-best",
+    "attentive-worst",
+    "alphanet",
+    "single-path",
+    "fair",
+]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a training; each opens one more kind of choice."""
+
+    name: PhaseName = option(
+        help="largest (with resolution), kernel, depth, expand, width or all; twice for two steps"
+    )
+    epochs: int = option(help="passes over the training images", rule=at_least(0))
+    learning_rate: float | None = option(
+        None,
+        help="its peak; by default train.learning_rate for the first and 0.3 of it for the others",
+        rule=above(0),
+    )
+
+    def __post_init__(self) -> None:
+        check(self, "train.phases")
+
+
+EVERYTHING = (Phase("all", 75),)
+STRATEGIES: Mapping[StrategyName, tuple[Phase, ...]] = {
+    "progressive-shrinking": (
+        Phase("largest", 40),
+        Phase("kernel", 5),
+        Phase("depth", 4),
+        Phase("depth", 4),
+        Phase("expand", 4),
+        Phase("expand", 4),
+        Phase("width", 14),
+    ),
+    "sandwich": EVERYTHING,
+    "attentive-best": EVERYTHING,
+    "attentive-worst": EVERYTHING,
+    "alphanet": EVERYTHING,
+    "single-path": EVERYTHING,
+    "fair": EVERYTHING,
+}
+"""The phases of each strategy, where a configuration does not say."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the supernet is trained."""
+
+    strategy: StrategyName = option(
+        "progressive-shrinking",
+        help="Which subnets a step trains, and what they learn from. progressive-shrinking: one, "
+        "of choices that open in turn, taught by the largest network as it was (Once for All). "
+        "sandwich: largest, smallest and two others, taught by the largest of the same step "
+        "(BigNAS); attentive-best and attentive-worst: the others are the best or worst of a few "
+        "(AttentiveNAS); alphanet: taught by alpha-divergence. single-path and fair: by labels "
+        "alone (SPOS, FairNAS).",
+    )
+    batch_size: int = option(128, help="Images a step.", rule=at_least(1))
+    optimizer: OptimizerName = option(
+        "adamw", help="adamw, or sgd with Nesterov's momentum of 0.9, for long schedules."
+    )
+    learning_rate: float | None = option(
+        None, help="The peak; null for the optimizer's usual, 0.004 or 0.1.", rule=above(0)
+    )
+    weight_decay: float | None = option(
+        None,
+        help="Not applied to norms and biases; null for the optimizer's usual, 0.05 or 0.0005.",
+        rule=at_least(0),
+    )
+    label_smoothing: float = option(0.1, help="0 for none.", rule=fraction(zero=True))
+    mixup: float = option(
+        0.0,
+        help="Images are mixed with others, by shares from Beta(mixup, mixup); 0 for none.",
+        rule=at_least(0),
+    )
+    average: float = option(
+        0.0,
+        help="Decay of the moving average of weights that is kept in the end; 0 for the weights "
+        "themselves.",
+        rule=fraction(zero=True),
+    )
+    stages: int = option(
+        1,
+        help="Stages of a phase in which image size, mixup and the strength of operations rise "
+        "together (EfficientNetV2); 1 for none.",
+        rule=at_least(1),
+    )
+    begin: float = option(
+        0.3,
+        help="What mixup and strength are in the first stage, relative to the last.",
+        rule=share(),
+    )
+    subnets: int | None = option(
+        None, help="Subnets that a step trains; null for the strategy's own.", rule=at_least(1)
+    )
+    extremes: float = option(
+        0.25,
+        help="Chance that a subnet of progressive shrinking is the smallest or the largest.",
+        rule=fraction(zero=True),
+    )
+    distillation: float = option(
+        1.0,
+        help="Weight of what the largest network teaches; labels have 1 where both teach.",
+        rule=at_least(0),
+    )
+    seed: int = option(0, help="Same seed, same machine: same weights.", rule=at_least(0))
+    threads: int = option(0, help="CPU threads; 0 for one a core.", rule=at_least(0))
+    phases: tuple[Phase, ...] | None = option(
+        None,
+        help="When choices open; null for the strategy's own. The largest network alone (at all "
+        "resolutions), then kernel sizes, depth, expansion and width are opened in turn, or all at "
+        "once. In this order; a phase may have its own learning_rate, be named twice (its choices "
+        "open in two steps), and be left out if a later one opens its choices as well. What no "
+        "phase opens is refused, unless that phase has 0 epochs: then a search meets untrained "
+        "choices.",
+    )
+
+    def __post_init__(self) -> None:
+        check(self, "train")
+        names = [phase.name for phase in self.schedule]
+        once = [name for name, _ in itertools.groupby(names)]
+        first = once[0] if once else None
+        fits = first == "largest" or (first == "all" and self.strategy != "progressive-shrinking")
+        in_order = once == [name for name in PHASES if name in once]
+        if not (fits and in_order and names.count("largest") < 2 and names.count("all") < 2):
+            or_all = "" if self.strategy == "progressive-shrinking" else "or all, "
+            raise ConfigError(
+                f"train.phases must begin with largest {or_all}and go on in the order "
+                f"{', '.join(PHASES)}, got {', '.join(names) or 'none'}"
+            )
+
+    @property
+    def schedule(self) -> tuple[Phase, ...]:
+        """The phases, or those that are usual for the strategy."""
+        return STRATEGIES[self.strategy] if self.phases is None else self.phases
+
+    @property
+    def highest_rate(self) -> float:
+        """The learning rate at the peak of the first phase."""
+        usual, _ = USUAL[self.optimizer]
+        return usual if self.learning_rate is None else self.learning_rate
+
+    @property
+    def decay(self) -> float:
+        """The weight decay."""
+        _, usual = USUAL[self.optimizer]
+        return usual if self.weight_decay is None else self.weight_decay

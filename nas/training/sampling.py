@@ -1,0 +1,130 @@
+"""Which subnets a step trains, among those whose choices are open.
+
+A sampler takes a ``Draw`` and returns canonical rows [n, choices]. Where the largest network
+teaches in place it comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nas.training.phases import Options
+from search_spaces import Space
+from search_spaces.space import Population
+
+__all__ = ["Draw", "Sampler", "attentive", "bounded", "fair", "sandwich", "uniform"]
+
+CANDIDATES = 3
+"""Networks that an attentive sampler chooses one of (Wang et al. 2021 find 3 to 50 alike)."""
+NEAR = 0.05
+"""How far from the drawn MACs candidates may be, relative to the range."""
+DRAWS = 64
+
+Losses = Callable[[Population], npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """What a sampler is given.
+
+    Attributes:
+        space: the space.
+        low: the smallest open option of every choice [choices]; ``high`` is the largest.
+        n: how many subnets a step trains.
+        rng: what all randomness comes from.
+        losses: of rows [m, choices] on this step's images, without gradients: [m].
+    """
+
+    space: Space
+    low: Options
+    high: Options
+    n: int
+    rng: np.random.Generator
+    losses: Losses
+
+    def uniform(self, n: int) -> Population:
+        """Rows [n, choices] uniform over choices, canonical."""
+        shape = (n, len(self.low))
+        return self.space.canonical(self.rng.integers(self.low, self.high + 1, shape))
+
+    def ends(self) -> tuple[Population, Population]:
+        """The smallest and the largest open network, rows [1, choices] each."""
+        rows = self.space.canonical(np.stack([self.low, self.high]))
+        return rows[:1], rows[1:]
+
+
+Sampler = Callable[[Draw], Population]
+
+
+def uniform(draw: Draw) -> Population:
+    """Uniform over choices: single-path one-shot (Guo et al., ECCV 2020, section 3.3)."""
+    return draw.uniform(draw.n)
+
+
+def bounded(extremes: float) -> Sampler:
+    """Uniform; with probability ``extremes`` the smallest or the largest instead.
+
+    They bound what all others can learn (Yu and Huang, ICCV 2019); the sandwich rule at the price
+    of one subnet a step.
+    """
+
+    def sample(draw: Draw) -> Population:
+        rows = draw.uniform(draw.n)
+        smallest, largest = draw.ends()
+        chance = draw.rng.random(draw.n)
+        rows[chance < extremes / 2] = smallest
+        rows[(chance >= extremes / 2) & (chance < extremes)] = largest
+        return rows
+
+    return sample
+
+
+def sandwich(draw: Draw) -> Population:
+    """The largest, random ones, the smallest (Yu et al., "BigNAS", ECCV 2020, section 3.1)."""
+    smallest, largest = draw.ends()
+    return np.concatenate([largest, draw.uniform(max(0, draw.n - 2)), smallest])
+
+
+def fair(draw: Draw) -> Population:
+    """Every open option as often as every other of its choice (Chu et al., "FairNAS", ICCV 2021).
+
+    Their strict fairness, equation 4, for choices of unequal numbers of options: over the ``n``
+    subnets of a step the options of a choice differ in number by at most one.
+    """
+    columns = []
+    for low, high in zip(draw.low, draw.high, strict=True):
+        options = high - low + 1
+        rounds = [low + draw.rng.permutation(options) for _ in range(-(-draw.n // options))]
+        columns.append(draw.rng.permutation(np.concatenate(rounds)[: draw.n]))
+    return draw.space.canonical(np.stack(columns, axis=1))
+
+
+def attentive(best: bool) -> Sampler:
+    """The sandwich whose middle attends to networks on the frontier.
+
+    Wang et al., "AttentiveNAS", CVPR 2021, section 3: MACs are drawn as they are distributed over
+    the space, a few networks of about as many are compared by their loss on the step's images, and
+    the ``best`` or the worst of them is trained.
+    """
+
+    def sample(draw: Draw) -> Population:
+        smallest, largest = draw.ends()
+        return np.concatenate(
+            [largest, *(_attended(draw, best) for _ in range(max(0, draw.n - 2))), smallest]
+        )
+
+    return sample
+
+
+def _attended(draw: Draw, best: bool) -> Population:
+    rows = draw.uniform(DRAWS)
+    macs = draw.space.macs(rows)
+    # The first of a uniform sample has MACs as they are distributed.
+    near = np.flatnonzero(np.abs(macs - macs[0]) <= NEAR * np.ptp(macs))[:CANDIDATES]
+    losses = draw.losses(rows[near])
+    chosen = near[int(losses.argmin() if best else losses.argmax())]
+    return rows[chosen : chosen + 1]

@@ -1,0 +1,63 @@
+"""Strategies of training a supernet: named compositions of who is trained and who teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from nas.config import StrategyName, TrainConfig
+from nas.training import losses, sampling
+from nas.training.losses import Divergence
+from nas.training.phases import Options
+from nas.training.sampling import Sampler
+
+__all__ = ["Strategy", "strategy_of"]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """What a step does.
+
+    Attributes:
+        sampler: which subnets it trains.
+        subnets: how many, from the smallest and largest open options [choices].
+        teacher: nobody; the largest network as it was when choices opened; or the largest of the
+            same step, whose row the sampler gives first.
+        divergence: how far a subnet is from the teacher.
+
+    Subnets that the largest of the same step teaches learn from it alone, as in BigNAS.
+    """
+
+    sampler: Sampler
+    subnets: Callable[[Options, Options], int]
+    teacher: Literal["none", "as-it-was", "in-place"]
+    divergence: Divergence = losses.distillation
+
+
+def _of(number: int) -> Callable[[Options, Options], int]:
+    return lambda low, high: number
+
+
+def _as_many_as_options(low: Options, high: Options) -> int:
+    return int((high - low).max()) + 1
+
+
+def strategy_of(config: TrainConfig) -> Strategy:
+    """The strategy that a configuration names."""
+    known: Mapping[StrategyName, Strategy] = {
+        # Cai et al., "Once for All", ICLR 2020.
+        "progressive-shrinking": Strategy(sampling.bounded(config.extremes), _of(1), "as-it-was"),
+        # Yu et al., "BigNAS", ECCV 2020.
+        "sandwich": Strategy(sampling.sandwich, _of(4), "in-place"),
+        # Wang et al., "AttentiveNAS", CVPR 2021.
+        "attentive-best": Strategy(sampling.attentive(best=True), _of(4), "in-place"),
+        "attentive-worst": Strategy(sampling.attentive(best=False), _of(4), "in-place"),
+        # Wang et al., "AlphaNet", ICML 2021.
+        "alphanet": Strategy(sampling.sandwich, _of(4), "in-place", losses.adaptive_alpha),
+        # Guo et al., "Single Path One-Shot", ECCV 2020.
+        "single-path": Strategy(sampling.uniform, _of(1), "none"),
+        # Chu et al., "FairNAS", ICCV 2021.
+        "fair": Strategy(sampling.fair, _as_many_as_options, "none"),
+    }
+    return known[config.strategy]

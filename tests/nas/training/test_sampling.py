@@ -1,0 +1,127 @@
+"""Which subnets a step trains: counts and places by hand."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import search_spaces
+from nas.training.phases import Options, largest
+from nas.training.sampling import Draw, Sampler, attentive, bounded, fair, sandwich, uniform
+from search_spaces import Space
+from search_spaces.space import Population
+
+
+@functools.cache
+def space() -> Space:
+    return search_spaces.get("small-images", resolutions=(8, 12))
+
+
+def unused(rows: Population) -> np.ndarray:
+    raise AssertionError("nobody asked for losses")
+
+
+def drawn(
+    sampler: Sampler,
+    n: int,
+    seed: int = 0,
+    low: Options | None = None,
+    losses: Callable[[Population], np.ndarray] = unused,
+) -> Population:
+    low = np.zeros(len(space().choices), np.int64) if low is None else low
+    high = largest(space())
+    return sampler(Draw(space(), low, high, n, np.random.default_rng(seed), losses))
+
+
+def flops(rows: Population) -> np.ndarray:
+    return space().macs(rows)
+
+
+SAMPLERS: dict[str, Sampler] = {
+    "uniform": uniform,
+    "bounded": bounded(0.25),
+    "sandwich": sandwich,
+    "fair": fair,
+    "best": attentive(best=True),
+    "worst": attentive(best=False),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_rows_are_canonical_open_and_those_of_the_generator(name: str) -> None:
+    depth = [choice.name in ("s1.depth", "s3.depth") for choice in space().choices]
+    low = np.where(depth, 0, largest(space()))
+    rows = drawn(SAMPLERS[name], 4, 1, low, flops)
+    assert rows.shape == (4, len(space().choices))
+    assert np.array_equal(rows, space().canonical(rows))
+    closed = space().used(rows) & ~np.array(depth)
+    assert (rows[closed] == np.broadcast_to(largest(space()), rows.shape)[closed]).all()
+    assert np.array_equal(rows, drawn(SAMPLERS[name], 4, 1, low, flops))
+    many = np.concatenate([drawn(SAMPLERS[name], 4, seed, low, flops) for seed in range(40)])
+    assert {tuple(row) for row in many} == {
+        tuple(row) for row in space().canonical(every(low, largest(space())))
+    }
+
+
+def every(low: Options, high: Options) -> Population:
+    axes = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
+    return np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
+
+
+def test_extremes_are_as_frequent_as_asked() -> None:
+    rows = drawn(bounded(0.25), 4000, 2)
+    ends = [(rows == end).all(axis=1).mean() for end in (space().smallest, space().largest)]
+    assert ends == pytest.approx([0.125, 0.125], abs=0.02)
+    none = drawn(bounded(0.0), 4000, 2)
+    assert not (none == space().largest).all(axis=1).any()
+
+
+def test_a_sandwich_has_the_largest_first_and_the_smallest_last() -> None:
+    for sampler in (sandwich, attentive(best=True), attentive(best=False)):
+        rows = drawn(sampler, 4, losses=flops)
+        assert np.array_equal(rows[0], space().largest)
+        assert np.array_equal(rows[-1], space().smallest)
+        assert len({tuple(row) for row in rows}) == 4
+        assert len(drawn(sampler, 2, losses=flops)) == 2
+
+
+def test_fairness_is_strict() -> None:
+    column = [choice.name for choice in space().choices].index("s4.width")
+    kernel = [choice.name for choice in space().choices].index("s4.0.kernel")
+    orders = set()
+    for seed in range(50):
+        rows = drawn(fair, 4, seed)
+        assert sorted(rows[:, column]) == [0, 1, 2, 3]
+        assert sorted(rows[:, kernel]) == [0, 0, 1, 1]
+        orders.add(tuple(rows[:, column]))
+        odd = Counter(drawn(fair, 6, seed)[:, column].tolist())
+        assert sorted(odd.values()) == [1, 1, 2, 2]
+    assert len(orders) > 15
+
+
+def test_attention_goes_to_the_best_or_the_worst_of_networks_of_like_macs() -> None:
+    asked: list[Population] = []
+
+    def losses(rows: Population) -> np.ndarray:
+        asked.append(rows)
+        return rows[:, 5].astype(float) + 0.01 * np.arange(len(rows))
+
+    for best in (True, False):
+        asked.clear()
+        rows = drawn(attentive(best), 8, 3, losses=losses)
+        assert len(asked) == 6
+        for group, chosen in zip(asked, rows[1:-1], strict=True):
+            assert 1 <= len(group) <= 3
+            macs = space().macs(group)
+            assert np.ptp(macs) < 0.1 * (space().macs(space().largest)[0])
+            order = [losses_of(row, i) for i, row in enumerate(group)]
+            index = int(np.argmin(order) if best else np.argmax(order))
+            assert np.array_equal(group[index], chosen)
+
+
+def losses_of(row: np.ndarray, i: int) -> float:
+    return float(row[5]) + 0.01 * i
