@@ -116,7 +116,8 @@ def section_from(cls: type[T], values: object, where: str = "") -> T:
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
     if get_origin(hint) is UnionType and value is not None:
-        hint = next((one for one in get_args(hint) if is_dataclass(one)), hint)
+        nested = (o for o in get_args(hint) if is_dataclass(o) or get_origin(o) is tuple)
+        hint = next(nested, hint)
     if is_dataclass(hint):
         return section_from(hint, value, where)  # type: ignore[arg-type]
     if get_origin(hint) is tuple and isinstance(value, list):

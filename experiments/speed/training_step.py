@@ -26,7 +26,7 @@ from torch.nn import functional
 
 import search_spaces
 from nas.config import TrainConfig
-from nas.training.loop import make_optimizer
+from nas.training.optimizers import make_optimizer
 from search_spaces import Architecture, Space
 from search_spaces.supernet import Supernet
 

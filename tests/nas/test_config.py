@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,13 @@ def test_other_programs_read_the_same_yaml() -> None:
     plain = yaml.safe_load(config.to_yaml())
     assert plain["data"]["path"] == "images"
     assert plain["train"]["label_smoothing"] == config.train.label_smoothing
-    first = config.train.phases[0]
-    assert plain["train"]["phases"][0] == {"name": "largest", "epochs": first.epochs}
+    assert plain["train"]["phases"] is None
+    phases = (Phase("largest", 3), Phase("width", 2, 0.1))
+    config = replace(config, train=TrainConfig(phases=phases))
+    assert yaml.safe_load(config.to_yaml())["train"]["phases"] == [
+        {"name": "largest", "epochs": 3},
+        {"name": "width", "epochs": 2, "learning_rate": 0.1},
+    ]
 
 
 def test_every_key_has_a_comment_above_it() -> None:
@@ -149,8 +154,22 @@ def test_numbers_as_people_write_them() -> None:
         (
             "data: {path: x}\ntrain: {phases: [{name: largest, epochs: 1}, "
             "{name: width, epochs: 1}, {name: kernel, epochs: 1}]}",
-            "in the order largest, kernel, depth, width, got largest, width, kernel",
+            "in the order largest, kernel, depth, expand, width, all, got largest, width, kernel",
         ),
+        (
+            "data: {path: x}\ntrain: {phases: [{name: all, epochs: 1}]}",
+            "train.phases must begin with largest and go on in",
+        ),
+        (
+            "data: {path: x}\ntrain: {strategy: sandwich, phases: [{name: width, epochs: 1}]}",
+            "train.phases must begin with largest or all, and go on in",
+        ),
+        (
+            "data: {path: x}\ntrain: {strategy: sandwhich}",
+            "train.strategy must be one of progressive-shrinking, sandwich, attentive-best, ",
+        ),
+        ("data: {path: x}\ntrain: {average: 1.0}", "train.average must be at least 0 and below 1"),
+        ("data: {path: x, strength: 1.5}", "data.strength must be from 0 to 1, got 1.5"),
         ("data: {path: x}\nsearch: {latency_ms: 0}", "search.latency_ms must be above 0, got 0"),
         ("data: {path: x}\nsearch: {latency_ms: fast}", "must be a finite number or null"),
         ("data: {path: x}\nlatency: {threads: 0}", "latency.threads must be at least 1"),

@@ -101,9 +101,9 @@ def test_size_and_resolutions(side: int, size: int, resolutions: tuple[int, ...]
 def test_epochs_and_batches_follow_the_number_of_images() -> None:
     def of(count: int) -> tuple[int, int]:
         train = suggest(summary(counts={"train": (count // 2, count // 2)}))[0].train
-        return train.phases[0].epochs, train.batch_size
+        return train.schedule[0].epochs, train.batch_size
 
-    epochs, batch_size = TrainConfig().phases[0].epochs, TrainConfig().batch_size
+    epochs, batch_size = TrainConfig().schedule[0].epochs, TrainConfig().batch_size
     assert of(45_000) == (epochs, batch_size)
     assert of(11_250) == (2 * epochs, batch_size)
     assert of(200) == (4 * epochs, 16)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,19 +20,27 @@ from torch import Tensor, nn
 
 from nas.config import Config, DataConfig, Phase, SpaceConfig, TrainConfig
 from nas.data.augment import normalise, resize
+from nas.data.batches import epoch_generator, shuffled
 from nas.dataset import Dataset, open_dataset
 from nas.header import space_of
 from nas.jobs.estimate import estimate_training
 from nas.jobs.train import train_run
 from nas.run import Run
 from nas.training.evaluate import Evaluator, correct
-from nas.training.loop import Progress, Trainer, train
+from nas.training.loop import train
+from nas.training.trainer import Progress, Trainer
 from nas.weights import load_supernet
 from search_spaces import Architecture
 from search_spaces.errors import ArtefactError, NasLoopError
 from tests.nas.tiny import tiny
 
-PHASES = (Phase("largest", 2), Phase("kernel", 1), Phase("depth", 1), Phase("width", 2))
+PHASES = (
+    Phase("largest", 2),
+    Phase("kernel", 1),
+    Phase("depth", 1),
+    Phase("expand", 1),
+    Phase("width", 1),
+)
 BATCH = 32
 
 # Says where it is after every step, so that the test knows when to kill it.
@@ -98,7 +108,7 @@ def test_it_tells_and_logs_every_epoch(whole: tuple[Run, list[Progress]], datase
         "epoch,phase,learning_rate,loss,val_largest,val_smallest,images_per_second,seconds"
     )
     phases = [row.split(",")[1] for row in rows]
-    assert phases == ["largest", "largest", "kernel", "depth", "width", "width"]
+    assert phases == ["largest", "largest", "kernel", "depth", "expand", "width"]
 
 
 def test_the_estimate_of_disk_holds_the_run_and_two_checkpoints_at_once(
@@ -176,7 +186,7 @@ def test_another_seed_gives_other_weights_and_is_refused_on_resume(
     other = replace(config, train=replace(config.train, seed=1))
     run = Run(tmp_path)
     run.checkpoint.write_bytes(whole[0].checkpoint.read_bytes())
-    with pytest.raises(ArtefactError, match="belongs to another training configuration"):
+    with pytest.raises(ArtefactError, match="belongs to another train.seed;"):
         train_run(run, other, dataset, lambda _: None)
 
 
@@ -185,8 +195,19 @@ def test_a_loss_that_is_no_number_is_named(
 ) -> None:
     phases = (Phase("largest", 5, learning_rate=1e30), Phase("width", 1))
     wild = replace(config.train, phases=phases)
-    with pytest.raises(NasLoopError, match=r"the loss is (nan|inf) .*lower train.learning_rate"):
-        train_run(Run(tmp_path), replace(config, train=wild), dataset, lambda _: None)
+    told: list[Progress] = []
+    with pytest.raises(
+        NasLoopError, match=r"the loss is (nan|inf) .*lower train.learning_rate"
+    ) as e:
+        train_run(Run(tmp_path), replace(config, train=wild), dataset, told.append)
+    assert f"at step {len(told)} of epoch 0 (phase largest), of the subnet " in str(e.value)
+    named = re.search(r"subnet (.*) on the training images (\[[0-9, ]+\]);", str(e.value))
+    assert named is not None and "\n" not in str(e.value)
+    space = space_of(config, len(dataset.classes))
+    assert Architecture.from_json(named[1]) == space.decode(space.largest)
+    generator = epoch_generator(0, 0)
+    batches = list(shuffled(len(dataset.images.train_labels), BATCH, generator))
+    assert json.loads(named[2]) == batches[len(told)].tolist()
 
 
 def test_accuracy_is_what_it_says(
@@ -211,9 +232,10 @@ def test_accuracy_is_what_it_says(
 
 
 OPENED = {
-    "largest": set(),
+    "largest": {"resolution"},
     "kernel": {"resolution", "kernel"},
-    "depth": {"resolution", "kernel", "depth", "expand"},
+    "depth": {"resolution", "kernel", "depth"},
+    "expand": {"resolution", "kernel", "depth", "expand"},
     "width": {"resolution", "kernel", "depth", "expand", "width"},
 }
 SMOOTHING, DISTILLATION = 0.2, 0.7
@@ -241,7 +263,12 @@ def steps(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[St
     """Every step of a training with one epoch a phase and four subnets a step."""
     phases = tuple(Phase(phase.name, 1) for phase in PHASES)
     how = TrainConfig(
-        BATCH, learning_rate=0.005, label_smoothing=SMOOTHING, subnets=4, threads=1, phases=phases
+        batch_size=BATCH,
+        learning_rate=0.005,
+        label_smoothing=SMOOTHING,
+        subnets=4,
+        threads=1,
+        phases=phases,
     )
     seen: list[Step] = []
     told: list[Progress] = []

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nas.config import Phase, TrainConfig
-from nas.training.schedule import peak, rate
+from nas.data.augment import AugmentOptions
+from nas.training.schedule import harder, hardness, peak, rate, resolutions
 
 
 def test_the_peak_of_a_phase() -> None:
-    config = TrainConfig(learning_rate=0.2)
-    assert peak(Phase("largest", 5), config) == 0.2
-    assert peak(Phase("kernel", 5), config) == pytest.approx(0.06)
-    assert peak(Phase("width", 5, learning_rate=0.01), config) == 0.01
+    phases = (Phase("largest", 5), Phase("kernel", 5), Phase("width", 5, learning_rate=0.01))
+    config = TrainConfig(learning_rate=0.2, phases=phases)
+    assert [peak(phase, config) for phase in phases] == [0.2, pytest.approx(0.06), 0.01]
+    whole = TrainConfig("sandwich", learning_rate=0.2)
+    assert peak(whole.schedule[0], whole) == 0.2
+
+
+def test_images_grow_harder_in_equal_stages() -> None:
+    assert [hardness(epoch, 8, 4) for epoch in range(8)] == pytest.approx(
+        [0, 0, 1 / 3, 1 / 3, 2 / 3, 2 / 3, 1, 1]
+    )
+    assert [hardness(epoch, 5, 1) for epoch in range(5)] == [1.0] * 5
+    assert hardness(2, 3, 8) == pytest.approx(5 / 7), "stages that fall between epochs are left out"
+    assert [resolutions(3, hard) for hard in (0, 1 / 3, 2 / 3, 1)] == [1, 2, 2, 3]
+    options = AugmentOptions(shift=2, operations=2, strength=0.6)
+    assert harder(options, 0.4, 0.25, 0.0) == (replace(options, strength=0.15), pytest.approx(0.1))
+    assert harder(options, 0.4, 0.25, 1.0) == (options, 0.4)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,184 @@
+"""What every strategy trains and what its subnets learn from, step by step."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from nas.config import Phase, StrategyName, TrainConfig
+from nas.data.augment import AugmentOptions, Normalisation, resize
+from nas.training.images import Images
+from nas.training.losses import adaptive_alpha
+from nas.training.strategies import strategy_of
+from nas.training.trainer import Trainer
+from search_spaces import Architecture
+from tests.nas.tiny import tiny
+
+CLASSES, BATCH = 4, 16
+SMOOTHING = 0.1
+EVERYTHING = (Phase("all", 1),)
+OPTIONS = AugmentOptions(shift=0, flip=False)
+
+
+def images() -> Images:
+    rng = np.random.default_rng(0)
+    pixels = torch.from_numpy(rng.integers(0, 255, (BATCH, 3, 10, 10), np.uint8))
+    labels = torch.from_numpy(rng.integers(0, CLASSES, BATCH))
+    labels[0] = CLASSES - 1
+    return Images(pixels, labels, pixels, labels, Normalisation.of(pixels), OPTIONS)
+
+
+def trainer(strategy: StrategyName, **options: object) -> Trainer:
+    torch.manual_seed(0)
+    phases = (Phase("largest", 1), Phase("width", 1)) if "shrinking" in strategy else EVERYTHING
+    config = TrainConfig(strategy, batch_size=BATCH, phases=phases, threads=1, **options)  # type: ignore[arg-type]
+    return Trainer(tiny(), images(), config)
+
+
+def watched(run: Trainer, number: int) -> tuple[Tensor, Tensor, list[Architecture], float]:
+    """The single step of an epoch: its images, targets, subnets and loss."""
+    seen: list[tuple[Tensor, Tensor, list[Architecture]]] = []
+    plain = run.step
+
+    def step(x: Tensor, targets: Tensor, architectures: list[Architecture]) -> float:
+        seen.append((x.clone(), targets, architectures))
+        return plain(x, targets, architectures)
+
+    run.step = step  # type: ignore[method-assign]
+    told: list[float] = []
+    run.one_epoch(number, 0, 2, lambda progress: told.append(progress.loss))
+    ((x, targets, architectures),) = seen
+    return x, targets, architectures, told[0]
+
+
+def twin(run: Trainer) -> Trainer:
+    """A trainer with the same first weights."""
+    other = Trainer(run.space, run.images, run.config)
+    other.supernet.load_state_dict(run.supernet.state_dict())
+    return other
+
+
+def by_labels(scores: Tensor, labels: Tensor) -> float:
+    logs = scores.log_softmax(1)
+    right = logs[torch.arange(len(labels)), labels]
+    return float(-(1 - SMOOTHING) * right.mean() - SMOOTHING * logs.mean())
+
+
+@pytest.mark.parametrize("name", get_args(StrategyName))
+def test_a_step_trains_as_many_subnets_as_its_strategy_says(name: StrategyName) -> None:
+    run = trainer(name)
+    _, _, architectures, _ = watched(run, len(run.config.schedule) - 1)
+    # Of the tiny space the choice with the most options has three.
+    expected = {"progressive-shrinking": 1, "single-path": 1, "fair": 3}.get(name, 4)
+    assert len(architectures) == expected
+    run = trainer(name, subnets=6)
+    assert len(watched(run, len(run.config.schedule) - 1)[2]) == 6
+
+
+@pytest.mark.parametrize("name", ["single-path", "fair"])
+def test_without_a_teacher_labels_are_all_there_is(name: StrategyName) -> None:
+    run = trainer(name)
+    other = twin(run)
+    x, labels, architectures, loss = watched(run, 0)
+    assert run.teacher is None
+    with torch.no_grad():
+        scores = [other.supernet(resize(x, side(a)), a) for a in architectures]
+    assert loss == pytest.approx(np.mean([by_labels(s, labels) for s in scores]), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sandwich", "attentive-best", "attentive-worst", "alphanet"])
+def test_in_place_the_largest_learns_from_labels_and_teaches_the_others(name: StrategyName) -> None:
+    run = trainer(name, distillation=0.7)
+    other = twin(run)
+    x, labels, architectures, loss = watched(run, 0)
+    assert run.teacher is None
+    assert architectures[0] == run.largest
+    assert architectures[-1] == run.space.decode(run.space.smallest)
+    other.supernet.train()
+    with torch.no_grad():
+        largest, *rest = [other.supernet(resize(x, side(a)), a) for a in architectures]
+    losses = [by_labels(largest, labels)]
+    for scores in rest:
+        soft = -(largest.softmax(1) * scores.log_softmax(1)).sum(1).mean()
+        losses.append(0.7 * float(adaptive_alpha(scores, largest) if name == "alphanet" else soft))
+    assert loss == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def side(architecture: Architecture) -> int:
+    return int(str(architecture["resolution"]))
+
+
+def test_attention_compares_losses_on_the_images_of_the_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged: list[float] = []
+    plain = Trainer._loss
+
+    def noted(run: Trainer, architecture: Architecture, x: Tensor, targets: Tensor) -> float:
+        judged.append(plain(run, architecture, x, targets))
+        with torch.no_grad():
+            scores = run.supernet(resize(x, side(architecture)), architecture)
+        logs = scores.log_softmax(1)
+        by_hand = float(-logs[torch.arange(len(targets)), targets].mean())
+        assert judged[-1] == pytest.approx(by_hand, rel=1e-5)
+        return judged[-1]
+
+    monkeypatch.setattr(Trainer, "_loss", noted)
+    watched(trainer("attentive-best"), 0)
+    assert 2 <= len(judged) <= 6
+
+
+def test_mixed_images_have_mixed_labels() -> None:
+    run = trainer("single-path", mixup=0.5)
+    x, targets, _, _ = watched(run, 0)
+    assert targets.shape == (BATCH, CLASSES)
+    torch.testing.assert_close(targets.sum(1), torch.ones(BATCH))
+    assert ((targets > 0).sum(1) == 2).any()
+    assert x.shape == (BATCH, 3, 10, 10)
+
+
+def test_image_sizes_rise_in_stages() -> None:
+    config = TrainConfig("single-path", batch_size=BATCH, phases=(Phase("all", 4),), stages=2)
+    torch.manual_seed(0)
+    run = Trainer(tiny((6, 8, 10)), images(), config)
+    sides: list[int] = []
+    plain = run.step
+
+    def step(x: Tensor, targets: Tensor, architectures: list[Architecture]) -> float:
+        sides.extend(side(one) for one in architectures)
+        return plain(x, targets, architectures)
+
+    run.step = step  # type: ignore[method-assign]
+    for epoch in range(4):
+        for _ in range(8):
+            run.one_epoch(0, epoch, 4, lambda _: None)
+    assert set(sides[:16]) == {6} and set(sides[16:]) == {6, 8, 10}
+
+
+def test_what_is_kept_is_the_average() -> None:
+    run = trainer("single-path", average=0.9)
+    assert run.result is not run.supernet
+    watched(run, 0)
+    run.one_epoch(0, 0, 1, lambda _: None)
+    now, kept = run.supernet.state_dict(), run.result.state_dict()
+    name = "blocks.stem.main.conv.weight"
+    assert not torch.equal(now[name], kept[name])
+    logged = run.log[-1]["val_largest"]
+    assert logged == run.validate(run.largest) and run.evaluator.supernet is run.result
+
+
+def test_strategies_differ_in_who_teaches() -> None:
+    teachers = {name: strategy_of(TrainConfig(name)).teacher for name in get_args(StrategyName)}
+    assert teachers == {
+        "progressive-shrinking": "as-it-was",
+        "sandwich": "in-place",
+        "attentive-best": "in-place",
+        "attentive-worst": "in-place",
+        "alphanet": "in-place",
+        "single-path": "none",
+        "fair": "none",
+    }
