@@ -80,7 +80,7 @@ class TrainConfig:
         "(AttentiveNAS); alphanet: taught by alpha-divergence. single-path and fair: by labels "
         "alone (SPOS, FairNAS).",
     )
-    batch_size: int = option(128, help="Images a step.", rule=at_least(1))
+    batch_size: int = option(128, help="Images a step, of each process.", rule=at_least(1))
     optimizer: OptimizerName = option(
         "adamw", help="adamw, or sgd with Nesterov's momentum of 0.9, for long schedules."
     )
@@ -114,6 +114,15 @@ class TrainConfig:
         0.3,
         help="What mixup and strength are in the first stage, relative to the last.",
         rule=share(),
+    )
+    precision: Literal["float32", "bfloat16"] = option(
+        "float32", help="bfloat16: mixed precision, for GPUs that are faster at it."
+    )
+    compile: bool = option(
+        False, help="Compile the teacher of progressive shrinking, which never changes."
+    )
+    share_norms: bool = option(
+        False, help="With several processes: batch norms see the images of all of them."
     )
     subnets: int | None = option(
         None, help="Subnets that a step trains; null for the strategy's own.", rule=at_least(1)

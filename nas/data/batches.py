@@ -18,9 +18,12 @@ def as_tensors(images: ImageSet) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(images.images), torch.from_numpy(images.labels)
 
 
-def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """A generator for one epoch of one run, independent of every other epoch and seed."""
-    state = np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)
+def epoch_generator(seed: int, *epoch: int) -> torch.Generator:
+    """A generator for one epoch of one run, independent of every other epoch and seed.
+
+    ``epoch`` is its number, perhaps with that of a process among several.
+    """
+    state = np.random.SeedSequence((seed, *epoch)).generate_state(1, np.uint64)
     # torch takes the seed as a signed number.
     return torch.Generator().manual_seed(int(state[0] >> 1))
 

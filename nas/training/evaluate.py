@@ -17,9 +17,9 @@ __all__ = ["Evaluator", "correct", "logits"]
 
 
 def logits(network: Callable[[Tensor], Tensor], batches: Iterator[Tensor]) -> Tensor:
-    """Logits [N, classes] over batches [B, C, H, W], without gradients."""
+    """Logits [N, classes] over batches [B, C, H, W], without gradients, on the CPU."""
     with torch.inference_mode():
-        return torch.cat([network(images) for images in batches])
+        return torch.cat([network(images).cpu() for images in batches])
 
 
 def correct(scores: Tensor, labels: Tensor) -> float:
@@ -57,10 +57,14 @@ class Evaluator:
         return subnet
 
     def batches(self, images: Tensor, resolution: int) -> Iterator[Tensor]:
-        """Normalised batches [B, C, resolution, resolution] of uint8 images [N, C, H, W]."""
+        """Normalised batches [B, C, resolution, resolution] of uint8 images [N, C, H, W].
+
+        They are where the supernet is.
+        """
+        device = next(self.supernet.parameters()).device
         for start in range(0, len(images), self.batch_size):
             part = images[start : start + self.batch_size]
-            yield normalise(part, self.normalisation, resolution)
+            yield normalise(part, self.normalisation, resolution).to(device)
 
     def logits(self, network: nn.Module, architecture: Architecture, images: Tensor) -> Tensor:
         """Logits [N, classes] of a network of ``architecture`` on uint8 images."""

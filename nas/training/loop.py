@@ -11,8 +11,10 @@ from nas.config import TrainConfig
 from nas.training.checkpoint import load_checkpoint, save_checkpoint
 from nas.training.images import Images
 from nas.training.phases import check_kinds
+from nas.training.ranks import Ranks
 from nas.training.trainer import Progress, Row, Trainer
 from search_spaces import Space
+from search_spaces.errors import ConfigError
 from search_spaces.supernet import Supernet
 
 __all__ = ["train"]
@@ -27,6 +29,7 @@ def train(
     *,
     tell: Callable[[Progress], None],
     record: Callable[[list[Row]], None],
+    ranks: Ranks | None = None,
 ) -> Supernet:
     """Train a supernet, or go on from ``checkpoint`` if there is one.
 
@@ -36,8 +39,10 @@ def train(
         belongs: what the checkpoint belongs to (space, data, configuration), compared on resume.
         tell: called after every step.
         record: called after every epoch with the log so far.
+        ranks: the processes that train together; only one of them tells, records and writes.
 
     Raises:
+        ConfigError: a choice that no phase opens; or fewer images than all processes take at once.
         NasLoopError: the loss is not a number; the checkpoint of the last epoch stays.
         ArtefactError: a checkpoint that is damaged or belongs to something else.
     """
@@ -46,16 +51,29 @@ def train(
     torch.manual_seed(config.seed)  # modules draw their first weights from PyTorch's generator
     phases = config.schedule
     check_kinds(space, phases)
-    trainer = Trainer(space, images, config)
+    ranks = ranks or Ranks()
+    together = config.batch_size * ranks.count
+    if ranks.count > 1 and together > len(images.train_labels):
+        raise ConfigError(
+            f"{ranks.count} processes take {together} images a step, there are "
+            f"{len(images.train_labels)}; lower train.batch_size, or start fewer"
+        )
+    trainer = Trainer(space, images, config, ranks)
     if checkpoint.exists():
         trainer.load(load_checkpoint(checkpoint, belongs))
     total = sum(phase.epochs for phase in phases)
     first = 0
     for number, phase in enumerate(phases):
         for epoch in range(trainer.epoch - first, phase.epochs):
-            trainer.one_epoch(number, epoch, total, tell)
-            record(trainer.log)
-            save_checkpoint(checkpoint, belongs, trainer.state())
+            trainer.one_epoch(number, epoch, total, tell if ranks.writes else _silent)
+            if ranks.writes:
+                record(trainer.log)
+                save_checkpoint(checkpoint, belongs, trainer.state())
+            ranks.wait()
         first += phase.epochs
     result: Supernet = trainer.result
     return result
+
+
+def _silent(progress: Progress) -> None:
+    """Another rank tells."""

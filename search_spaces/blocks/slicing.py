@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ ACTIVATIONS: Mapping[str, type[nn.Module]] = {
 }
 
 
+BatchNorm = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, bool, float, float], Tensor]
+"""``functional.batch_norm``, or one that knows of other processes' images."""
 NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -56,7 +58,8 @@ class Unit(nn.Module):
 
     ``kernels`` are the sizes below its own that a depthwise unit lends. Each is reached from the
     next larger one by a matrix that all channels share (OFA's kernel transform, Cai et al. 2020,
-    section 3.2), which starts as identity: the middle of the larger kernel.
+    section 3.2), which starts as identity: the middle of the larger kernel. ``batch_norm`` is what
+    normalises in training; whoever trains in several processes puts in their own.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Unit(nn.Module):
         fan_out = kernel**2 * outputs / groups
         nn.init.normal_(self.conv.weight, 0.0, (2.0 / fan_out) ** 0.5)
         self.norm = nn.BatchNorm2d(outputs, eps=epsilon)
+        self.batch_norm: BatchNorm = functional.batch_norm
         self.act = activation(act)
         self.sizes = sorted({kernel, *kernels}, reverse=True)
         for large, small in zip(self.sizes, self.sizes[1:], strict=False):
@@ -112,7 +116,8 @@ class Unit(nn.Module):
         inputs, depthwise = x.shape[1], conv.groups > 1
         whole = (outputs, kernel) == (conv.out_channels, conv.kernel_size[0])
         y: Tensor
-        if whole and (depthwise or inputs == conv.in_channels):
+        plain = self.batch_norm is functional.batch_norm
+        if whole and plain and (depthwise or inputs == conv.in_channels):
             y = self.act(norm(conv(x)))
             return y
         weight, scale, shift, mean, variance = self._lent(inputs, outputs, kernel)
@@ -120,9 +125,7 @@ class Unit(nn.Module):
             x, weight, None, conv.stride, kernel // 2, 1, outputs if depthwise else 1
         )
         momentum = norm.momentum or 0.0
-        y = functional.batch_norm(
-            y, mean, variance, scale, shift, self.training, momentum, norm.eps
-        )
+        y = self.batch_norm(y, mean, variance, scale, shift, self.training, momentum, norm.eps)
         y = self.act(y)
         return y
 

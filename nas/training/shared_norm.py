@@ -1,0 +1,43 @@
+"""Batch norm over the images of all ranks. PyTorch's SyncBatchNorm wants CUDA; this does not."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, distributed
+from torch.distributed.nn.functional import all_reduce
+from torch.nn import functional
+
+__all__ = ["shared_batch_norm"]
+
+
+def shared_batch_norm(
+    x: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    training: bool,
+    momentum: float,
+    epsilon: float,
+) -> Tensor:
+    """``functional.batch_norm`` of [N, C, H, W], with statistics over all ranks' images.
+
+    The running ``mean`` and ``variance`` [C] are updated in place, with the unbiased variance.
+    """
+    if not training:
+        return functional.batch_norm(x, mean, variance, scale, shift, False, momentum, epsilon)
+    count = x.numel() // x.shape[1] * distributed.get_world_size()
+    centre = _sum(x) / count
+    away = x - centre.view(1, -1, 1, 1)
+    spread = _sum(away.square()) / count
+    with torch.no_grad():
+        mean.lerp_(centre, momentum)
+        variance.lerp_(spread * count / (count - 1), momentum)
+    factor = scale * (spread + epsilon).rsqrt()
+    return away * factor.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1)
+
+
+def _sum(x: Tensor) -> Tensor:
+    """Sums over all ranks' images: [C]."""
+    total: Tensor = all_reduce(x.sum((0, 2, 3)))  # type: ignore[no-untyped-call]
+    return total
