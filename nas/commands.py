@@ -78,7 +78,8 @@ def train(
 
     screen = Screen(json)
     data = train_command(config, out, resume, screen)
-    screen.result(data, f"trained: {data['supernet']}; next: nas measure {out}")
+    if data is not None:
+        screen.result(data, f"trained: {data['supernet']}; next: nas measure {out}")
 
 
 @app.command()

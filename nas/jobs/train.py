@@ -18,6 +18,7 @@ from nas.terminal import Screen, duration
 from nas.training.checkpoint import load_checkpoint
 from nas.training.loop import train
 from nas.training.phases import check_kinds
+from nas.training.ranks import Ranks, joined, restarted
 from nas.training.trainer import Progress
 from nas.weights import save_supernet
 from search_spaces.errors import ConfigError
@@ -25,8 +26,15 @@ from search_spaces.errors import ConfigError
 __all__ = ["announce_training", "train_command", "train_run", "train_with_progress"]
 
 
-def train_run(run: Run, config: Config, dataset: Dataset, tell: Callable[[Progress], None]) -> None:
+def train_run(
+    run: Run,
+    config: Config,
+    dataset: Dataset,
+    tell: Callable[[Progress], None],
+    ranks: Ranks | None = None,
+) -> None:
     """Train, or go on from the run's checkpoint, and leave ``supernet.safetensors``."""
+    ranks = ranks or Ranks()
     space = space_of(config, len(dataset.classes))
     supernet = train(
         space,
@@ -36,10 +44,11 @@ def train_run(run: Run, config: Config, dataset: Dataset, tell: Callable[[Progre
         _belongs(config, dataset),
         tell=tell,
         record=run.write_log,
+        ranks=ranks,
     )
-    save_supernet(
-        run.supernet, supernet, dataset.images.normalisation, dataset.classes, dataset.fingerprint
-    )
+    if ranks.writes:
+        normalisation = dataset.images.normalisation
+        save_supernet(run.supernet, supernet, normalisation, dataset.classes, dataset.fingerprint)
 
 
 def _belongs(config: Config, dataset: Dataset) -> dict[str, str]:
@@ -61,7 +70,9 @@ def _said(config: TrainConfig) -> dict[str, str]:
     return {f"train.{one.name}": repr(value) for one, value in pairs if value != one.default}
 
 
-def train_with_progress(run: Run, config: Config, dataset: Dataset, screen: Screen) -> None:
+def train_with_progress(
+    run: Run, config: Config, dataset: Dataset, screen: Screen, ranks: Ranks | None = None
+) -> None:
     """``train_run`` under a bar."""
     total = sum(phase.epochs for phase in config.train.schedule)
     with screen.progress("train", total) as advance:
@@ -73,7 +84,7 @@ def train_with_progress(run: Run, config: Config, dataset: Dataset, screen: Scre
                 f"{progress.images_per_second:.0f} images/s",
             )
 
-        train_run(run, config, dataset, tell)
+        train_run(run, config, dataset, tell, ranks)
 
 
 def announce_training(
@@ -98,8 +109,27 @@ def announce_training(
     return estimate
 
 
-def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) -> dict[str, Any]:
-    """Check, say how long it will take and how much disk it needs, train."""
+def train_command(
+    config_file: Path, out: Path, resume: bool, screen: Screen
+) -> dict[str, Any] | None:
+    """Check, say how long it will take and how much disk it needs, train.
+
+    Under ``torchrun`` one process does so, and the others train with it and return None.
+    """
+    with joined() as ranks:
+        resume = resume or restarted()
+        if ranks.writes:
+            return _train(config_file, out, resume, screen, ranks)
+        config = Config.load(config_file)
+        dataset = open_dataset(config)
+        ranks.wait()  # Until the run's folder is there.
+        train_run(Run.open(out), config, dataset, lambda progress: None, ranks)
+    return None
+
+
+def _train(
+    config_file: Path, out: Path, resume: bool, screen: Screen, ranks: Ranks
+) -> dict[str, Any]:
     config = Config.load(config_file)
     run = Run.check(out, config, resume)
     if run.supernet.exists() and not run.checkpoint.exists():
@@ -111,8 +141,9 @@ def train_command(config_file: Path, out: Path, resume: bool, screen: Screen) ->
     check_kinds(space_of(config, len(dataset.classes)), config.train.schedule)
     estimate = announce_training(run, config, dataset, screen, "--resume")
     Run.create(out, config, resume)
+    ranks.wait()
     began = time.monotonic()
-    train_with_progress(run, config, dataset, screen)
+    train_with_progress(run, config, dataset, screen, ranks)
     return {
         "run": str(out),
         "supernet": str(run.supernet),

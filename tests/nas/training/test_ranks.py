@@ -1,0 +1,203 @@
+"""Two processes that train together, against one that takes the images of both."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.nn import functional
+
+from nas.config import Config, DataConfig, Phase, SpaceConfig, StrategyName, TrainConfig
+from nas.data.augment import normalise
+from nas.data.batches import epoch_generator, shuffled
+from nas.dataset import open_dataset
+from nas.header import space_of
+from nas.training.schedule import rate
+from nas.training.trainer import Trainer, at
+from tests.nas.tiny import ROOT
+
+BATCH = 16
+PHASES = (Phase("largest", 1), Phase("width", 1))
+
+# Trains in one process or under torchrun and leaves the losses of every step.
+CHILD = """
+import json, sys
+from pathlib import Path
+import torch
+from nas.config import Config
+from nas.dataset import open_dataset
+from nas.header import space_of
+from nas.training.loop import train
+from nas.training.ranks import joined
+
+torch.set_num_threads(1)
+config = Config.load(sys.argv[1])
+dataset = open_dataset(config)
+losses = []
+with joined() as ranks:
+    supernet = train(
+        space_of(config, len(dataset.classes)), dataset.images, config.train,
+        Path(sys.argv[2]) / "checkpoint.pt", {},
+        tell=lambda progress: losses.append(progress.loss), record=lambda rows: None, ranks=ranks,
+    )
+    weights = {name: t for name, t in supernet.state_dict().items() if "running" not in name}
+    torch.save(weights, Path(sys.argv[2]) / f"weights.{ranks.rank}.pt")
+    if ranks.writes:
+        (Path(sys.argv[2]) / "losses.json").write_text(json.dumps(losses))
+"""
+
+
+def torchrun(processes: int, *arguments: object) -> list[str]:
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return [*start, f"--nproc-per-node={processes}", *map(str, arguments)]
+
+
+def config(folder: Path, strategy: StrategyName, batch: int, **options: Any) -> Path:
+    rng = np.random.default_rng(0)
+    labels = np.arange(144) % 4
+    pixels = rng.integers(0, 255, (144, 10, 10, 3), np.uint8)
+    pixels[..., 0] = (pixels[..., 0] // 4 + 60 * labels[:, None, None]).astype(np.uint8)
+    np.savez(folder / "images.npz", images=pixels, labels=labels)
+    phases = PHASES if strategy == "progressive-shrinking" else (Phase("all", 2),)
+    path = folder / "config.yaml"
+    Config(
+        data=DataConfig(
+            str(folder / "images.npz"), size=10, shift=0, horizontal_flip=False, val_fraction=0.1
+        ),
+        space=SpaceConfig(resolutions=(8, 10)),
+        train=TrainConfig(
+            strategy, batch_size=batch, threads=1, phases=phases, learning_rate=0.01, **options
+        ),
+    ).save(path)
+    return path
+
+
+def trained(command: list[str], folder: Path) -> list[float]:
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 0, done.stderr
+    losses: list[float] = json.loads((folder / "losses.json").read_text())
+    return losses
+
+
+def folder(tmp_path: Path, name: str) -> Path:
+    (tmp_path / name).mkdir()
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("strategy", ["progressive-shrinking", "sandwich"])
+def test_with_shared_norms_two_processes_are_one_with_twice_the_batch(
+    tmp_path: Path, strategy: StrategyName
+) -> None:
+    one, two = folder(tmp_path, "one"), folder(tmp_path, "two")
+    script = tmp_path / "child.py"
+    script.write_text(CHILD)
+    single = config(one, strategy, 2 * BATCH)
+    expected = trained([sys.executable, str(script), str(single), str(one)], one)
+    pair = config(two, strategy, BATCH, share_norms=True)
+    found = trained(torchrun(2, script, pair, two), two)
+    assert len(found) == len(expected) == 2 * (129 // (2 * BATCH))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    here, there = (torch.load(two / f"weights.{rank}.pt") for rank in (0, 1))
+    whole = torch.load(one / "weights.0.pt")
+    for name, tensor in whole.items():
+        assert torch.equal(here[name], there[name]), name
+        torch.testing.assert_close(here[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_with_norms_of_their_own_two_processes_are_one_that_takes_half_batches_in_turn(
+    tmp_path: Path,
+) -> None:
+    two = folder(tmp_path, "two")
+    script = tmp_path / "child.py"
+    script.write_text(CHILD)
+    path = config(two, "progressive-shrinking", BATCH)
+    found = trained(torchrun(2, script, path, two), two)
+    given = Config.load(path)
+    dataset = open_dataset(given)
+    images = dataset.images
+    torch.manual_seed(given.train.seed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    run = Trainer(space_of(given, len(dataset.classes)), images, given.train)
+    expected: list[float] = []
+    for epoch in range(2):
+        run.begin(epoch)
+        run.supernet.train()
+        rng = np.random.default_rng((0, epoch))
+        low, high = run.open(epoch, 1.0)
+        order = shuffled(len(images.train_labels), 2 * BATCH, epoch_generator(0, epoch))
+        for step, batch in enumerate(order):
+            (row,) = run.draw(low, high, rng, torch.zeros(0), torch.zeros(0))
+            architecture = run.space.decode(row)
+            total = 0.0
+            for part in (batch[0::2], batch[1::2]):
+                x = normalise(images.train[part], images.normalisation)
+                scores = run.supernet(at(x, architecture), architecture)
+                loss = functional.cross_entropy(
+                    scores, images.train_labels[part], label_smoothing=0.1
+                )
+                if run.teacher is not None:
+                    with torch.no_grad():
+                        taught = run.teacher(at(x, run.largest)).softmax(1)
+                    loss = loss + functional.cross_entropy(scores, taught)
+                (loss / 2).backward()
+                total += loss.item() / 2
+            for group in run.optimizer.param_groups:
+                group["lr"] = rate(step, 129 // (2 * BATCH), 0.01 if epoch == 0 else 0.003)
+            run.optimizer.step()
+            run.optimizer.zero_grad()
+            expected.append(total)
+    torch.set_num_threads(threads)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_when_a_process_dies_torchrun_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
+    runs = {}
+    for name in ("whole", "killed"):
+        path = config(folder(tmp_path, name), "progressive-shrinking", BATCH, average=0.5)
+        out = tmp_path / name / "run"
+        command = torchrun(2, "--max-restarts=1", "-m", "nas.cli", "train", path, "--out", out)
+        with subprocess.Popen(
+            command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+        ) as parent:
+            if name == "killed":
+                until = time.monotonic() + 120
+                while not (out / "checkpoint.pt").exists() and time.monotonic() < until:
+                    time.sleep(0.01)
+                os.kill(rank_of(parent.pid, 1), signal.SIGKILL)
+            _, said = parent.communicate(timeout=300)
+        assert parent.returncode == 0, said
+        runs[name] = load_file(out / "supernet.safetensors")
+    for name, tensor in runs["whole"].items():
+        assert torch.equal(runs["killed"][name], tensor), name
+
+
+def rank_of(torchrun: int, rank: int) -> int:
+    """The process of a rank."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                environment = (entry / "environ").read_bytes().split(b"\0")
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if parent == torchrun and f"RANK={rank}".encode() in environment:
+                return int(entry.name)
+    raise AssertionError("no such rank")
+
+
+def test_more_images_at_once_than_there_are_is_refused(tmp_path: Path) -> None:
+    path = config(tmp_path, "progressive-shrinking", 100)
+    command = torchrun(2, "-m", "nas.cli", "train", path, "--out", tmp_path / "run")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.returncode != 0
+    assert (
+        "2 processes take 200 images a step, there are 129; lower train.batch_size" in done.stderr
+    )
