@@ -141,11 +141,11 @@ def draw(rows: list[dict[str, Any]], path: Path, device: str) -> None:
     for row in rows:
         axes.axvline(float(str(row["budget_ms"])), color="0.8", lw=0.8, zorder=0)
     axes.set(
-        xlabel=f"measured latency, ms (batch 1, one thread, {device})",
+        xlabel=f"measured latency, ms (batch 1, one thread)\n{device}",
         ylabel="CIFAR-10 accuracy, % (95% intervals)",
         title="Subnets of one supernet, one for each budget (grey lines)",
     )
-    axes.legend()
+    axes.legend(loc="lower right")
     figure.savefig(path, dpi=130)
 
 

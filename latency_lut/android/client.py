@@ -16,6 +16,7 @@ from latency_lut.errors import DeviceError
 ADB = "adb"
 # Ends what a script prints: adb itself tells no exit codes of phones before Android 7.
 END = "nas-loop-exit"
+AGAIN = "then the same command goes on"
 WAYS_OUT = {
     "unauthorized": "unlock its screen and allow debugging from this computer",
     "offline": "plug it in again, or run `adb reconnect`",
@@ -43,12 +44,12 @@ class Adb:
             have = ", ".join(states) or "none"
             raise DeviceError(
                 f"{self.name}: the phone is not connected, adb has {have}; plug it in with USB "
-                "debugging on"
+                f"debugging on, {AGAIN}"
             )
         if not states:
             raise DeviceError(
                 f"{self.name}: no phone is connected; plug one in with USB debugging on, and see "
-                "`adb devices`"
+                f"`adb devices`, {AGAIN}"
             )
         if not self.serial and len(states) > 1:
             names = ", ".join(f"adb://{serial}" for serial in states)
@@ -57,10 +58,9 @@ class Adb:
             )
         serial = self.serial or next(iter(states))
         if states[serial] != "device":
-            way = next((w for s, w in WAYS_OUT.items() if states[serial].startswith(s)), "")
-            raise DeviceError(
-                f"{self.name}: the phone {serial} is {states[serial]}; {way or 'see `adb devices`'}"
-            )
+            state = states[serial]
+            way = next((w for s, w in WAYS_OUT.items() if state.startswith(s)), "see `adb devices`")
+            raise DeviceError(f"{self.name}: the phone {serial} is {state}; {way}, {AGAIN}")
         return Adb(serial, self.name, self.timeout_s)
 
     def _states(self) -> dict[str, str]:
@@ -100,7 +100,7 @@ class Adb:
         try:
             self.found()
         except DeviceError as error:
-            return DeviceError(f"{error} (it was there before); then the same command goes on")
+            return DeviceError(f"{error} (it was there before)")
         return DeviceError(f"{self.name}: {text}")
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
