@@ -143,7 +143,7 @@ def test_training_moves_the_statistics_of_the_slice_alone() -> None:
 
 
 def test_a_kernel_transform_starts_as_identity() -> None:
-    unit = Unit(16, 16, 7, depthwise=True, kernels=(3, 5, 7))
+    unit = Unit(16, 16, 7, group=1, kernels=(3, 5, 7))
     assert unit.sizes == [7, 5, 3]
     for name, size in (("transform_7to5", 5), ("transform_5to3", 3)):
         assert torch.equal(getattr(unit, name), torch.eye(size**2))
@@ -153,7 +153,7 @@ def test_a_kernel_transform_starts_as_identity() -> None:
 
 
 def test_kernel_5_to_3_is_the_matrix_times_the_centre() -> None:
-    unit = Unit(2, 2, 5, depthwise=True, kernels=(3, 5))
+    unit = Unit(2, 2, 5, group=1, kernels=(3, 5))
     with torch.no_grad():
         unit.conv.weight.copy_(torch.arange(50.0).view(2, 1, 5, 5))
         unit.transform_5to3.copy_(torch.arange(81.0).view(9, 9) / 10)
@@ -169,7 +169,7 @@ def test_kernel_5_to_3_is_the_matrix_times_the_centre() -> None:
 
 def test_kernels_chain_from_7_over_5_to_3() -> None:
     torch.manual_seed(0)
-    unit = Unit(4, 4, 7, depthwise=True, kernels=(3, 5, 7))
+    unit = Unit(4, 4, 7, group=1, kernels=(3, 5, 7))
     shake(unit)
     five = unit.weights(4, 4, 5)["conv.weight"]
     three = (five[:, :, 1:4, 1:4].reshape(4, 9) @ unit.transform_5to3.T).view(4, 1, 3, 3)
