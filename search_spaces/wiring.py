@@ -7,8 +7,9 @@ tensors' axes hang on what goes in and what comes out.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,8 @@ class Wiring:
     """Groups of channels, tied by union-find; and for every tensor the bundles of its axes.
 
     ``sizes`` are the sizes that a group has in some network; ``units`` the channels that stay
-    together in it; ``fixed`` groups keep their order and their size.
+    together in it; ``fixed`` groups keep their order and their size; ``values`` are what the image
+    and the slots give, in the order of the space's columns.
     """
 
     parents: dict[str, str] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class Wiring:
     units: dict[str, int] = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
     tensors: dict[str, dict[int, Bundle]] = field(default_factory=dict)
+    values: list[Bundle] = field(default_factory=list)
 
     def root(self, group: str) -> str:
         """The group that stands for all that ``group`` is tied to."""
@@ -73,21 +76,27 @@ class Wiring:
             group = self.parents[group]
         return group
 
-    def members(self, group: str) -> list[str]:
-        """All groups tied to ``group``, in the order in which they were met."""
-        return [name for name in self.sizes if self.root(name) == self.root(group)]
+    @functools.cached_property
+    def members(self) -> Mapping[str, Sequence[str]]:
+        """For every root all groups that are tied to it; read once all is wired."""
+        found: dict[str, list[str]] = {}
+        for name in self.sizes:
+            found.setdefault(self.root(name), []).append(name)
+        return found
 
     def sizes_of(self, group: str) -> tuple[int, ...]:
         """The sizes of a group and all that is tied to it, ascending."""
-        return tuple(sorted(set().union(*(self.sizes[name] for name in self.members(group)))))
+        return tuple(
+            sorted(set().union(*(self.sizes[name] for name in self.members[self.root(group)])))
+        )
 
     def unit_of(self, group: str) -> int:
         """How many neighbouring channels have to stay together."""
-        return math.lcm(*(self.units.get(name, 1) for name in self.members(group)))
+        return math.lcm(*(self.units.get(name, 1) for name in self.members[self.root(group)]))
 
     def is_fixed(self, group: str) -> bool:
         """Whether the group or one that is tied to it is fixed."""
-        return any(name in self.fixed for name in self.members(group))
+        return any(name in self.fixed for name in self.members[self.root(group)])
 
     def fresh(self, group: str, size: int) -> Bundle:
         """The channels that a layer makes."""
@@ -138,7 +147,7 @@ def wiring(space: Space) -> Wiring:
     Names of tensors begin with their key of weights. The image and what comes out are fixed.
     """
     wired = Wiring()
-    values: list[Bundle] = []
+    values = wired.values
     for position, column in enumerate(space.columns):
         if not column.sources:
             image = wired.fresh(column.slot, column.outputs[0].shape[0])

@@ -10,16 +10,22 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from search_spaces.blocks import BLOCKS, Block
+from search_spaces.blocks import BLOCKS, Block, lender
 from search_spaces.blocks.slicing import SqueezeExcite, Unit
 from search_spaces.specs import (
+    Add,
     Bottleneck,
+    Cell,
     Classifier,
     Conv,
     FusedMBConv,
+    GeneralConv,
     LayerSpec,
+    Linear,
     MBConv,
+    Norm,
     SeparableConv,
+    Template,
     Tensor,
 )
 
@@ -60,6 +66,30 @@ PAIRS: list[tuple[LayerSpec, LayerSpec]] = [
         Bottleneck(NARROW, 16, 3, 2, "relu", 16, True),
     ),
 ]
+CELL = {
+    "parts": (
+        Template(GeneralConv, (-1,), {"kernel": 1, "act": "relu"}),
+        Template(GeneralConv, (0,), {"group": 4, "kernel": 3, "norm": False, "bias": True}),
+        Template(GeneralConv, (1,), {"kernel": 1, "out": "input"}),
+        Template(Add, (-1, 2), {"act": "relu"}),
+    )
+}
+PAIRS += [
+    (
+        GeneralConv.resolve(IMAGE, out=24, kernel=5, dilation=2, bias=True),
+        GeneralConv.resolve(NARROW, out=16, kernel=3, dilation=2, bias=True),
+    ),
+    (
+        GeneralConv.resolve(IMAGE, kernel=5, stride=2, group=4, norm=False),
+        GeneralConv.resolve(NARROW, kernel=3, stride=2, group=4, norm=False),
+    ),
+    (Norm(IMAGE, act="swish"), Norm(NARROW, act="swish")),
+    (
+        Linear((Tensor((16,)),), 24, act="relu"),
+        Linear((Tensor((8,)),), 16, act="relu"),
+    ),
+    (Cell.resolve(IMAGE, **CELL, **{"0.out": 24}), Cell.resolve(NARROW, **CELL, **{"0.out": 8})),
+]
 NAMES = [f"{type(large).__name__}-{i}" for i, (large, _) in enumerate(PAIRS)]
 
 
@@ -73,7 +103,9 @@ def one_thread() -> Iterator[None]:
 
 
 def build(spec: LayerSpec, *kernels: int) -> Block:
-    block: Block = BLOCKS[type(spec)](spec, kernels=kernels)
+    # With the kernels that it lends, as a block in a supernet has them.
+    lent = [replace(spec, kernel=kernel) for kernel in kernels if hasattr(spec, "kernel")]
+    block: Block = lender([spec, *lent])
     shake(block)
     return block
 
@@ -93,7 +125,7 @@ def test_a_small_block_with_lent_weights_is_the_slice(
 ) -> None:
     torch.manual_seed(0)
     big = build(large, 3).eval()
-    alone = BLOCKS[type(small)](small).eval()
+    alone = lender([small]).eval()
     alone.load_state_dict(big.weights(small))  # strict: exactly the names of the small block
     x = torch.randn(2, *small.inputs[0].shape)
     if channels_last:
