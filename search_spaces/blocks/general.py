@@ -133,6 +133,10 @@ class PoolBlock(Weightless):
         window = (spec.kernel, spec.stride, spec.padding)
         if spec.kind == "max":
             return functional.max_pool2d(x, *window, ceil_mode=spec.ceil)
+        if (
+            spec.size
+        ):  # The same windows, but the operator that was asked for adds in its own order.
+            return functional.adaptive_avg_pool2d(x, spec.size)
         return functional.avg_pool2d(
             x, *window, ceil_mode=spec.ceil, count_include_pad=spec.count_padding
         )

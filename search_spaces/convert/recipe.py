@@ -109,10 +109,10 @@ def _net(recipe: Recipe, resolutions: Sequence[int] | None) -> Net:
 
 def _layer(
     document: Mapping[str, Any], symbols: Mapping[str, Symbol]
-) -> tuple[Template, dict[str, Symbol]]:
+) -> tuple[Template, dict[str, Any]]:
     """A layer of the recipe: what is certain of it, and what its choices decide."""
     certain: dict[str, Any] = {}
-    decided: dict[str, Symbol] = {}
+    decided: dict[str, Any] = {}
     for name, value in document.items():
         if name in ("layer", "from", "name"):
             continue

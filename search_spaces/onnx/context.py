@@ -54,7 +54,8 @@ def in_context(
         adapter = Conv((image,), channels, 1, 1, "none")
         nodes.append(Node(ADAPTER, adapter, (-1,), ADAPTER))
         if not sizes:
-            nodes.append(Node(f"{ADAPTER}.flat", Flatten((adapter.output,)), (0,), ADAPTER))
+            flat = f"{ADAPTER}.flat"
+            nodes.append(Node(flat, Flatten((adapter.output,)), (0,), flat))
     for copy in range(copies if spec is not None else 0):
         assert spec is not None
         nodes.append(Node(f"block.{copy}", spec, (len(nodes) - 1,), f"block.{copy}"))

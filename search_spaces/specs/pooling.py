@@ -16,7 +16,8 @@ class Pool(LayerSpec):
     """The maximum or the average over kxk: [C, H, W] to [C, H', W'].
 
     With ``ceil`` a window that is cut off at the border counts too (PyTorch's ``ceil_mode``);
-    ``count_padding`` says whether an average counts the zeros around the map.
+    ``count_padding`` says whether an average counts the zeros around the map. ``size`` is what was
+    asked for where the window follows from the map, else 0.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Pool(LayerSpec):
     padding: int
     ceil: bool = field(default=False, kw_only=True)
     count_padding: bool = field(default=False, kw_only=True)
+    size: int = field(default=0, kw_only=True)
 
     @classmethod
     def resolve(  # type: ignore[override]
@@ -48,7 +50,16 @@ class Pool(LayerSpec):
                     f"resolutions whose maps here are multiples of {size}"
                 )
             kernel = stride = height // size
-        return cls(inputs, kind, kernel, stride, padding, ceil=ceil, count_padding=count_padding)
+        return cls(
+            inputs,
+            kind,
+            kernel,
+            stride,
+            padding,
+            ceil=ceil,
+            count_padding=count_padding,
+            size=size,
+        )
 
     def __post_init__(self) -> None:
         if self.kind not in POOLS:

@@ -43,7 +43,7 @@ def one_block() -> Space:
         "block",
         MBConv,
         out=16,
-        expand=one_of(1, 2),
+        expand=one_of(2, 4),
         kernel=one_of(3, 5),
         se=True,
         residual=False,
@@ -65,14 +65,15 @@ def one_block() -> Space:
 def test_the_largest_stays_and_importance_descends(name: str, options: dict[str, object]) -> None:
     space = search_spaces.get(name, **options)
     network = supernet_of(space)
-    largest, smallest = (space.decode(row) for row in (space.largest, space.smallest))
+    largest = space.decode(space.largest)
+    unsorted = copy.deepcopy(network.state_dict())
     side = space.lower(largest).image.shape[-1]
     x = torch.randn(2, 3, side, side, dtype=torch.float64)
     with torch.no_grad():
-        before, narrow = network(x, largest), network(x, smallest)
+        before = network(x, largest)
         sort_channels(network)
         torch.testing.assert_close(network(x, largest), before, rtol=1e-10, atol=1e-12)
-        changed = not torch.allclose(network(x, smallest), narrow)
+    changed = any(not torch.equal(unsorted[k], v) for k, v in network.state_dict().items())
     ordered = importance(network)
     assert changed == bool(ordered) == (name != "nas-bench-macro")
     assert all((values.diff() <= 1e-9).all() for values in ordered.values())
