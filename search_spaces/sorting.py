@@ -34,7 +34,7 @@ def sort_channels(supernet: Supernet) -> None:
         for name, axes in wired.tensors.items():
             for axis, bundle in axes.items():
                 if any(wired.root(strand.group) in order for strand in bundle):
-                    index = _index(bundle, wired, order)
+                    index = _index(bundle, wired, order).to(state[name].device)
                     state[name].copy_(state[name].index_select(axis, index))
 
 

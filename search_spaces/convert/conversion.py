@@ -85,8 +85,7 @@ def _compare(original: nn.Module, supernet: Supernet, channels: int, resolution:
     """Raise ``SpaceError`` unless the largest network does what the original does."""
     space = supernet.space
     row = space.largest
-    names = [choice.name for choice in space.choices]
-    row[names.index("resolution")] = space.choices[0].values.index(resolution)
+    row[0] = space.choices[0].values.index(resolution)
     generator = torch.Generator().manual_seed(resolution)
     images = torch.randn(2, channels, resolution, resolution, generator=generator)
     with torch.no_grad():

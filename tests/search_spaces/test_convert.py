@@ -15,6 +15,7 @@ import onnxruntime
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 import search_spaces
@@ -245,6 +246,50 @@ def test_depthwise_kernels_begin_as_the_middle_of_the_larger_one() -> None:
     path = key.removesuffix(".kernel")
     whole = original("mobilenetv2").get_submodule(path).weight
     torch.testing.assert_close(narrow.main.conv.weight, whole[:, :, 1:4, 1:4])
+
+
+def stochastic_depth(x: torch.Tensor, p: float, mode: str, training: bool) -> torch.Tensor:
+    """As torchvision's, which torch.fx does not look into."""
+    return x * (torch.rand(len(x), 1, 1, 1) > p) / (1 - p) if training else x
+
+
+torch.fx.wrap("stochastic_depth")
+
+
+class BatchNormAct2d(nn.BatchNorm2d):
+    """As timm's: what its forward asks cannot be traced."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.drop, self.act = nn.Identity(), nn.SiLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.dim() != 4 or x.shape[1] != self.num_features:
+            raise ValueError
+        return self.act(self.drop(super().forward(x)))
+
+
+class Timm(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(3, 16, 3, padding="same", bias=False), BatchNormAct2d(16)
+        self.again = nn.Conv2d(16, 16, 3, padding=1)
+        self.head = nn.Linear(16, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.bn(self.conv(x))
+        x = x + stochastic_depth(self.again(x), 0.5, "row", self.training)
+        return self.head(F.dropout(x.mean((-2, -1)), 0.3, self.training))
+
+
+def test_layers_of_timm_and_torchvision() -> None:
+    network = shaken(Timm())
+    space, supernet = from_module(network, RESOLUTIONS, sort=False)
+    assert space.slots == ("conv", "add", "mean", "head")
+    x = torch.randn(2, 3, 24, 24)
+    with torch.no_grad():
+        found = supernet(x, space.decode(space.largest))
+        assert torch.equal(found, network.eval()(x))
 
 
 def test_another_number_of_classes_or_another_version_is_refused() -> None:

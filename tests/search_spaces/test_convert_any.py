@@ -98,7 +98,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(networks(), st.integers(0, 99))
 def test_any_network_is_its_largest_subnet(network: nn.Module, seed: int) -> None:
     network = shaken(network, seed)
