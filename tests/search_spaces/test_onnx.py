@@ -299,11 +299,15 @@ LAYERS: list[LayerSpec] = [
 @pytest.mark.parametrize("spec", LAYERS, ids=str)
 def test_every_layer_computes_what_its_spec_means(spec: LayerSpec) -> None:
     plan = Plan((Node("layer", spec, (-1,) * len(spec.inputs), "layer"),), (0,))
+    if len(spec.inputs[0].shape) == 1:  # Features come of maps: a network begins with an image.
+        pixel = Tensor((*spec.inputs[0].shape, 1, 1))
+        flat = Node("flat", Flatten((pixel,)), (-1,), "flat")
+        plan = Plan((flat, Node("layer", spec, (0,), "layer")), (1,))
     rng = np.random.default_rng(1)
     weights = random_plan_weights(plan, rng)
     model = write(plan, weights, batch=2)
     onnx.checker.check_model(model, full_check=True)
-    image = rng.normal(size=(2, *spec.inputs[0].shape)).astype(np.float32)
+    image = rng.normal(size=(2, *plan.image.shape)).astype(np.float32)
     expected = torch_plan(plan, weights, image)
     assert expected.shape[1:] == spec.output.shape
     np.testing.assert_allclose(run(model, image), expected, rtol=1e-4, atol=1e-5)
