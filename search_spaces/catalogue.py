@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from search_spaces.convert.recipe import NAME as CONVERTED
+from search_spaces.convert.recipe import converted
 from search_spaces.errors import SpaceError
 from search_spaces.nas_bench_macro import nas_bench_macro
 from search_spaces.ofa import ofa_mobilenetv3, ofa_proxyless, ofa_resnet50
@@ -19,19 +21,22 @@ SPACES: dict[str, Callable[..., Space]] = {
     "ofa-resnet50": ofa_resnet50,
     "nas-bench-macro": nas_bench_macro,
 }
+MADE: dict[str, Callable[..., Space]] = {CONVERTED: converted}
+"""Spaces that are made of something of the user's, and are nothing without it."""
 
 
 def names() -> tuple[str, ...]:
-    """The spaces that ``get`` knows."""
+    """The spaces that ``get`` knows by their name alone."""
     return tuple(SPACES)
 
 
 def get(name: str, **options: Any) -> Space:
     """The space of that name; ``options`` are those of its function."""
-    if name not in SPACES:
+    known = {**SPACES, **MADE}
+    if name not in known:
         raise SpaceError(unknown("space", name, SPACES))
     try:
-        space = SPACES[name](**options)
+        space = known[name](**options)
     except TypeError as error:
         raise SpaceError(f"options of space {name!r}: {error}") from error
     space.options = options

@@ -53,7 +53,10 @@ class Slot:
         if option is None:
             return Leaf(SKIP, "")
         attributes = {key: resolve(value, read) for key, value in option.attributes.items()}
-        return Leaf(option.spec.resolve(inputs, **attributes), weights)  # type: ignore[attr-defined]
+        try:
+            return Leaf(option.spec.resolve(inputs, **attributes), weights)  # type: ignore[attr-defined]
+        except SpaceError as error:
+            raise SpaceError(f"slot {self.name!r}: {error}") from error
 
 
 class Net:

@@ -101,6 +101,11 @@ class Space:
         """The slots in topological order: the columns of ``index``."""
         return tuple(column.slot for column in self._trace.columns[1:])
 
+    @property
+    def columns(self) -> tuple[tables.Column, ...]:
+        """The image and the slots as tables: what may stand there, and what it takes."""
+        return self._trace.columns
+
     @functools.cached_property
     def identity(self) -> str:
         """SHA-256 of choices, slots and what they build: artefacts of two spaces differ in it."""

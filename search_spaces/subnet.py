@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from search_spaces.blocks import BLOCKS
+from search_spaces.blocks import lender
 from search_spaces.plan import Plan
 
 
@@ -20,7 +20,7 @@ class Subnet(nn.Module):
         super().__init__()
         self.plan = plan
         self.blocks = nn.ModuleDict(
-            {module_name(node.weights): BLOCKS[type(node.spec)](node.spec) for node in plan.nodes}
+            {module_name(node.weights): lender([node.spec]) for node in plan.nodes}
         )
 
     def forward(self, x: Tensor) -> Tensor:

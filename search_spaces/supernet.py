@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from search_spaces.architecture import Architecture
-from search_spaces.blocks import BLOCKS
+from search_spaces.blocks import lender
 from search_spaces.plan import Plan
-from search_spaces.specs import LayerSpec, enclosing
 from search_spaces.subnet import Subnet, module_name, run
 
 if TYPE_CHECKING:
@@ -27,10 +26,7 @@ class Supernet(nn.Module):
         super().__init__()
         self.space = space
         self.blocks = nn.ModuleDict(
-            {
-                module_name(key): BLOCKS[type(specs[0])](enclosing(specs), kernels=_kernels(specs))
-                for key, specs in space.weight_specs().items()
-            }
+            {module_name(key): lender(specs) for key, specs in space.weight_specs().items()}
         )
         self._lower = functools.lru_cache(maxsize=4096)(space.lower)
 
@@ -53,7 +49,3 @@ class Supernet(nn.Module):
             subnet.blocks[name].load_state_dict(self.blocks[name].weights(node.spec))  # type: ignore[operator]
         parameter = next(self.parameters())
         return subnet.to(parameter.device, parameter.dtype).train(self.training)
-
-
-def _kernels(specs: tuple[LayerSpec, ...]) -> tuple[int, ...]:
-    return tuple(sorted({getattr(spec, "kernel", 0) for spec in specs} - {0}))

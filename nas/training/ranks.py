@@ -18,7 +18,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from nas.training.shared_norm import shared_batch_norm
-from search_spaces.blocks.slicing import Unit
+from search_spaces.blocks.slicing import Norm, use_batch_norm
 from search_spaces.errors import NasLoopError
 
 __all__ = ["Ranks", "joined", "restarted"]
@@ -46,8 +46,8 @@ class Ranks:
             return supernet
         if share_norms:
             for module in supernet.modules():
-                if isinstance(module, Unit):
-                    module.batch_norm = shared_batch_norm
+                if isinstance(module, Norm):
+                    use_batch_norm(module, shared_batch_norm)
         # A subnet leaves weights out. Statistics are each rank's own, and nobody evaluates by them.
         return DistributedDataParallel(
             supernet, find_unused_parameters=True, broadcast_buffers=False

@@ -20,24 +20,25 @@ def shared_batch_norm(
     momentum: float,
     epsilon: float,
 ) -> Tensor:
-    """``functional.batch_norm`` of [N, C, H, W], with statistics over all ranks' images.
+    """``functional.batch_norm`` of [N, C, ...], with statistics over all ranks' images.
 
     The running ``mean`` and ``variance`` [C] are updated in place, with the unbiased variance.
     """
     if not training:
         return functional.batch_norm(x, mean, variance, scale, shift, False, momentum, epsilon)
+    shape = (1, -1, *[1] * (x.dim() - 2))
     count = x.numel() // x.shape[1] * distributed.get_world_size()
     centre = _sum(x) / count
-    away = x - centre.view(1, -1, 1, 1)
+    away = x - centre.view(shape)
     spread = _sum(away.square()) / count
     with torch.no_grad():
         mean.lerp_(centre, momentum)
         variance.lerp_(spread * count / (count - 1), momentum)
     factor = scale * (spread + epsilon).rsqrt()
-    return away * factor.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1)
+    return away * factor.view(shape) + shift.view(shape)
 
 
 def _sum(x: Tensor) -> Tensor:
     """Sums over all ranks' images: [C]."""
-    total: Tensor = all_reduce(x.sum((0, 2, 3)))  # type: ignore[no-untyped-call]
+    total: Tensor = all_reduce(x.sum((0, *range(2, x.dim()))))  # type: ignore[no-untyped-call]
     return total

@@ -55,7 +55,7 @@ class SeparableConvBlock(Block[SeparableConv]):
             spec.kernel,
             spec.stride,
             spec.act,
-            depthwise=True,
+            group=1,
             kernels=tuple(kernels),
             epsilon=spec.epsilon,
         )
@@ -121,7 +121,7 @@ class MBConvBlock(Block[MBConv]):
         middle, epsilon = spec.middle, spec.epsilon
         self.expand = Unit(spec.channels, middle, 1, act=spec.act, epsilon=epsilon)
         self.depthwise = Unit(
-            middle, middle, spec.kernel, spec.stride, spec.act, True, tuple(kernels), epsilon
+            middle, middle, spec.kernel, spec.stride, spec.act, 1, tuple(kernels), epsilon
         )
         self.squeeze = SqueezeExcite(middle, spec.squeeze) if spec.squeeze else None
         self.project = Unit(middle, spec.out, 1, epsilon=epsilon)

@@ -16,9 +16,12 @@ ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "relu6": nn.ReLU6,
     "h_swish": nn.Hardswish,
     "h_sigmoid": nn.Hardsigmoid,
+    "swish": nn.SiLU,
+    "sigmoid": nn.Sigmoid,
 }
 
 
+Norm = nn.BatchNorm1d | nn.BatchNorm2d
 BatchNorm = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, bool, float, float], Tensor]
 """``functional.batch_norm``, or one that knows of other processes' images."""
 NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
@@ -56,10 +59,13 @@ def first(tensor: Tensor, *sizes: int) -> Tensor:
 class Unit(nn.Module):
     """Convolution, norm, activation; the first inputs, outputs and the kernel's middle are lent.
 
-    ``kernels`` are the sizes below its own that a depthwise unit lends. Each is reached from the
-    next larger one by a matrix that all channels share (OFA's kernel transform, Cai et al. 2020,
-    section 3.2), which starts as identity: the middle of the larger kernel. ``batch_norm`` is what
-    normalises in training; whoever trains in several processes puts in their own.
+    ``group`` is the number of input channels of a group, 1 for depthwise, 0 for all as one; of
+    fewer channels there are fewer groups. ``padding`` belongs to the largest kernel; without it the
+    size of maps is kept.
+
+    ``kernels`` are the sizes below its own that a unit lends. Each is reached from the next larger
+    one by a matrix that all channels share (OFA's kernel transform, Cai et al. 2020, section 3.2),
+    which starts as identity: the middle of the larger kernel.
     """
 
     def __init__(
@@ -69,19 +75,27 @@ class Unit(nn.Module):
         kernel: int,
         stride: int = 1,
         act: str = "none",
-        depthwise: bool = False,
+        group: int = 0,
         kernels: tuple[int, ...] = (),
         epsilon: float = EPSILON,
+        *,
+        padding: int | None = None,
+        dilation: int = 1,
+        bias: bool = False,
+        norm: bool = True,
     ) -> None:
         super().__init__()
-        groups = outputs if depthwise else 1
+        self.group = group
+        groups = inputs // group if group else 1
+        padding = dilation * (kernel - 1) // 2 if padding is None else padding
         self.conv = nn.Conv2d(
-            inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False
+            inputs, outputs, kernel, stride, padding, dilation, groups=groups, bias=bias
         )
         fan_out = kernel**2 * outputs / groups
         nn.init.normal_(self.conv.weight, 0.0, (2.0 / fan_out) ** 0.5)
-        self.norm = nn.BatchNorm2d(outputs, eps=epsilon)
-        self.batch_norm: BatchNorm = functional.batch_norm
+        if self.conv.bias is not None:
+            nn.init.zeros_(self.conv.bias)
+        self.norm = nn.BatchNorm2d(outputs, eps=epsilon) if norm else None
         self.act = activation(act)
         self.sizes = sorted({kernel, *kernels}, reverse=True)
         for large, small in zip(self.sizes, self.sizes[1:], strict=False):
@@ -90,14 +104,14 @@ class Unit(nn.Module):
 
     def weights(self, inputs: int, outputs: int, kernel: int) -> dict[str, Tensor]:
         """What a unit of these sizes is made of, under the names of its state dict."""
-        names = ("conv.weight", *(f"norm.{name}" for name in NORM_TENSORS))
-        lent = dict(zip(names, self._lent(inputs, outputs, kernel), strict=True))
-        return {**lent, "norm.num_batches_tracked": _some(self.norm.num_batches_tracked)}
+        lent = self._lent(inputs, outputs, kernel)
+        if self.norm is not None:
+            lent["norm.num_batches_tracked"] = _some(self.norm.num_batches_tracked)
+        return lent
 
-    def _lent(self, inputs: int, outputs: int, kernel: int) -> tuple[Tensor, ...]:
-        # The convolution's weight, then the norm's tensors in the order of their names.
-        conv, norm = self.conv, self.norm
-        weight = first(conv.weight, outputs, 1 if conv.groups > 1 else inputs)
+    def _lent(self, inputs: int, outputs: int, kernel: int) -> dict[str, Tensor]:
+        conv = self.conv
+        weight = first(conv.weight, outputs, self.group or inputs)
         for large, small in zip(self.sizes, self.sizes[1:], strict=False):
             if large <= kernel:
                 break
@@ -105,7 +119,12 @@ class Unit(nn.Module):
             middle = weight[:, :, edge : large - edge, edge : large - edge]
             matrix = getattr(self, f"transform_{large}to{small}")
             weight = functional.linear(middle.reshape(-1, small**2), matrix).reshape(middle.shape)
-        return weight, *(first(getattr(norm, name), outputs) for name in NORM_TENSORS)
+        lent = {"conv.weight": weight}
+        if conv.bias is not None:
+            lent["conv.bias"] = first(conv.bias, outputs)
+        if self.norm is not None:
+            lent |= prefixed("norm", lent_norm(self.norm, outputs))
+        return lent
 
     def forward(self, x: Tensor, outputs: int, kernel: int) -> Tensor:
         """[N, inputs, H, W] to [N, outputs, H', W']; the input says how many inputs there are.
@@ -113,21 +132,55 @@ class Unit(nn.Module):
         At its own size the layers are called as the modules they are, so that hooks see them.
         """
         conv, norm = self.conv, self.norm
-        inputs, depthwise = x.shape[1], conv.groups > 1
-        whole = (outputs, kernel) == (conv.out_channels, conv.kernel_size[0])
+        inputs, largest = x.shape[1], conv.kernel_size[0]
         y: Tensor
-        plain = self.batch_norm is functional.batch_norm
-        if whole and plain and (depthwise or inputs == conv.in_channels):
-            y = self.act(norm(conv(x)))
+        if (inputs, outputs, kernel) == (conv.in_channels, conv.out_channels, largest):
+            y = conv(x)
+            y = self.act(y if norm is None else whole_norm(norm, y))
             return y
-        weight, scale, shift, mean, variance = self._lent(inputs, outputs, kernel)
+        part = self._lent(inputs, outputs, kernel)
+        dilation = conv.dilation[0]
         y = functional.conv2d(
-            x, weight, None, conv.stride, kernel // 2, 1, outputs if depthwise else 1
+            x,
+            part["conv.weight"],
+            part.get("conv.bias"),
+            conv.stride,
+            int(conv.padding[0]) - dilation * (largest - kernel) // 2,
+            dilation,
+            inputs // self.group if self.group else 1,
         )
-        momentum = norm.momentum or 0.0
-        y = self.batch_norm(y, mean, variance, scale, shift, self.training, momentum, norm.eps)
+        if norm is not None:
+            y = run_norm(norm, y, *(part[f"norm.{name}"] for name in NORM_TENSORS))
         y = self.act(y)
         return y
+
+
+def lent_norm(norm: Norm, channels: int) -> dict[str, Tensor]:
+    """The first channels of a norm, in the order of ``NORM_TENSORS``."""
+    return {name: first(getattr(norm, name), channels) for name in NORM_TENSORS}
+
+
+def use_batch_norm(norm: Norm, function: BatchNorm) -> None:
+    """Let ``norm`` normalise with ``function``, as training in several processes wants it."""
+    norm.__dict__["batch_norm"] = function
+
+
+def whole_norm(norm: Norm, x: Tensor) -> Tensor:
+    """``norm`` on ``x``, which has all of its channels."""
+    if "batch_norm" in norm.__dict__:
+        return run_norm(norm, x, *(getattr(norm, name) for name in NORM_TENSORS))
+    y: Tensor = norm(x)
+    return y
+
+
+def run_norm(
+    norm: Norm, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor
+) -> Tensor:
+    """``norm`` on ``x`` with the part of its tensors that belongs to the channels of ``x``."""
+    function: BatchNorm = norm.__dict__.get("batch_norm", functional.batch_norm)
+    return function(
+        x, mean, variance, scale, shift, norm.training, norm.momentum or 0.0, norm.eps
+    )
 
 
 class SqueezeExcite(nn.Module):

@@ -16,7 +16,7 @@ from search_spaces.errors import SpaceError
 from search_spaces.onnx.weights import random_plan_weights
 from search_spaces.onnx.writer import write
 from search_spaces.plan import Node, Plan
-from search_spaces.specs import Conv, LayerSpec, Tensor
+from search_spaces.specs import Conv, Flatten, LayerSpec, Tensor
 
 IMAGE_CHANNELS = 3
 ADAPTER = "adapter"
@@ -24,7 +24,7 @@ ADAPTER = "adapter"
 
 def at_image(tensor: Tensor) -> bool:
     """Whether a layer on ``tensor`` stands at the image itself, without an adapter before it."""
-    return tensor.shape[0] <= IMAGE_CHANNELS
+    return len(tensor.shape) == 3 and tensor.shape[0] <= IMAGE_CHANNELS
 
 
 def chains(spec: LayerSpec) -> bool:
@@ -35,10 +35,11 @@ def chains(spec: LayerSpec) -> bool:
 def in_context(
     tensor: Tensor, spec: LayerSpec | None, copies: int, rng: np.random.Generator
 ) -> onnx.ModelProto:
-    """Adapter, ``copies`` of ``spec`` on ``tensor`` [C, H, W], global pooling; batch 1.
+    """Adapter, ``copies`` of ``spec`` on ``tensor``, global pooling; batch 1.
 
-    The adapter is a 1x1 convolution from 3 channels; a layer that stands at the image goes
-    without. ``spec`` None leaves the adapter alone. Weights are random, each copy its own.
+    The adapter is a 1x1 convolution from 3 channels (for a layer on [features] of one pixel, made
+    flat); a layer that stands at the image goes without. ``spec`` None leaves the adapter alone.
+    Weights are random, each copy its own.
 
     Raises ``SpaceError`` if copies do not fit each other, or the layer has several inputs.
     """
@@ -47,11 +48,14 @@ def in_context(
     if spec is not None and copies > 1 and not chains(spec):
         raise SpaceError(f"{copies} copies do not fit each other: {spec.inputs} to {spec.output}")
     nodes: list[Node] = []
-    channels, height, width = tensor.shape
     if not at_image(tensor):
-        image = dataclasses.replace(tensor, shape=(IMAGE_CHANNELS, height, width))
+        channels, *sizes = tensor.shape
+        image = dataclasses.replace(tensor, shape=(IMAGE_CHANNELS, *(sizes or (1, 1))))
         adapter = Conv((image,), channels, 1, 1, "none")
         nodes.append(Node(ADAPTER, adapter, (-1,), ADAPTER))
+        if not sizes:
+            flat = f"{ADAPTER}.flat"
+            nodes.append(Node(flat, Flatten((adapter.output,)), (0,), flat))
     for copy in range(copies if spec is not None else 0):
         assert spec is not None
         nodes.append(Node(f"block.{copy}", spec, (len(nodes) - 1,), f"block.{copy}"))

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from search_spaces.errors import SpaceError
+from search_spaces.onnx import general
 from search_spaces.onnx.graph import Graph
-from search_spaces.onnx.weights import Array, Reader
+from search_spaces.onnx.units import activation, convolution, unit
+from search_spaces.onnx.weights import Reader
 from search_spaces.specs import (
     Bottleneck,
+    Cell,
     Classifier,
     Conv,
     FusedMBConv,
@@ -44,76 +45,6 @@ def emit(graph: Graph, slot: str, spec: LayerSpec, inputs: Sequence[str], weight
                 f"slot {slot!r}: only float32 is written; got {tensor.dtype} of {tensor.bits} bits"
             )
     return EMITTERS[type(spec)](graph, slot, spec, inputs, weights)
-
-
-def activation(graph: Graph, part: str, act: str, value: str) -> str:
-    """``value`` after the activation, as the one operator that runtimes fuse."""
-    if act == "none":
-        return value
-    if act == "relu":
-        return graph.node("Relu", part, [value])
-    if act == "relu6":
-        zero = graph.constant("zero", np.array(0, np.float32))
-        six = graph.constant("six", np.array(6, np.float32))
-        return graph.node("Clip", part, [value, zero, six])
-    if act == "h_swish":
-        return graph.node("HardSwish", part, [value])
-    # ONNX's default slope is 0.2, PyTorch's and MobileNetV3's is 1/6.
-    return graph.node("HardSigmoid", part, [value], alpha=1 / 6, beta=0.5)
-
-
-def convolution(
-    graph: Graph,
-    part: str,
-    constant: str,
-    value: str,
-    weight: Array,
-    bias: Array,
-    *,
-    stride: int = 1,
-    groups: int = 1,
-) -> str:
-    """A convolution padded by half its kernel; its constants are named after ``constant``."""
-    kernel = weight.shape[-1]
-    inputs = [
-        value,
-        graph.constant(f"{constant}.weight", weight),
-        graph.constant(f"{constant}.bias", bias),
-    ]
-    return graph.node(
-        "Conv",
-        part,
-        inputs,
-        kernel_shape=[kernel, kernel],
-        strides=[stride, stride],
-        pads=[kernel // 2] * 4,
-        group=groups,
-    )
-
-
-def unit(
-    graph: Graph,
-    slot: str,
-    name: str,
-    value: str,
-    *,
-    weights: Reader,
-    shape: tuple[int, int, int],
-    epsilon: float,
-    stride: int = 1,
-    act: str = "none",
-) -> str:
-    """Convolution with its norm folded in, then the activation.
-
-    ``shape`` is (out, in, kernel); ``in`` 0 means depthwise.
-    """
-    out, inner, kernel = shape
-    weight, bias = weights.folded(name, epsilon, out, inner or 1, kernel, kernel)
-    part = f"{slot}/{name}"
-    groups = 1 if inner else out
-    constant = f"{weights.key}.{name}"
-    value = convolution(graph, part, constant, value, weight, bias, stride=stride, groups=groups)
-    return activation(graph, part, act, value)
 
 
 def _conv(graph: Graph, slot: str, spec: Conv, inputs: Sequence[str], weights: Reader) -> str:
@@ -229,8 +160,19 @@ def _classifier(
     return graph.node("Gemm", f"{slot}/linear", [value, *constants], transB=1)
 
 
+def _cell(graph: Graph, slot: str, spec: Cell, inputs: Sequence[str], weights: Reader) -> str:
+    values: list[str] = []
+    for position, part in enumerate(spec.parts):
+        taken = [inputs[0] if source < 0 else values[source] for source in part.sources]
+        name = f"{slot}/{position}"
+        values.append(emit(graph, name, part.spec, taken, weights.part(str(position))))
+    return values[-1]
+
+
 EMITTERS: Mapping[type[LayerSpec], Emit] = {
+    **general.EMITTERS,
     Bottleneck: _bottleneck,
+    Cell: _cell,
     Classifier: _classifier,
     Conv: _conv,
     FusedMBConv: _fused,

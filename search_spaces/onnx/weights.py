@@ -13,19 +13,31 @@ import numpy.typing as npt
 from search_spaces.errors import SpaceError
 from search_spaces.plan import Plan
 from search_spaces.specs import (
+    Activation,
+    Add,
     Bottleneck,
+    Cell,
     Classifier,
+    Concat,
     Conv,
+    Flatten,
     FusedMBConv,
+    GeneralConv,
+    GlobalPool,
     LayerSpec,
+    Linear,
     MaxPool,
     MBConv,
+    Multiply,
+    Norm,
+    Pool,
     SeparableConv,
 )
 
 TINY = float(np.finfo(np.float32).tiny)
 
 Array = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 Layer = Mapping[str, npt.NDArray[Any]]
 Weights = Mapping[str, Layer]
 Shapes = dict[str, tuple[int, ...]]
@@ -52,21 +64,35 @@ class Reader:
             )
         return array
 
-    def folded(self, unit: str, epsilon: float, *shape: int) -> tuple[Array, Array]:
-        """Convolution and norm of a unit as one convolution: weight [shape], bias [out].
+    def part(self, name: str) -> Reader:
+        """The arrays of the part ``name`` of the layer."""
+        prefix = f"{name}."
+        arrays = {k.removeprefix(prefix): v for k, v in self.arrays.items() if k.startswith(prefix)}
+        return Reader(f"{self.key}.{name}", arrays)
 
-        ``epsilon`` is what the norm adds to the variance. In double precision, because the
-        division by a small deviation amplifies rounding.
-        """
-        weight = self.get(f"{unit}.conv.weight", *shape).astype(np.float64)
-        out = shape[0]
+    def scaled(self, norm: str, epsilon: float, channels: int) -> tuple[Doubles, Doubles]:
+        """A norm as a factor and a summand [channels], in double precision."""
         gamma, beta, mean, variance = (
-            self.get(f"{unit}.norm.{name}", out).astype(np.float64)
+            self.get(f"{norm}.{name}", channels).astype(np.float64)
             for name in ("weight", "bias", "running_mean", "running_var")
         )
         scale = gamma / np.sqrt(variance + epsilon)
-        folded = weight * scale[:, None, None, None]
-        return normal(folded), normal(beta - mean * scale)
+        return scale, beta - mean * scale
+
+    def folded(
+        self, unit: str, epsilon: float, *shape: int, bias: bool = False
+    ) -> tuple[Array, Array]:
+        """Convolution and norm of a unit as one convolution: weight [shape], bias [out].
+
+        ``epsilon`` is what the norm adds to the variance; ``bias`` whether the convolution has one
+        of its own. In double precision, because the
+        division by a small deviation amplifies rounding.
+        """
+        weight = self.get(f"{unit}.conv.weight", *shape).astype(np.float64)
+        scale, shift = self.scaled(f"{unit}.norm", epsilon, shape[0])
+        if bias:
+            shift = shift + scale * self.get(f"{unit}.conv.bias", shape[0])
+        return normal(weight * scale[:, None, None, None]), normal(shift)
 
 
 def normal(values: npt.NDArray[Any]) -> Array:
@@ -136,17 +162,53 @@ def _classifier(spec: Classifier) -> Shapes:
     }
 
 
+def _general(spec: GeneralConv) -> Shapes:
+    shape = (spec.out, spec.group or spec.channels, spec.kernel, spec.kernel)
+    plain = {"main.conv.weight": shape}
+    bias = {"main.conv.bias": (spec.out,)} if spec.bias else {}
+    return {**(_unit("main", *shape) if spec.norm else plain), **bias}
+
+
+def _norm(spec: Norm) -> Shapes:
+    parts = ("weight", "bias", "running_mean", "running_var")
+    return {f"norm.{part}": (spec.channels,) for part in parts}
+
+
+def _linear(spec: Linear) -> Shapes:
+    bias = {"linear.bias": (spec.out,)} if spec.bias else {}
+    return {"linear.weight": (spec.out, spec.channels), **bias}
+
+
+def _cell(spec: Cell) -> Shapes:
+    return {
+        f"{position}.{name}": shape
+        for position, part in enumerate(spec.parts)
+        for name, shape in SHAPES[type(part.spec)](part.spec).items()
+    }
+
+
 def _none(spec: LayerSpec) -> Shapes:
     return {}
 
 
 SHAPES: Mapping[type[LayerSpec], Callable[[Any], Shapes]] = {
+    Activation: _none,
+    Add: _none,
     Bottleneck: _bottleneck,
+    Cell: _cell,
     Classifier: _classifier,
+    Concat: _none,
     Conv: _conv,
+    Flatten: _none,
     FusedMBConv: _fused,
+    GeneralConv: _general,
+    GlobalPool: _none,
+    Linear: _linear,
     MBConv: _mbconv,
     MaxPool: _none,
+    Multiply: _none,
+    Norm: _norm,
+    Pool: _none,
     SeparableConv: _separable,
 }
 

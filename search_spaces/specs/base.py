@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from search_spaces.errors import SpaceError
 
-ACTIVATIONS = ("none", "relu", "relu6", "h_swish", "h_sigmoid")
+ACTIVATIONS = ("none", "relu", "relu6", "h_swish", "h_sigmoid", "swish", "sigmoid")
 EPSILON = 1e-5
 """PyTorch's default, added to a norm's variance."""
 
@@ -40,6 +40,18 @@ def divisible(channels: float, divisor: int = 8) -> int:
 def strided(size: int, stride: int) -> int:
     """Output size of an odd kernel with padding ``kernel // 2``."""
     return (size - 1) // stride + 1
+
+
+def windowed(
+    size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil: bool = False
+) -> int:
+    """Output size of any window, as PyTorch counts it.
+
+    With ``ceil`` a window may be cut off at the end, but none begins in the padding there.
+    """
+    over = size + 2 * padding - dilation * (kernel - 1) - 1
+    windows = (-(-over // stride) if ceil else over // stride) + 1
+    return windows - 1 if ceil and (windows - 1) * stride >= size + padding else windows
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,17 @@ import pytest
 
 import search_spaces
 from search_spaces import Architecture, Space
+from search_spaces.convert import from_module
+from tests.search_spaces.networks import resnet
 
 Rows = npt.NDArray[np.int64]
 ROWS = 100
 
 
-@pytest.fixture(params=search_spaces.names(), scope="module")
+@pytest.fixture(params=[*search_spaces.names(), "converted"], scope="module")
 def space(request: pytest.FixtureRequest) -> Space:
+    if request.param == "converted":
+        return from_module(resnet(), (24, 32), sort=False)[0]
     return search_spaces.get(request.param)
 
 

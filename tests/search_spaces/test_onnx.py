@@ -34,13 +34,25 @@ from search_spaces.plan import Node, Plan
 from search_spaces.space import Space
 from search_spaces.specs import (
     ACTIVATIONS,
+    Activation,
+    Add,
     Bottleneck,
+    Cell,
     Classifier,
+    Concat,
     Conv,
+    Flatten,
     FusedMBConv,
+    GeneralConv,
+    GlobalPool,
     LayerSpec,
+    Linear,
     MaxPool,
     MBConv,
+    Multiply,
+    Norm,
+    Part,
+    Pool,
     SeparableConv,
     Tensor,
 )
@@ -55,6 +67,8 @@ ACTS = {
     "relu6": F.relu6,
     "h_swish": F.hardswish,
     "h_sigmoid": F.hardsigmoid,
+    "swish": F.silu,
+    "sigmoid": torch.sigmoid,
 }
 
 
@@ -105,7 +119,59 @@ def torch_unit(
     return ACTS[act](F.batch_norm(x, *norm, *affine, training=False, eps=epsilon))
 
 
+def torch_general(spec: LayerSpec, w: dict[str, Any], *x: torch.Tensor) -> torch.Tensor:
+    array = {k: torch.from_numpy(v) for k, v in w.items()}
+    if isinstance(spec, Cell):
+        values: list[torch.Tensor] = []
+        for i, part in enumerate(spec.parts):
+            own = {k.removeprefix(f"{i}."): v for k, v in w.items() if k.startswith(f"{i}.")}
+            taken = [x[0] if s < 0 else values[s] for s in part.sources]
+            values.append(torch_general(part.spec, own, *taken))
+        return values[-1]
+    if isinstance(spec, GeneralConv):
+        conv = (array["main.conv.weight"], array.get("main.conv.bias"), spec.stride, spec.padding)
+        y = F.conv2d(x[0], *conv, spec.dilation, spec.groups)
+        norm = "main.norm" if spec.norm else None
+    elif isinstance(spec, Norm):
+        y, norm = x[0], "norm"
+    else:
+        return torch_weightless(spec, array, *x)
+    if norm:
+        names = ("running_mean", "running_var", "weight", "bias")
+        tensors = [array[f"{norm}.{name}"] for name in names]
+        y = F.batch_norm(y, *tensors, training=False, eps=spec.epsilon)
+    return ACTS[spec.act](y)
+
+
+def torch_weightless(
+    spec: LayerSpec, array: dict[str, torch.Tensor], *x: torch.Tensor
+) -> torch.Tensor:
+    if isinstance(spec, Linear):
+        return ACTS[spec.act](F.linear(x[0], array["linear.weight"], array.get("linear.bias")))
+    if isinstance(spec, Pool) and spec.kind == "max":
+        return nn.MaxPool2d(spec.kernel, spec.stride, spec.padding, ceil_mode=spec.ceil)(x[0])
+    if isinstance(spec, Pool):
+        rest = (spec.ceil, spec.count_padding)
+        return nn.AvgPool2d(spec.kernel, spec.stride, spec.padding, *rest)(x[0])
+    if isinstance(spec, GlobalPool):
+        y = F.adaptive_avg_pool2d(x[0], 1)
+        return y if spec.keep else y.flatten(1)
+    if isinstance(spec, Flatten):
+        return torch.flatten(x[0], 1)
+    if isinstance(spec, Concat):
+        return torch.cat(x, 1)
+    if isinstance(spec, Activation):
+        return ACTS[spec.act](x[0])
+    assert isinstance(spec, Add | Multiply)
+    return ACTS[spec.act](torch.add(*x) if isinstance(spec, Add) else torch.mul(*x))
+
+
+GENERAL = (Activation, Add, Cell, Concat, Flatten, GeneralConv, GlobalPool, Linear, Multiply, Norm)
+
+
 def torch_layer(spec: LayerSpec, w: dict[str, Any], x: torch.Tensor) -> torch.Tensor:
+    if isinstance(spec, (*GENERAL, Pool)):
+        return torch_general(spec, w, *([x] * len(spec.inputs)))
     if isinstance(spec, Conv):
         y = torch_unit(x, w, "main", spec.stride, 1, spec.act, spec.epsilon)
         return x + y if spec.residual else y
@@ -170,6 +236,16 @@ def squeezed_space() -> Space:
     return Space(net, "squeezed")
 
 
+def gated() -> Cell:
+    """A residual block with squeeze-excite, of parts."""
+    conv = GeneralConv.resolve((IMAGE,), group=1, kernel=5, act="swish")
+    pool = GlobalPool((IMAGE,), True)
+    gate = GeneralConv.resolve((pool.output,), kernel=1, bias=True, norm=False, act="sigmoid")
+    scaled = Multiply((IMAGE, gate.output))
+    parts = [Part(conv, (-1,)), Part(pool, (0,)), Part(gate, (1,)), Part(scaled, (0, 2))]
+    return Cell((IMAGE,), (*parts, Part(Add((IMAGE, IMAGE), act="relu"), (-1, 3))))
+
+
 LAYERS: list[LayerSpec] = [
     *(Conv.resolve((IMAGE,), out=8, kernel=k, stride=s) for k in (1, 3, 5) for s in (1, 2)),
     *(Conv.resolve((IMAGE,), out=8, act=act) for act in ACTIVATIONS),
@@ -191,6 +267,30 @@ LAYERS: list[LayerSpec] = [
         for s in (1, 2)
     ),
     Bottleneck.resolve((IMAGE,), expand=4, act="h_swish"),
+    *(
+        GeneralConv.resolve((IMAGE,), out=6, kernel=k, stride=2, padding=p)
+        for k in (2, 3)
+        for p in (0, 1)
+    ),
+    *(GeneralConv.resolve((ODD,), out=6, group=g, bias=True, act="swish") for g in (0, 1)),
+    GeneralConv.resolve((IMAGE,), out=8, dilation=2, norm=False, bias=True, epsilon=0.3),
+    GeneralConv.resolve((IMAGE,), kernel=5, group=3, norm=False, act="relu"),
+    *(
+        Pool((image,), kind, k, s, p, ceil=ceil, count_padding=kind == "average" and not ceil)
+        for image in (IMAGE, ODD)
+        for kind in ("max", "average")
+        for k, s, p in ((2, 2, 0), (3, 2, 1), (3, 3, 0))
+        for ceil in (False, True)
+    ),
+    Pool.resolve((IMAGE,), kind="average", size=4),
+    *(GlobalPool((IMAGE,), keep) for keep in (False, True)),
+    Flatten((ODD,)),
+    *(Linear((Tensor((6,)),), 4, bias=bias, act="relu") for bias in (False, True)),
+    *(Norm((tensor,), act="relu", epsilon=0.3) for tensor in (IMAGE, Tensor((6,)))),
+    Activation((IMAGE,), act="sigmoid"),
+    *(kind((IMAGE, IMAGE), act=act) for kind in (Add, Multiply) for act in ("none", "relu")),
+    Concat((IMAGE, IMAGE)),
+    gated(),
     Classifier((IMAGE,), 5),
     Classifier((IMAGE,), 5, hidden=8, act="h_swish"),
 ]
@@ -198,12 +298,16 @@ LAYERS: list[LayerSpec] = [
 
 @pytest.mark.parametrize("spec", LAYERS, ids=str)
 def test_every_layer_computes_what_its_spec_means(spec: LayerSpec) -> None:
-    plan = Plan((Node("layer", spec, (-1,), "layer"),), (0,))
+    plan = Plan((Node("layer", spec, (-1,) * len(spec.inputs), "layer"),), (0,))
+    if len(spec.inputs[0].shape) == 1:  # Features come of maps: a network begins with an image.
+        pixel = Tensor((*spec.inputs[0].shape, 1, 1))
+        flat = Node("flat", Flatten((pixel,)), (-1,), "flat")
+        plan = Plan((flat, Node("layer", spec, (0,), "layer")), (1,))
     rng = np.random.default_rng(1)
     weights = random_plan_weights(plan, rng)
     model = write(plan, weights, batch=2)
     onnx.checker.check_model(model, full_check=True)
-    image = rng.normal(size=(2, *spec.inputs[0].shape)).astype(np.float32)
+    image = rng.normal(size=(2, *plan.image.shape)).astype(np.float32)
     expected = torch_plan(plan, weights, image)
     assert expected.shape[1:] == spec.output.shape
     np.testing.assert_allclose(run(model, image), expected, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,94 @@
+"""Channels in the order of their importance, so that a narrow network has the best of them.
+
+Narrow networks take the first channels of a wide one (Cai et al., "Once for All", ICLR 2020,
+section 3.3). Importance is OFA's: the L1 norm of the weights that read the channel, summed over
+all convolutions and linear layers that do; depthwise ones and norms read nothing of others. The
+largest network stays the same function: what makes a channel and all that reads it move together.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from search_spaces.supernet import Supernet
+from search_spaces.wiring import Bundle, Wiring, wiring
+
+__all__ = ["importance", "sort_channels"]
+
+
+def sort_channels(supernet: Supernet) -> None:
+    """Permute the supernet's weights in place: the most important channels of each group first.
+
+    Only groups that some network narrows are moved: expansions within blocks, widths across them.
+    Equally important channels keep their order, so that sorting twice changes nothing. The outputs
+    of the largest network change by rounding alone, because sums run in another order.
+    """
+    wired = wiring(supernet.space)
+    state = _named(supernet)
+    with torch.no_grad():
+        order = {
+            group: _order(values, wired.unit_of(group))
+            for group, values in importance(supernet, wired).items()
+        }
+        for name, axes in wired.tensors.items():
+            for axis, bundle in axes.items():
+                if any(wired.root(strand.group) in order for strand in bundle):
+                    index = _index(bundle, wired, order).to(state[name].device)
+                    state[name].copy_(state[name].index_select(axis, index))
+
+
+def importance(supernet: Supernet, wired: Wiring | None = None) -> dict[str, Tensor]:
+    """The importance [channels] of every group that some network narrows, by the group's name."""
+    wired = wiring(supernet.space) if wired is None else wired
+    state = _named(supernet)
+    roots = dict.fromkeys(wired.root(group) for group in wired.sizes)
+    found = {
+        root: torch.zeros(wired.sizes_of(root)[-1], dtype=torch.float64)
+        for root in roots
+        if len(wired.sizes_of(root)) > 1 and not wired.is_fixed(root)
+    }
+    for name, axes in wired.tensors.items():
+        if 1 not in axes:
+            continue
+        weight = state[name].detach().abs().double().cpu()
+        norms = weight.sum([axis for axis in range(weight.dim()) if axis != 1])
+        begin = 0
+        for strand in axes[1]:
+            root = wired.root(strand.group)
+            channels = wired.sizes_of(root)[-1]
+            part = norms[begin : begin + channels * strand.repeat]
+            if root in found:
+                found[root] += part.view(channels, strand.repeat).sum(1)
+            begin += channels * strand.repeat
+    return found
+
+
+def _named(supernet: Supernet) -> dict[str, Tensor]:
+    # The state's own tensors, not copies, by key of weights instead of by module.
+    from search_spaces.subnet import module_name
+
+    state = supernet.state_dict()
+    return {
+        f"{key}.{name}": state[f"blocks.{module_name(key)}.{name}"]
+        for key in supernet.space.weight_specs()
+        for name in supernet.blocks[module_name(key)].state_dict()
+    }
+
+
+def _order(values: Tensor, unit: int) -> Tensor:
+    groups = values.view(-1, unit).sum(1).sort(descending=True, stable=True).indices
+    return (groups[:, None] * unit + torch.arange(unit)).flatten()
+
+
+def _index(bundle: Bundle, wired: Wiring, order: dict[str, Tensor]) -> Tensor:
+    parts: list[Tensor] = []
+    begin = 0
+    for strand in bundle:
+        root = wired.root(strand.group)
+        channels = wired.sizes_of(root)[-1]
+        moved = order.get(root, torch.arange(channels))
+        repeated = moved[:, None] * strand.repeat + torch.arange(strand.repeat)
+        parts.append(begin + repeated.flatten())
+        begin += channels * strand.repeat
+    return torch.cat(parts)
