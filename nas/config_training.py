@@ -115,6 +115,10 @@ class TrainConfig:
         help="What mixup and strength are in the first stage, relative to the last.",
         rule=share(),
     )
+    sort_channels: bool = option(
+        True,
+        help="Before a phase leaves channels out for the first time, put the important ones first.",
+    )
     precision: Literal["float32", "bfloat16"] = option(
         "float32", help="bfloat16: mixed precision, for GPUs that are faster at it."
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,8 @@ from search_spaces.specs import (
 )
 
 if TYPE_CHECKING:
-    from search_spaces.space import Space
+    from search_spaces.space import Population, Space
+    from search_spaces.tables import Column
 
 NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
 
@@ -141,13 +142,14 @@ class Wiring:
 Wire = Callable[[Any, str, list[Bundle], Wiring], Bundle]
 
 
-def wiring(space: Space) -> Wiring:
-    """All groups of channels of a space, over all of its slots and specs.
+def wiring(space: Space, rows: Population | None = None) -> Wiring:
+    """All groups of channels of a space, or of the networks of ``rows`` [n, choices] alone.
 
     Names of tensors begin with their key of weights. The image and what comes out are fixed.
     """
     wired = Wiring()
     values = wired.values
+    among = None if rows is None else space.index(rows)
     for position, column in enumerate(space.columns):
         if not column.sources:
             image = wired.fresh(column.slot, column.outputs[0].shape[0])
@@ -155,7 +157,11 @@ def wiring(space: Space) -> Wiring:
             values.append(image)
             continue
         inputs = [values[source] for source in column.sources]
-        outputs = list(dict.fromkeys(_outputs(space, position, inputs, wired)))
+        numbers = column.spec if among is None else among[:, position - 1]
+        outputs = [
+            _output(space, column, number, inputs, wired)
+            for number in sorted(set(numbers.tolist()))
+        ]
         for other in outputs[1:]:
             wired.tie(outputs[0], other)
         values.append(outputs[0])
@@ -163,14 +169,11 @@ def wiring(space: Space) -> Wiring:
     return wired
 
 
-def _outputs(space: Space, position: int, inputs: list[Bundle], wired: Wiring) -> Iterator[Bundle]:
-    column = space.columns[position]
-    for number in sorted(set(column.spec.tolist())):
-        spec = space.specs[number]
-        if spec == SKIP:
-            yield inputs[0]
-        else:
-            yield wire(spec, column.weights[number], inputs, wired)
+def _output(
+    space: Space, column: Column, number: int, inputs: list[Bundle], wired: Wiring
+) -> Bundle:
+    spec = space.specs[number]
+    return inputs[0] if spec == SKIP else wire(spec, column.weights[number], inputs, wired)
 
 
 def wire(spec: LayerSpec, key: str, inputs: list[Bundle], wired: Wiring) -> Bundle:

@@ -38,16 +38,16 @@ def estimate_training(config: Config, dataset: Dataset, done: int = 0) -> Estima
     if train.threads:
         torch.set_num_threads(train.threads)
     trainer = Trainer(space, images, train)
-    trainer.supernet.train()
+    trainer.learner.supernet.train()
     rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
     pixels, labels = images.train[: train.batch_size], images.train_labels[: train.batch_size]
     steps = max(1, len(images.train_labels) // train.batch_size)
     seconds = 0.0
     over = done
     began = time.perf_counter()
-    trainer.validate(trainer.largest)
+    trainer.validate(trainer.learner.largest)
     validation = 2 * (time.perf_counter() - began)
-    trainer.supernet.train()
+    trainer.learner.supernet.train()
     for number, phase in enumerate(train.schedule):
         left = max(0, phase.epochs - over)
         over = max(0, over - phase.epochs)
@@ -58,9 +58,9 @@ def estimate_training(config: Config, dataset: Dataset, done: int = 0) -> Estima
             began = time.perf_counter()
             x = augment(pixels, generator, images.augment, images.normalisation)
             rows = trainer.draw(low, high, rng, x, labels)
-            trainer.step(x, labels, [space.decode(row) for row in rows])
+            trainer.learner.step(x, labels, [space.decode(row) for row in rows])
             times.append(time.perf_counter() - began)
         seconds += left * (steps * float(np.mean(times[1:])) + validation)
-    weights = sum(tensor.nbytes for tensor in trainer.supernet.state_dict().values())
+    weights = sum(tensor.nbytes for tensor in trainer.learner.supernet.state_dict().values())
     # The checkpoint holds weights, two moments and the teacher; its successor is written beside.
     return Estimate(seconds, weights * (2 * 4 + 1), validation / 2)

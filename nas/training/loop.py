@@ -71,8 +71,7 @@ def train(
                 save_checkpoint(checkpoint, belongs, trainer.state())
             ranks.wait()
         first += phase.epochs
-    result: Supernet = trainer.result
-    return result
+    return trainer.learner.result
 
 
 def _silent(progress: Progress) -> None:

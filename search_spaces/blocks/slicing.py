@@ -178,9 +178,7 @@ def run_norm(
 ) -> Tensor:
     """``norm`` on ``x`` with the part of its tensors that belongs to the channels of ``x``."""
     function: BatchNorm = norm.__dict__.get("batch_norm", functional.batch_norm)
-    return function(
-        x, mean, variance, scale, shift, norm.training, norm.momentum or 0.0, norm.eps
-    )
+    return function(x, mean, variance, scale, shift, norm.training, norm.momentum or 0.0, norm.eps)
 
 
 class SqueezeExcite(nn.Module):

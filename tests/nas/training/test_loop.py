@@ -27,8 +27,10 @@ from nas.jobs.estimate import estimate_training
 from nas.jobs.train import train_run
 from nas.run import Run
 from nas.training.evaluate import Evaluator, correct
+from nas.training.images import Images
+from nas.training.learner import Learner
 from nas.training.loop import train
-from nas.training.trainer import Progress, Trainer
+from nas.training.trainer import Progress
 from nas.weights import load_supernet
 from search_spaces import Architecture
 from search_spaces.errors import ArtefactError, NasLoopError
@@ -272,20 +274,20 @@ def steps(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[St
     )
     seen: list[Step] = []
     told: list[Progress] = []
-    plain = Trainer.step
+    plain = Learner.step
 
-    def watched(trainer: Trainer, x: Tensor, labels: Tensor, asked: list[Architecture]) -> float:
-        teacher = trainer.teacher
+    def watched(learner: Learner, x: Tensor, labels: Tensor, asked: list[Architecture]) -> float:
+        teacher = learner.teacher
         assert teacher is None or not teacher.training
         before = {name: t.clone() for name, t in teacher.state_dict().items()} if teacher else {}
-        hard, soft = losses(trainer, x, labels, asked)
-        largest = recalibrated(trainer)
-        loss = plain(trainer, x, labels, asked)
+        hard, soft = losses(learner, x, labels, asked)
+        largest = recalibrated(learner, dataset.images)
+        loss = plain(learner, x, labels, asked)
         seen.append(Step("", asked, loss, hard, soft, before, largest))
         return loss
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "step", watched)
+        patch.setattr(Learner, "step", watched)
         train(
             tiny((6, 8), len(dataset.classes)),
             dataset.images,
@@ -299,17 +301,17 @@ def steps(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[St
 
 
 def losses(
-    trainer: Trainer, x: Tensor, labels: Tensor, architectures: list[Architecture]
+    learner: Learner, x: Tensor, labels: Tensor, architectures: list[Architecture]
 ) -> tuple[float, float]:
     """Mean losses of the subnets by labels and by the teacher (0 without), with logarithms.
 
     On a twin of the supernet, because norms remember what they have seen.
     """
-    twin = trainer.space.supernet().train()
-    twin.load_state_dict(trainer.supernet.state_dict())
+    twin = learner.space.supernet().train()
+    twin.load_state_dict(learner.supernet.state_dict())
     hard, soft = [], []
     with torch.no_grad():
-        taught = trainer.teacher(x).softmax(1) if trainer.teacher else torch.zeros(1)
+        taught = learner.teacher(x).softmax(1) if learner.teacher else torch.zeros(1)
         for architecture in architectures:
             scores = twin(resize(x, int(str(architecture["resolution"]))), architecture)
             logs = scores.log_softmax(1)
@@ -319,10 +321,9 @@ def losses(
     return float(np.mean(hard)), float(np.mean(soft))
 
 
-def recalibrated(trainer: Trainer) -> Tensors:
+def recalibrated(learner: Learner, images: Images) -> Tensors:
     """The largest network, its norms with the statistics of all training images together."""
-    images = trainer.images
-    network = trainer.supernet.extract(trainer.largest).train()
+    network = learner.supernet.extract(learner.largest).train()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()

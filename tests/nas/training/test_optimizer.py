@@ -14,7 +14,8 @@ from nas.dataset import open_dataset
 from nas.header import space_of
 from nas.jobs.train import train_run
 from nas.run import Run
-from nas.training.loop import Progress, make_optimizer
+from nas.training.optimizers import make_optimizer
+from nas.training.trainer import Progress
 from nas.weights import load_supernet
 from search_spaces.errors import ConfigError
 

@@ -22,8 +22,9 @@ from nas.data.augment import normalise
 from nas.data.batches import epoch_generator, shuffled
 from nas.dataset import open_dataset
 from nas.header import space_of
+from nas.training.learner import at
 from nas.training.schedule import rate
-from nas.training.trainer import Trainer, at
+from nas.training.trainer import Trainer
 from tests.nas.tiny import ROOT
 
 BATCH = 16
@@ -132,7 +133,7 @@ def test_with_norms_of_their_own_two_processes_are_one_that_takes_half_batches_i
     expected: list[float] = []
     for epoch in range(2):
         run.begin(epoch)
-        run.supernet.train()
+        run.learner.supernet.train()
         rng = np.random.default_rng((0, epoch))
         low, high = run.open(epoch, 1.0)
         order = shuffled(len(images.train_labels), 2 * BATCH, epoch_generator(0, epoch))
@@ -142,20 +143,20 @@ def test_with_norms_of_their_own_two_processes_are_one_that_takes_half_batches_i
             total = 0.0
             for part in (batch[0::2], batch[1::2]):
                 x = normalise(images.train[part], images.normalisation)
-                scores = run.supernet(at(x, architecture), architecture)
+                scores = run.learner.supernet(at(x, architecture), architecture)
                 loss = functional.cross_entropy(
                     scores, images.train_labels[part], label_smoothing=0.1
                 )
-                if run.teacher is not None:
+                if run.learner.teacher is not None:
                     with torch.no_grad():
-                        taught = run.teacher(at(x, run.largest)).softmax(1)
+                        taught = run.learner.teacher(at(x, run.learner.largest)).softmax(1)
                     loss = loss + functional.cross_entropy(scores, taught)
                 (loss / 2).backward()
                 total += loss.item() / 2
-            for group in run.optimizer.param_groups:
+            for group in run.learner.optimizer.param_groups:
                 group["lr"] = rate(step, 129 // (2 * BATCH), 0.01 if epoch == 0 else 0.003)
-            run.optimizer.step()
-            run.optimizer.zero_grad()
+            run.learner.optimizer.step()
+            run.learner.optimizer.zero_grad()
             expected.append(total)
     torch.set_num_threads(threads)
     np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -12,6 +12,7 @@ from torch import Tensor
 from nas.config import Phase, StrategyName, TrainConfig
 from nas.data.augment import AugmentOptions, Normalisation, resize
 from nas.training.images import Images
+from nas.training.learner import Learner
 from nas.training.losses import adaptive_alpha
 from nas.training.strategies import strategy_of
 from nas.training.trainer import Trainer
@@ -42,13 +43,13 @@ def trainer(strategy: StrategyName, **options: object) -> Trainer:
 def watched(run: Trainer, number: int) -> tuple[Tensor, Tensor, list[Architecture], float]:
     """The single step of an epoch: its images, targets, subnets and loss."""
     seen: list[tuple[Tensor, Tensor, list[Architecture]]] = []
-    plain = run.step
+    plain = run.learner.step
 
     def step(x: Tensor, targets: Tensor, architectures: list[Architecture]) -> float:
         seen.append((x.clone(), targets, architectures))
         return plain(x, targets, architectures)
 
-    run.step = step  # type: ignore[method-assign]
+    run.learner.step = step  # type: ignore[method-assign]
     told: list[float] = []
     run.one_epoch(number, 0, 2, lambda progress: told.append(progress.loss))
     ((x, targets, architectures),) = seen
@@ -58,7 +59,7 @@ def watched(run: Trainer, number: int) -> tuple[Tensor, Tensor, list[Architectur
 def twin(run: Trainer) -> Trainer:
     """A trainer with the same first weights."""
     other = Trainer(run.space, run.images, run.config)
-    other.supernet.load_state_dict(run.supernet.state_dict())
+    other.learner.supernet.load_state_dict(run.learner.supernet.state_dict())
     return other
 
 
@@ -84,9 +85,9 @@ def test_without_a_teacher_labels_are_all_there_is(name: StrategyName) -> None:
     run = trainer(name)
     other = twin(run)
     x, labels, architectures, loss = watched(run, 0)
-    assert run.teacher is None
+    assert run.learner.teacher is None
     with torch.no_grad():
-        scores = [other.supernet(resize(x, side(a)), a) for a in architectures]
+        scores = [other.learner.supernet(resize(x, side(a)), a) for a in architectures]
     assert loss == pytest.approx(np.mean([by_labels(s, labels) for s in scores]), rel=1e-5)
 
 
@@ -95,12 +96,12 @@ def test_in_place_the_largest_learns_from_labels_and_teaches_the_others(name: St
     run = trainer(name, distillation=0.7)
     other = twin(run)
     x, labels, architectures, loss = watched(run, 0)
-    assert run.teacher is None
-    assert architectures[0] == run.largest
+    assert run.learner.teacher is None
+    assert architectures[0] == run.learner.largest
     assert architectures[-1] == run.space.decode(run.space.smallest)
-    other.supernet.train()
+    other.learner.supernet.train()
     with torch.no_grad():
-        largest, *rest = [other.supernet(resize(x, side(a)), a) for a in architectures]
+        largest, *rest = [other.learner.supernet(resize(x, side(a)), a) for a in architectures]
     losses = [by_labels(largest, labels)]
     for scores in rest:
         soft = -(largest.softmax(1) * scores.log_softmax(1)).sum(1).mean()
@@ -116,18 +117,18 @@ def test_attention_compares_losses_on_the_images_of_the_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     judged: list[float] = []
-    plain = Trainer._loss
+    plain = Learner.loss
 
-    def noted(run: Trainer, architecture: Architecture, x: Tensor, targets: Tensor) -> float:
-        judged.append(plain(run, architecture, x, targets))
+    def noted(learner: Learner, architecture: Architecture, x: Tensor, targets: Tensor) -> float:
+        judged.append(plain(learner, architecture, x, targets))
         with torch.no_grad():
-            scores = run.supernet(resize(x, side(architecture)), architecture)
+            scores = learner.supernet(resize(x, side(architecture)), architecture)
         logs = scores.log_softmax(1)
         by_hand = float(-logs[torch.arange(len(targets)), targets].mean())
         assert judged[-1] == pytest.approx(by_hand, rel=1e-5)
         return judged[-1]
 
-    monkeypatch.setattr(Trainer, "_loss", noted)
+    monkeypatch.setattr(Learner, "loss", noted)
     watched(trainer("attentive-best"), 0)
     assert 2 <= len(judged) <= 6
 
@@ -146,13 +147,13 @@ def test_image_sizes_rise_in_stages() -> None:
     torch.manual_seed(0)
     run = Trainer(tiny((6, 8, 10)), images(), config)
     sides: list[int] = []
-    plain = run.step
+    plain = run.learner.step
 
     def step(x: Tensor, targets: Tensor, architectures: list[Architecture]) -> float:
         sides.extend(side(one) for one in architectures)
         return plain(x, targets, architectures)
 
-    run.step = step  # type: ignore[method-assign]
+    run.learner.step = step  # type: ignore[method-assign]
     for epoch in range(4):
         for _ in range(8):
             run.one_epoch(0, epoch, 4, lambda _: None)
@@ -161,14 +162,16 @@ def test_image_sizes_rise_in_stages() -> None:
 
 def test_what_is_kept_is_the_average() -> None:
     run = trainer("single-path", average=0.9)
-    assert run.result is not run.supernet
+    assert run.learner.result is not run.learner.supernet
     watched(run, 0)
     run.one_epoch(0, 0, 1, lambda _: None)
-    now, kept = run.supernet.state_dict(), run.result.state_dict()
+    now, kept = run.learner.supernet.state_dict(), run.learner.result.state_dict()
     name = "blocks.stem.main.conv.weight"
     assert not torch.equal(now[name], kept[name])
     logged = run.log[-1]["val_largest"]
-    assert logged == run.validate(run.largest) and run.evaluator.supernet is run.result
+    assert (
+        logged == run.validate(run.learner.largest) and run.evaluator.supernet is run.learner.result
+    )
 
 
 def test_strategies_differ_in_who_teaches() -> None:
