@@ -61,7 +61,7 @@ class Wiring:
 
     ``sizes`` are the sizes that a group has in some network; ``units`` the channels that stay
     together in it; ``fixed`` groups keep their order and their size; ``values`` are what the image
-    and the slots give, in the order of the space's columns.
+    and the slots give, in the order of the space's columns; ``ties`` wait for ``settle``.
     """
 
     parents: dict[str, str] = field(default_factory=dict)
@@ -70,6 +70,7 @@ class Wiring:
     fixed: set[str] = field(default_factory=set)
     tensors: dict[str, dict[int, Bundle]] = field(default_factory=dict)
     values: list[Bundle] = field(default_factory=list)
+    ties: list[tuple[Strand, Strand]] = field(default_factory=list)
 
     def root(self, group: str) -> str:
         """The group that stands for all that ``group`` is tied to."""
@@ -114,9 +115,13 @@ class Wiring:
             self.fix(one)
             self.fix(other)
             return
-        for left, right in zip(one, other, strict=True):
+        self.ties += zip(one, other, strict=True)
+
+    def settle(self) -> None:
+        """Tie what was to be tied, now that all sizes are known; unequal groups are fixed."""
+        for left, right in self.ties:
             first, second = self.root(left.group), self.root(right.group)
-            if max(self.sizes[first], default=0) != max(self.sizes[second], default=0):
+            if max(self.sizes[first]) != max(self.sizes[second]):
                 self.fix((left, right))
             elif first != second:
                 self.parents[second] = first
@@ -166,6 +171,7 @@ def wiring(space: Space, rows: Population | None = None) -> Wiring:
             wired.tie(outputs[0], other)
         values.append(outputs[0])
     wired.fix(values[-1])
+    wired.settle()
     return wired
 
 

@@ -82,6 +82,12 @@ def test_the_largest_stays_and_importance_descends(name: str, options: dict[str,
     assert all(torch.equal(state[key], tensor) for key, tensor in network.state_dict().items())
 
 
+def test_widths_across_blocks_are_sorted_too() -> None:
+    groups = importance(search_spaces.get("small-images").supernet())
+    across = {name for name in groups if not name.endswith(".middle")}
+    assert across == {f"s{stage}.0.out" for stage in (1, 2, 3, 4)}
+
+
 def test_a_block_permuted_by_hand() -> None:
     space = one_block()
     network = supernet_of(space)
