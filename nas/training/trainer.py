@@ -108,9 +108,10 @@ class Trainer:
             try:
                 loss = learner.step(x, targets, [self.space.decode(row) for row in rows])
             except LossError as error:
+                subnet = " ".join(error.architecture.to_json().split())
                 raise NasLoopError(
                     f"the loss is {error.loss} at step {step} of epoch {self.epoch} (phase "
-                    f"{phase.name}), of the subnet {error.architecture.to_json()} on the training "
+                    f"{phase.name}), of the subnet {subnet} on the training "
                     f"images {batch.tolist()}; the checkpoint of the last epoch is kept. Train a "
                     "new run with a lower train.learning_rate, or look at the images"
                 ) from None

@@ -28,6 +28,8 @@ from nas.training.trainer import Trainer
 from tests.nas.tiny import ROOT
 
 BATCH = 16
+IMAGES = 104
+STEPS = IMAGES // (2 * BATCH)
 PHASES = (Phase("largest", 1), Phase("width", 1))
 
 # Trains in one process or under torchrun and leaves the losses of every step.
@@ -106,7 +108,7 @@ def test_with_shared_norms_two_processes_are_one_with_twice_the_batch(
     expected = trained([sys.executable, str(script), str(single), str(one)], one)
     pair = config(two, strategy, BATCH, share_norms=True)
     found = trained(torchrun(2, script, pair, two), two)
-    assert len(found) == len(expected) == 2 * (129 // (2 * BATCH))
+    assert len(found) == len(expected) == 2 * STEPS
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     here, there = (torch.load(two / f"weights.{rank}.pt") for rank in (0, 1))
     whole = torch.load(one / "weights.0.pt")
@@ -154,7 +156,7 @@ def test_with_norms_of_their_own_two_processes_are_one_that_takes_half_batches_i
                 (loss / 2).backward()
                 total += loss.item() / 2
             for group in run.learner.optimizer.param_groups:
-                group["lr"] = rate(step, 129 // (2 * BATCH), 0.01 if epoch == 0 else 0.003)
+                group["lr"] = rate(step, STEPS, 0.01 if epoch == 0 else 0.003)
             run.learner.optimizer.step()
             run.learner.optimizer.zero_grad()
             expected.append(total)
@@ -202,6 +204,5 @@ def test_more_images_at_once_than_there_are_is_refused(tmp_path: Path) -> None:
     command = torchrun(2, "-m", "nas.cli", "train", path, "--out", tmp_path / "run")
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
     assert done.returncode != 0
-    assert (
-        "2 processes take 200 images a step, there are 129; lower train.batch_size" in done.stderr
-    )
+    said = f"2 processes take 200 images a step, there are {IMAGES}; lower train.batch_size"
+    assert said in done.stderr
