@@ -79,7 +79,13 @@ def config(folder: Path, strategy: StrategyName, batch: int, **options: Any) -> 
         ),
         space=SpaceConfig(resolutions=(8, 10)),
         train=TrainConfig(
-            strategy, batch_size=batch, threads=1, phases=phases, learning_rate=0.01, **options
+            strategy,
+            batch_size=batch,
+            optimizer="sgd",
+            learning_rate=0.05,
+            threads=1,
+            phases=phases,
+            **options,
         ),
     ).save(path)
     return path
@@ -156,7 +162,7 @@ def test_with_norms_of_their_own_two_processes_are_one_that_takes_half_batches_i
                 (loss / 2).backward()
                 total += loss.item() / 2
             for group in run.learner.optimizer.param_groups:
-                group["lr"] = rate(step, STEPS, 0.01 if epoch == 0 else 0.003)
+                group["lr"] = rate(step, STEPS, 0.05 if epoch == 0 else 0.015)
             run.learner.optimizer.step()
             run.learner.optimizer.zero_grad()
             expected.append(total)
