@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from nas.terminal import Screen
-from search_spaces.errors import NasLoopError
+from search_spaces.errors import ConfigError
 
 __all__ = ["app"]
 
@@ -244,10 +244,49 @@ def search(
 
 
 @app.command()
+def finetune(
+    run: RunFolder,
+    architecture: Annotated[
+        Path | None, typer.Option("--architecture", help="An architecture file; else the best.")
+    ] = None,
+    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the images.", min=1)] = 10,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option("--learning-rate", help="Its peak; else a tenth of the training's."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Else a folder in RUN/finetuned.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted one.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train the chosen subnet on, taught by the largest."""
+    from nas.jobs.chosen import chosen_architecture
+    from nas.jobs.finetune import finetune_command
+    from nas.jobs.trained import TrainedRun
+    from nas.run import Run
+
+    screen = Screen(json)
+    trained = TrainedRun(Run.open(run))
+    chosen = chosen_architecture(trained, architecture)
+    data = finetune_command(trained, chosen, epochs, learning_rate, out, resume, screen)
+    screen.result(
+        data,
+        f"held-out accuracy {data['val_inherited']:.2f}% inherited, {data['val_finetuned']:.2f}% "
+        f"fine-tuned; next: nas export {run} --weights {data['weights']}",
+    )
+
+
+@app.command()
 def export(
     run: RunFolder,
     architecture: Annotated[
         Path | None, typer.Option("--architecture", help="An architecture file; else the best.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="A fine-tuned subnet, in the best's place.")
     ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Else RUN/best.onnx.")] = None,
     raw: Annotated[
@@ -263,25 +302,22 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a subnet as ONNX, compared with PyTorch on real images."""
-    from nas.best import require_best
     from nas.export import ExportOptions
-    from nas.jobs.export import export_run, read_architecture
+    from nas.jobs.chosen import chosen_architecture
+    from nas.jobs.export import export_run
     from nas.jobs.trained import TrainedRun
     from nas.run import Run
+    from nas.weights import load_subnet
 
     screen = Screen(json)
     folder = Run.open(run)
-    if architecture is None and not folder.best.is_file():
-        raise NasLoopError(
-            f"{folder.best}: there is no best network yet; run `nas search {run}` or name one "
-            "with --architecture FILE"
-        )
-    if architecture is None:
-        require_best(folder)
+    if weights is not None and architecture is not None:
+        raise ConfigError("--weights name their architecture; leave out --architecture")
     trained = TrainedRun(folder)
-    chosen = read_architecture(architecture or folder.best, trained.space)
+    tuned = load_subnet(weights, trained.space) if weights else None
+    chosen = tuned.architecture if tuned else chosen_architecture(trained, architecture)
     options = ExportOptions(raw, dtype, layout, batch or None)
-    data = export_run(trained, chosen, out or folder.onnx, options)
+    data = export_run(trained, chosen, out or folder.onnx, options, tuned)
     agreement = data["agreement"]
     screen.result(
         data,

@@ -24,7 +24,7 @@ class Header:
     """The identities of space and data, class names, and the normalisation (0-255 units).
 
     Weights that were not trained here say in ``origin`` where they come from; ``data`` is empty
-    where no images are known.
+    where no images are known. ``architecture`` is that of weights of one subnet alone, as JSON.
     """
 
     space: str
@@ -34,6 +34,7 @@ class Header:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     origin: str = ""
+    architecture: str = ""
 
     def metadata(self) -> dict[str, str]:
         """As it stands in the file: under one key, since safetensors orders keys at random."""

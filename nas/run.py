@@ -13,7 +13,7 @@ from nas.config import Config
 from search_spaces.errors import ArtefactError, ConfigError
 from search_spaces.files import write_atomic
 
-__all__ = ["Run"]
+__all__ = ["Run", "write_csv"]
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,16 @@ class Run:
 
     def write_log(self, rows: Sequence[Mapping[str, object]]) -> None:
         """``log.csv``: one row an epoch."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomic(self.log, text.getvalue())
+        write_csv(self.log, rows)
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """A table with the columns of its first row."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomic(path, text.getvalue())
 
 
 def _differing(one: Config, other: Config) -> list[str]:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import nn
 
 from nas.data.augment import Normalisation
 from nas.header import Header, peek
-from search_spaces import Space
+from search_spaces import Architecture, Space
 from search_spaces.errors import ArtefactError
 from search_spaces.files import sha256_of, write_atomic
+from search_spaces.subnet import Subnet
 from search_spaces.supernet import Supernet
 
-__all__ = ["Trained", "load_supernet", "save_supernet"]
+__all__ = [
+    "FineTuned",
+    "Trained",
+    "load_subnet",
+    "load_supernet",
+    "save_subnet",
+    "save_supernet",
+]
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,25 +63,69 @@ def load_supernet(path: Path, space: Space) -> Trained:
     Raises:
         ArtefactError: missing, truncated, of another format or space.
     """
+    header = _header(path, space)
+    if header.architecture:
+        raise ArtefactError(
+            f"{path}: the weights of one subnet, not of a supernet; `nas export --weights` takes "
+            "them"
+        )
+    supernet = _filled(space.supernet(), path, "a whole supernet")
+    normalisation = Normalisation(header.mean, header.std)
+    return Trained(supernet, normalisation, header.classes, header.data, sha256_of(path))
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuned:
+    """A subnet with weights of its own; ``digest`` is the SHA-256 of the file."""
+
+    subnet: Subnet
+    architecture: Architecture
+    digest: str
+
+
+def save_subnet(path: Path, subnet: Subnet, architecture: Architecture, like: Header) -> None:
+    """Write one subnet's weights; space, data, classes and normalisation are those of ``like``."""
+    header = replace(like, architecture=architecture.to_json())
+    tensors = {name: tensor.contiguous() for name, tensor in subnet.state_dict().items()}
+    write_atomic(path, save(tensors, header.metadata()))
+
+
+def load_subnet(path: Path, space: Space) -> FineTuned:
+    """Read what ``save_subnet`` wrote, in evaluation mode.
+
+    Raises:
+        ArtefactError: missing, truncated, of another format or space, or of a whole supernet.
+    """
+    header = _header(path, space)
+    if not header.architecture:
+        raise ArtefactError(
+            f"{path}: the weights of a supernet, not of one subnet; `nas finetune` makes those"
+        )
+    architecture = Architecture.from_json(header.architecture)
+    subnet = _filled(Subnet(space.lower(architecture)), path, "the subnet that it names")
+    return FineTuned(subnet, architecture, sha256_of(path))
+
+
+def _header(path: Path, space: Space) -> Header:
     header = peek(path)
     if header.identity != space.identity:
         raise ArtefactError(
             f"{path}: weights of space {header.space!r} ({header.identity[:12]}), not of "
             f"{space.name!r} ({space.identity[:12]}); use the configuration that trained them"
         )
+    return header
+
+
+def _filled(network: Network, path: Path, whose: str) -> Network:
     try:
-        tensors = load_file(path)
+        network.load_state_dict(load_file(path))
     except (SafetensorError, OSError) as error:
         raise ArtefactError(f"{path}: not a whole safetensors file ({error})") from error
-    supernet = space.supernet()
-    try:
-        supernet.load_state_dict(tensors)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ArtefactError(
-            f"{path}: its weights are not those of a whole supernet ({reason}); restore a copy, "
-            "or train again"
+            f"{path}: its weights are not those of {whose} ({reason}); restore a copy, or train "
+            "again"
         ) from error
-    supernet.eval()
-    normalisation = Normalisation(header.mean, header.std)
-    return Trained(supernet, normalisation, header.classes, header.data, sha256_of(path))
+    network.eval()
+    return network

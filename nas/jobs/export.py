@@ -12,6 +12,7 @@ from nas.dataset import image_options
 from nas.export import ExportOptions, model, save_checked
 from nas.jobs.trained import TrainedRun
 from nas.photographs import photographs
+from nas.weights import FineTuned
 from search_spaces import Architecture, Space
 from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.subnet import Subnet
@@ -43,13 +44,20 @@ def read_architecture(path: Path, space: Space | None = None) -> Architecture:
 
 
 def onnx_model(
-    trained: TrainedRun, subnet: Subnet, architecture: Architecture, options: ExportOptions
+    trained: TrainedRun,
+    subnet: Subnet,
+    architecture: Architecture,
+    options: ExportOptions,
+    weights: str = "",
 ) -> onnx.ModelProto:
-    """The subnet as an ONNX model that says what it belongs to."""
+    """The subnet as an ONNX model that says what it belongs to.
+
+    ``weights`` is the digest of its own, where they are not the supernet's.
+    """
     space = trained.space
     belongs = {
         "space_digest": space.identity,
-        "weights_digest": trained.trained.digest,
+        "weights_digest": weights or trained.trained.digest,
         "data_digest": trained.header.data,
         "network_digest": space.digest(architecture),
     }
@@ -65,19 +73,24 @@ def onnx_model(
 
 
 def export_run(
-    trained: TrainedRun, architecture: Architecture, out: Path, options: ExportOptions
+    trained: TrainedRun,
+    architecture: Architecture,
+    out: Path,
+    options: ExportOptions,
+    tuned: FineTuned | None = None,
 ) -> dict[str, Any]:
     """Extract, recalibrate, write, compare on real images, and only then leave the file.
 
     Those are held-out ones; a run without images is compared on crops of two photographs.
+    ``tuned`` are weights of this architecture's own.
 
     Raises:
         NasLoopError: the file does not agree with PyTorch, or an artefact does not fit.
     """
     options.preprocessing(trained.trained.normalisation)
     trained.space.encode(architecture)
-    subnet = trained.evaluator.network(architecture)
-    file = onnx_model(trained, subnet, architecture, options)
+    subnet = trained.evaluator.network(architecture) if tuned is None else tuned.subnet
+    file = onnx_model(trained, subnet, architecture, options, tuned.digest if tuned else "")
     if trained.has_images:
         images, _ = trained.dataset.images.held_out(CHECKED)
     else:

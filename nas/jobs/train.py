@@ -23,7 +23,7 @@ from nas.training.trainer import Progress
 from nas.weights import save_supernet
 from search_spaces.errors import ConfigError
 
-__all__ = ["announce_training", "train_command", "train_run", "train_with_progress"]
+__all__ = ["announce_training", "said", "train_command", "train_run", "train_with_progress"]
 
 
 def train_run(
@@ -56,11 +56,11 @@ def _belongs(config: Config, dataset: Dataset) -> dict[str, str]:
     return {
         "space": space_of(config, len(dataset.classes)).identity,
         "data": dataset.fingerprint,
-        **_said(config.train),
+        **said(config.train),
     }
 
 
-def _said(config: TrainConfig) -> dict[str, str]:
+def said(config: TrainConfig) -> dict[str, str]:
     """What a configuration says that is not the default, key by key.
 
     A key that a later version adds is at its default in earlier runs, which go on. Whoever changes

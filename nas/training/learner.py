@@ -16,7 +16,8 @@ from nas.training.losses import targets_loss
 from nas.training.optimizers import make_optimizer
 from nas.training.ranks import Ranks
 from nas.training.sorting import order_for, reorder_state
-from nas.training.strategies import strategy_of
+from nas.training.start import Start
+from nas.training.strategies import fine_tuning, strategy_of
 from search_spaces import Architecture, Space
 from search_spaces.sorting import reorder
 from search_spaces.supernet import Supernet
@@ -27,13 +28,18 @@ __all__ = ["Learner", "LossError", "at"]
 class Learner:
     """Weights, optimizer, moving average and teacher."""
 
-    def __init__(self, space: Space, config: TrainConfig, ranks: Ranks) -> None:
+    def __init__(
+        self, space: Space, config: TrainConfig, ranks: Ranks, start: Start | None = None
+    ) -> None:
         self.space = space
         self.config = config
         self.ranks = ranks
-        self.strategy = strategy_of(config)
+        only = None if start is None else start.only
+        self.strategy = fine_tuning(space.encode(only)[None]) if only else strategy_of(config)
         self.largest = space.decode(space.largest)
         self.supernet = space.supernet().to(ranks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if start is not None:
+            self.supernet.load_state_dict(start.weights)
         self.optimizer = make_optimizer(self.supernet, config)
         self.average = moving_average(self.supernet, config.average) if config.average else None
         self.network = ranks.wrapped(self.supernet, config.share_norms)

@@ -12,6 +12,7 @@ from nas.training.checkpoint import load_checkpoint, save_checkpoint
 from nas.training.images import Images
 from nas.training.phases import check_kinds
 from nas.training.ranks import Ranks
+from nas.training.start import Start
 from nas.training.trainer import Progress, Row, Trainer
 from search_spaces import Space
 from search_spaces.errors import ConfigError
@@ -30,6 +31,7 @@ def train(
     tell: Callable[[Progress], None],
     record: Callable[[list[Row]], None],
     ranks: Ranks | None = None,
+    start: Start | None = None,
 ) -> Supernet:
     """Train a supernet, or go on from ``checkpoint`` if there is one.
 
@@ -40,6 +42,7 @@ def train(
         tell: called after every step.
         record: called after every epoch with the log so far.
         ranks: the processes that train together; only one of them tells, records and writes.
+        start: what it begins with; random weights without.
 
     Raises:
         ConfigError: a choice that no phase opens; or fewer images than all processes take at once.
@@ -58,7 +61,7 @@ def train(
             f"{ranks.count} processes take {together} images a step, there are "
             f"{len(images.train_labels)}; lower train.batch_size, or start fewer"
         )
-    trainer = Trainer(space, images, config, ranks)
+    trainer = Trainer(space, images, config, ranks, start)
     if checkpoint.exists():
         trainer.load(load_checkpoint(checkpoint, belongs))
     total = sum(phase.epochs for phase in phases)

@@ -16,7 +16,7 @@ from nas.training.phases import Options
 from search_spaces import Space
 from search_spaces.space import Population
 
-__all__ = ["Draw", "Sampler", "attentive", "bounded", "fair", "sandwich", "uniform"]
+__all__ = ["Draw", "Sampler", "always", "attentive", "bounded", "fair", "sandwich", "uniform"]
 
 CANDIDATES = 3
 """Networks that an attentive sampler chooses one of (Wang et al. 2021 find 3 to 50 alike)."""
@@ -63,6 +63,11 @@ Sampler = Callable[[Draw], Population]
 def uniform(draw: Draw) -> Population:
     """Uniform over choices: single-path one-shot (Guo et al., ECCV 2020, section 3.3)."""
     return draw.uniform(draw.n)
+
+
+def always(row: Population) -> Sampler:
+    """The network of ``row`` [1, choices] alone."""
+    return lambda draw: np.repeat(row, draw.n, axis=0)
 
 
 def bounded(extremes: float) -> Sampler:

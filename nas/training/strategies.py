@@ -11,8 +11,9 @@ from nas.training import losses, sampling
 from nas.training.losses import Divergence
 from nas.training.phases import Options
 from nas.training.sampling import Sampler
+from search_spaces.space import Population
 
-__all__ = ["Strategy", "strategy_of"]
+__all__ = ["Strategy", "fine_tuning", "strategy_of"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ def _of(number: int) -> Callable[[Options, Options], int]:
 
 def _as_many_as_options(low: Options, high: Options) -> int:
     return int((high - low).max()) + 1
+
+
+def fine_tuning(row: Population) -> Strategy:
+    """One network [1, choices], which learns from labels and from the largest as it was."""
+    return Strategy(sampling.always(row), _of(1), "as-it-was")
 
 
 def strategy_of(config: TrainConfig) -> Strategy:

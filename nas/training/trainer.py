@@ -23,6 +23,7 @@ from nas.training.learner import Learner, LossError
 from nas.training.phases import Options, kind, largest, smallest_open
 from nas.training.ranks import Ranks
 from nas.training.sampling import Draw
+from nas.training.start import Start
 from search_spaces import Architecture, Space
 from search_spaces.errors import NasLoopError
 from search_spaces.space import Population
@@ -50,7 +51,12 @@ class Trainer:
     """What learns, on which images, and what was seen of it; ``epoch`` epochs are over."""
 
     def __init__(
-        self, space: Space, images: Images, config: TrainConfig, ranks: Ranks | None = None
+        self,
+        space: Space,
+        images: Images,
+        config: TrainConfig,
+        ranks: Ranks | None = None,
+        start: Start | None = None,
     ) -> None:
         self.ranks = ranks or Ranks()
         self.space = space
@@ -58,7 +64,8 @@ class Trainer:
         self.config = config
         self.epoch = 0
         self.log: list[Row] = []
-        self.learner = Learner(space, config, self.ranks)
+        self.learner = Learner(space, config, self.ranks, start)
+        self.only = None if start is None else start.only
         self.evaluator = Evaluator(self.learner.result, images.normalisation, images.calibration)
         self.classes = int(images.train_labels.max()) + 1
 
@@ -122,15 +129,13 @@ class Trainer:
         self.epoch += 1
         if not self.ranks.writes:
             return
-        smallest = self.space.canonical(smallest_open(self.space, config.schedule, number))[0]
         self.log.append(
             {
                 "epoch": self.epoch - 1,
                 "phase": phase.name,
                 "learning_rate": round(highest, 6),
                 "loss": round(losses / steps, 5),
-                "val_largest": self.validate(learner.largest),
-                "val_smallest": self.validate(self.space.decode(smallest)),
+                **{name: self.validate(one) for name, one in self.watched(number).items()},
                 "images_per_second": round(steps * together / seconds, 1),
                 "seconds": round(time.perf_counter() - began, 1),
             }
@@ -146,7 +151,7 @@ class Trainer:
         opens = phases[number].name != "largest"
         if opens and learner.strategy.teacher == "as-it-was" and learner.teacher is None:
             learner.learn_from(self.as_it_is())
-        if self.config.sort_channels:
+        if self.config.sort_channels and self.only is None:
             learner.sort(phases, number)
 
     def as_it_is(self) -> nn.Module:
@@ -177,6 +182,16 @@ class Trainer:
 
         n = self.config.subnets or self.learner.strategy.subnets(low, high)
         return self.learner.strategy.sampler(Draw(self.space, low, high, n, rng, losses))
+
+    def watched(self, number: int) -> dict[str, Architecture]:
+        """The networks whose held-out accuracy every epoch of phase ``number`` tells, by column."""
+        if self.only is not None:
+            return {"val": self.only}
+        smallest = self.space.canonical(smallest_open(self.space, self.config.schedule, number))[0]
+        return {
+            "val_largest": self.learner.largest,
+            "val_smallest": self.space.decode(smallest),
+        }
 
     def validate(self, architecture: Architecture) -> float:
         """Held-out accuracy in percent, on at most ``VALIDATED`` images, recalibrated."""
