@@ -403,6 +403,54 @@ def import_ofa(
 
 
 @app.command()
+def convert(
+    network: Annotated[
+        str,
+        typer.Argument(
+            metavar="NETWORK",
+            help="What makes it: MODULE:CALLABLE or FILE.py:CALLABLE, such as "
+            "torchvision.models:resnet18.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The run folder.")] = Path("run"),
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", help="Its state_dict: torch.save's, .npz or .safetensors."),
+    ] = None,
+    resolution: Annotated[
+        list[int] | None, typer.Option("--resolution", help="Pixels, repeatable; else 224.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="Images of its classes, to train on.")
+    ] = None,
+    mean: Annotated[
+        str | None, typer.Option("--mean", help="R,G,B from 0 to 1; else ImageNet's.")
+    ] = None,
+    std: Annotated[str | None, typer.Option("--std", help="The same; with --mean.")] = None,
+    width: Annotated[
+        list[float] | None,
+        typer.Option("--width", help="A fraction of channels, repeatable; else 0.5 and 0.75."),
+    ] = None,
+    depth: Annotated[
+        int, typer.Option("--depth", help="Blocks of a stage that may be left out.", min=0)
+    ] = 2,
+    kernel: Annotated[
+        int, typer.Option("--kernel", help="What larger kernels may shrink to.", min=1)
+    ] = 3,
+    json: Json = False,
+) -> None:
+    """Make a run of any trained convolutional network."""
+    from nas.jobs.converted import convert_command, normalisation_of
+
+    screen = Screen(json)
+    elastic = {"widths": tuple(width or (0.5, 0.75)), "depth": depth, "kernel": kernel}
+    normalisation = normalisation_of(mean, std)
+    screen.result(
+        *convert_command(network, out, weights, resolution or (), data, normalisation, elastic)
+    )
+
+
+@app.command()
 def report(run: RunFolder, json: Json = False) -> None:
     """One HTML file with the pictures; the only place where test images are used."""
     from nas.jobs.report import report_command

@@ -80,6 +80,11 @@ class TrainConfig:
         "(AttentiveNAS); alphanet: taught by alpha-divergence. single-path and fair: by labels "
         "alone (SPOS, FairNAS).",
     )
+    weights: str | None = option(
+        None,
+        help="Begin with these, the supernet.safetensors of a run of the same space; null for "
+        "random ones.",
+    )
     batch_size: int = option(128, help="Images a step, of each process.", rule=at_least(1))
     optimizer: OptimizerName = option(
         "adamw", help="adamw, or sgd with Nesterov's momentum of 0.9, for long schedules."

@@ -29,7 +29,7 @@ import numpy as np
 import search_spaces
 from latency_lut import LatencyTable
 from nas.config import Config, SpaceConfig
-from nas.jobs.imported import IMAGENET
+from nas.jobs.outside import IMAGENET
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.weights import save_supernet

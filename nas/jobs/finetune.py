@@ -52,7 +52,8 @@ def fine_tune(
         ArtefactError: a checkpoint that is damaged, or of another run, subnet or schedule.
         NasLoopError: the loss is not a number.
     """
-    images = trained.dataset.images
+    # Imported weights have a normalisation of their own.
+    images = replace(trained.dataset.images, normalisation=trained.trained.normalisation)
     supernet = trained.trained.supernet
     belongs = {
         **trained.belongs(),
@@ -148,4 +149,5 @@ def _config(train: TrainConfig, epochs: int, learning_rate: float | None) -> Tra
         phases=(Phase("all", epochs),),
         stages=1,
         subnets=None,
+        weights=None,
     )

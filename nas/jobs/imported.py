@@ -11,24 +11,18 @@ from typing import Any
 import yaml
 
 from nas.config import Config, DataConfig, SpaceConfig
-from nas.data.augment import Normalisation
-from nas.dataset import open_dataset
-from nas.disk import require_room
 from nas.header import space_of
 from nas.init import lasting_path
+from nas.jobs.outside import IMAGENET, save_run
 from nas.run import Run
 from nas.tensors import read_tensors
 from nas.terminal import Screen
-from nas.weights import save_supernet
 from search_spaces import ofa
 from search_spaces.catalogue import SPACES
 from search_spaces.errors import ArtefactError, ConfigError
 from search_spaces.files import sha256_of
 
-__all__ = ["IMAGENET", "import_ofa_command", "options_from"]
-
-IMAGENET = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-"""What OFA's code normalises images by, in units of 0-255 (its 0.485, 0.456, 0.406 and so on)."""
+__all__ = ["import_ofa_command", "options_from"]
 
 
 def options_from(texts: Sequence[str]) -> dict[str, Any]:
@@ -87,19 +81,8 @@ def import_ofa_command(
     supernet = space_of(config, classes).supernet()
     with _naming(weights):
         ofa.load_state_dict(supernet, tensors)
-    names, fingerprint = tuple(map(str, range(classes))), ""
-    if data is not None:
-        dataset = open_dataset(config)
-        names, fingerprint = dataset.classes, dataset.fingerprint
-        if len(names) != classes:
-            raise ConfigError(
-                f"{images} has {len(names)} classes, the weights have {classes}; name images of "
-                "the classes that the weights know, in the order of their names"
-            )
-    require_room(out, 2 * sum(tensor.nbytes for tensor in tensors.values()), "--out")
-    run = Run.create(out, config, resume=True)
     origin = f"{weights.name}, SHA-256 {sha256_of(weights)}, as {space_name}"
-    save_supernet(run.supernet, supernet, IMAGENET, names, fingerprint, origin)
+    run = save_run(run, config, supernet, classes, IMAGENET, origin)
     space = supernet.space
     assumed = _unseen(space_name, given)
     result = {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from nas.config import Config, TrainConfig
 from nas.dataset import Dataset, open_dataset
 from nas.disk import megabytes, require_room
-from nas.header import space_of
+from nas.header import peek, space_of
 from nas.jobs.estimate import Estimate, estimate_training
 from nas.run import Run
 from nas.terminal import Screen, duration
@@ -19,9 +19,11 @@ from nas.training.checkpoint import load_checkpoint
 from nas.training.loop import train
 from nas.training.phases import check_kinds
 from nas.training.ranks import Ranks, joined, restarted
+from nas.training.start import Start
 from nas.training.trainer import Progress
-from nas.weights import save_supernet
+from nas.weights import load_supernet, save_supernet
 from search_spaces.errors import ConfigError
+from search_spaces.files import sha256_of
 
 __all__ = ["announce_training", "said", "train_command", "train_run", "train_with_progress"]
 
@@ -36,28 +38,52 @@ def train_run(
     """Train, or go on from the run's checkpoint, and leave ``supernet.safetensors``."""
     ranks = ranks or Ranks()
     space = space_of(config, len(dataset.classes))
+    images, start = dataset.images, None
+    if (first := _first_weights(config)) is not None:
+        # What they were trained on says how images are normalised.
+        known = load_supernet(first, space)
+        images = replace(images, normalisation=known.normalisation)
+        start = Start(known.supernet.state_dict())
     supernet = train(
         space,
-        dataset.images,
+        images,
         config.train,
         run.checkpoint,
         _belongs(config, dataset),
         tell=tell,
         record=run.write_log,
         ranks=ranks,
+        start=start,
     )
     if ranks.writes:
-        normalisation = dataset.images.normalisation
+        normalisation = images.normalisation
         save_supernet(run.supernet, supernet, normalisation, dataset.classes, dataset.fingerprint)
 
 
+def _first_weights(config: Config) -> Path | None:
+    """The file of the weights that a training begins with."""
+    return None if config.train.weights is None else Path(config.train.weights).expanduser()
+
+
 def _belongs(config: Config, dataset: Dataset) -> dict[str, str]:
-    """What a checkpoint belongs to."""
+    """What a checkpoint belongs to; wherever the first weights lie, they are the same."""
+    first = _first_weights(config)
     return {
         "space": space_of(config, len(dataset.classes)).identity,
         "data": dataset.fingerprint,
-        **said(config.train),
+        **said(replace(config.train, weights=None)),
+        **({} if first is None else {"train.weights": _digest(first)}),
     }
+
+
+def _digest(first: Path) -> str:
+    """The SHA-256 of the first weights.
+
+    Raises:
+        ArtefactError: missing, or no file of weights.
+    """
+    peek(first)
+    return sha256_of(first)
 
 
 def said(config: TrainConfig) -> dict[str, str]:

@@ -19,7 +19,7 @@ import predictors
 from latency_lut import Effort, measure_networks
 from nas.config import Config
 from nas.header import peek
-from nas.jobs.imported import IMAGENET
+from nas.jobs.outside import IMAGENET
 from nas.jobs.trained import TrainedRun
 from nas.photographs import photographs
 from nas.run import Run
