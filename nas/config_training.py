@@ -146,6 +146,9 @@ class TrainConfig:
         help="Weight of what the largest network teaches; labels have 1 where both teach.",
         rule=at_least(0),
     )
+    tensorboard: bool = option(
+        False, help="Write what log.csv says for TensorBoard as well (pip install tensorboard)."
+    )
     seed: int = option(0, help="Same seed, same machine: same weights.", rule=at_least(0))
     threads: int = option(0, help="CPU threads; 0 for one a core.", rule=at_least(0))
     phases: tuple[Phase, ...] | None = option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from nas.header import peek, space_of
 from nas.jobs.estimate import Estimate, estimate_training
 from nas.run import Run
 from nas.terminal import Screen, duration
+from nas.training.board import Record, board
 from nas.training.checkpoint import load_checkpoint
 from nas.training.loop import train
 from nas.training.phases import check_kinds
@@ -38,6 +39,9 @@ def train_run(
     """Train, or go on from the run's checkpoint, and leave ``supernet.safetensors``."""
     ranks = ranks or Ranks()
     space = space_of(config, len(dataset.classes))
+    record: Record = run.write_log
+    if config.train.tensorboard and ranks.writes:
+        record = _both(record, board(run.folder / "tensorboard"))
     images, start = dataset.images, None
     if (first := _first_weights(config)) is not None:
         # What they were trained on says how images are normalised.
@@ -51,13 +55,23 @@ def train_run(
         run.checkpoint,
         _belongs(config, dataset),
         tell=tell,
-        record=run.write_log,
+        record=record,
         ranks=ranks,
         start=start,
     )
     if ranks.writes:
         normalisation = images.normalisation
         save_supernet(run.supernet, supernet, normalisation, dataset.classes, dataset.fingerprint)
+
+
+def _both(one: Record, other: Record) -> Record:
+    """Tell two."""
+
+    def record(rows: Sequence[Mapping[str, object]]) -> None:
+        one(rows)
+        other(rows)
+
+    return record
 
 
 def _first_weights(config: Config) -> Path | None:
@@ -71,7 +85,7 @@ def _belongs(config: Config, dataset: Dataset) -> dict[str, str]:
     return {
         "space": space_of(config, len(dataset.classes)).identity,
         "data": dataset.fingerprint,
-        **said(replace(config.train, weights=None)),
+        **said(replace(config.train, weights=None, tensorboard=False)),
         **({} if first is None else {"train.weights": _digest(first)}),
     }
 
