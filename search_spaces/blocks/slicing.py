@@ -168,6 +168,8 @@ def use_batch_norm(norm: Norm, function: BatchNorm) -> None:
 def whole_norm(norm: Norm, x: Tensor) -> Tensor:
     """``norm`` on ``x``, which has all of its channels."""
     if "batch_norm" in norm.__dict__:
+        if norm.training and norm.num_batches_tracked is not None:
+            norm.num_batches_tracked.add_(1)
         return run_norm(norm, x, *(getattr(norm, name) for name in NORM_TENSORS))
     y: Tensor = norm(x)
     return y

@@ -119,10 +119,22 @@ def test_no_configuration(tmp_path: Path) -> None:
         ("resolutions: [8, 10]", "resolutions: [10, 8]", r"must ascend from 8"),
         ("[8, 10]}", "[8, 10], options: {num_classes: 3}}", r"options.num_classes contradicts"),
         ("[8, 10]}", "[8, 10], options: {wide: 3}}", r"options of space 'tiny': .*'wide'"),
-        ("name: largest", "name: widest", r"must be one of largest, kernel, depth, width"),
+        (
+            "name: largest",
+            "name: widest",
+            r"must be one of largest, kernel, depth, expand, width, all",
+        ),
         ("  - {name: largest, epochs: 2}\n", "", r"must begin with largest"),
-        ("{name: width, epochs: 1}", "{name: kernel, epochs: 1}", r"each at most once"),
-        ("  - {name: width, epochs: 1}\n", "", r"leaves a.width, b.width of tiny at their largest"),
+        (
+            "{name: width, epochs: 1}",
+            "{name: kernel, epochs: 1}",
+            r"must begin with largest .* the order largest, kernel, depth, expand, width, all, got",
+        ),
+        (
+            "  - {name: width, epochs: 1}\n",
+            "",
+            r"leaves a.width, .* of tiny at their largest: add {name: width",
+        ),
     ],
 )
 def test_a_wrong_configuration(untrained: Path, old: str, new: str, expected: str) -> None:

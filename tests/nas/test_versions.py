@@ -39,7 +39,7 @@ def of_sqlite(path: Path, table: str, column: str) -> Any:
 # A version is raised where a format changes, and here with it.
 FILES: dict[str, tuple[int, Callable[[Path], Any]]] = {
     "config.yaml": (1, lambda path: yaml.safe_load(path.read_text())["version"]),
-    "checkpoint.pt": (1, lambda path: torch.load(path, weights_only=True)["format"]),
+    "checkpoint.pt": (2, lambda path: torch.load(path, weights_only=True)["format"]),
     "supernet.safetensors": (1, of_weights),
     "latency/cpu.json": (6, lambda path: json.loads(path.read_text())["version"]),
     "samples.sqlite": (2, lambda path: of_sqlite(path, "belongs", "name")),
