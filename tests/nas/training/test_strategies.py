@@ -172,7 +172,7 @@ def test_what_is_kept_is_the_average() -> None:
     assert not torch.equal(now[name], kept[name])
     logged = run.log[-1]["val_largest"]
     assert (
-        logged == run.validate(run.learner.largest) and run.evaluator.supernet is run.learner.result
+        logged == run.validate(run.learner.largest) and run.observer.supernet is run.learner.result
     )
 
 
