@@ -28,7 +28,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Impatience does not garble the answer.
         _fail(
             "interrupted; what was finished is kept, the same command goes on from there "
-            "(train and search with --resume)",
+            "(train, finetune and search with --resume)",
             130,
         )
     except OSError as error:  # A disk, a folder or a permission, never a matter of the code.

@@ -304,17 +304,16 @@ def export(
     """Write a subnet as ONNX, compared with PyTorch on real images."""
     from nas.export import ExportOptions
     from nas.jobs.chosen import chosen_architecture
-    from nas.jobs.export import export_run
+    from nas.jobs.export import export_run, fine_tuned
     from nas.jobs.trained import TrainedRun
     from nas.run import Run
-    from nas.weights import load_subnet
 
     screen = Screen(json)
     folder = Run.open(run)
     if weights is not None and architecture is not None:
         raise ConfigError("--weights name their architecture; leave out --architecture")
     trained = TrainedRun(folder)
-    tuned = load_subnet(weights, trained.space) if weights else None
+    tuned = fine_tuned(trained, weights) if weights else None
     chosen = tuned.architecture if tuned else chosen_architecture(trained, architecture)
     options = ExportOptions(raw, dtype, layout, batch or None)
     data = export_run(trained, chosen, out or folder.onnx, options, tuned)

@@ -63,12 +63,12 @@ class DataConfig:
         help="Side in pixels of a square that is blanked in training; 0 for none.",
         rule=at_least(0),
     )
-    operations: int = option(
+    randaugment: int = option(
         0,
         help="Random operations (RandAugment) on every training image; 0 for none.",
         rule=at_least(0),
     )
-    strength: float = option(
+    magnitude: float = option(
         0.5, help="How strong those operations are, up to 1 for the strongest.", rule=share()
     )
 

@@ -46,6 +46,8 @@ class Phase:
         check(self, "train.phases")
 
 
+IN_PLACE = ("sandwich", "attentive-best", "attentive-worst", "alphanet")
+"""Strategies where the largest of a step teaches the others."""
 EVERYTHING = (Phase("all", 75),)
 STRATEGIES: Mapping[StrategyName, tuple[Phase, ...]] = {
     "progressive-shrinking": (
@@ -103,7 +105,7 @@ class TrainConfig:
         help="Images are mixed with others, by shares from Beta(mixup, mixup); 0 for none.",
         rule=at_least(0),
     )
-    average: float = option(
+    ema: float = option(
         0.0,
         help="Decay of the moving average of weights that is kept in the end; 0 for the weights "
         "themselves.",
@@ -111,13 +113,13 @@ class TrainConfig:
     )
     stages: int = option(
         1,
-        help="Stages of a phase in which image size, mixup and the strength of operations rise "
+        help="Stages of a phase in which image size, mixup and magnitude rise "
         "together (EfficientNetV2); 1 for none.",
         rule=at_least(1),
     )
-    begin: float = option(
+    first_stage: float = option(
         0.3,
-        help="What mixup and strength are in the first stage, relative to the last.",
+        help="What mixup and magnitude are in the first stage, relative to the last.",
         rule=share(),
     )
     sort_channels: bool = option(
@@ -130,7 +132,7 @@ class TrainConfig:
     compile: bool = option(
         False, help="Compile the teacher of progressive shrinking, which never changes."
     )
-    share_norms: bool = option(
+    sync_batch_norm: bool = option(
         False, help="With several processes: batch norms see the images of all of them."
     )
     subnets: int | None = option(
@@ -149,7 +151,9 @@ class TrainConfig:
     tensorboard: bool = option(
         False, help="Write what log.csv says for TensorBoard as well (pip install tensorboard)."
     )
-    seed: int = option(0, help="Same seed, same machine: same weights.", rule=at_least(0))
+    seed: int = option(
+        0, help="Same seed, same machine: same weights, but for rounding on GPUs.", rule=at_least(0)
+    )
     threads: int = option(0, help="CPU threads; 0 for one a core.", rule=at_least(0))
     phases: tuple[Phase, ...] | None = option(
         None,
@@ -163,6 +167,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check(self, "train")
+        if self.strategy in IN_PLACE and self.subnets == 1:
+            raise ConfigError(
+                f"{self.strategy} trains the largest and the smallest in every step; train.subnets "
+                "is 2 or more, got 1"
+            )
         names = [phase.name for phase in self.schedule]
         once = [name for name, _ in itertools.groupby(names)]
         first = once[0] if once else None

@@ -59,8 +59,8 @@ def open_dataset(config: Config) -> Dataset:
         shift=data.shift,
         flip=data.horizontal_flip,
         cutout=data.cutout,
-        operations=data.operations,
-        strength=data.strength,
+        randaugment=data.randaugment,
+        magnitude=data.magnitude,
     )
     normalisation = Normalisation.of(train)
     return Dataset(splits, Images(train, train_labels, val, val_labels, normalisation, augment))

@@ -112,8 +112,12 @@ def _train(summary: DatasetSummary, notes: dict[str, str]) -> TrainConfig:
         replace(phase, epochs=max(1, round(phase.epochs * factor))) for phase in train.schedule
     )
     if phases != train.schedule:
-        notes["train.phases"] = f"Epochs are scaled for {count:,} training images."
+        notes["train.phases"] = (
+            f"Epochs are scaled for {count:,} training images. They belong to {train.strategy}; "
+            "null stands for the usual ones of any strategy."
+        )
     batch_size = train.batch_size
     while batch_size > 16 and count < 16 * batch_size:
         batch_size //= 2
-    return replace(train, phases=phases, batch_size=batch_size)
+    scaled = None if phases == train.schedule else phases
+    return replace(train, phases=scaled, batch_size=batch_size)

@@ -29,7 +29,7 @@ class Run:
         if not run.config_file.is_file():
             raise ArtefactError(
                 f"{folder}: not a run folder (it has no config.yaml); `nas train CONFIG --out "
-                f"{folder}` makes one, and so does `nas import-ofa`"
+                f"{folder}` makes one, and so do `nas import-ofa` and `nas convert`"
             )
         return run
 
@@ -136,6 +136,10 @@ class Run:
         write_csv(self.log, rows)
 
 
+ELSEWHERE = ("data.path", "train.weights", "train.tensorboard")
+"""Keys that may change: where files lie, and what is told."""
+
+
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """A table with the columns of its first row."""
     text = io.StringIO()
@@ -146,7 +150,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
 
 
 def _differing(one: Config, other: Config) -> list[str]:
-    """Keys that decide what is trained and that differ; images may lie elsewhere by now."""
+    """Keys that decide what is trained and that differ; files may lie elsewhere by now."""
     if (one.data is None) != (other.data is None):
         return ["data"]
     sections = ("data", "space", "train") if one.data else ("space", "train")
@@ -154,7 +158,7 @@ def _differing(one: Config, other: Config) -> list[str]:
         f"{section}.{entry.name}"
         for section in sections
         for entry in fields(getattr(one, section))
-        if f"{section}.{entry.name}" != "data.path"
+        if f"{section}.{entry.name}" not in ELSEWHERE
         and getattr(getattr(one, section), entry.name)
         != getattr(getattr(other, section), entry.name)
     ]

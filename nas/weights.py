@@ -80,6 +80,7 @@ class FineTuned:
 
     subnet: Subnet
     architecture: Architecture
+    header: Header
     digest: str
 
 
@@ -103,7 +104,7 @@ def load_subnet(path: Path, space: Space) -> FineTuned:
         )
     architecture = Architecture.from_json(header.architecture)
     subnet = _filled(Subnet(space.lower(architecture)), path, "the subnet that it names")
-    return FineTuned(subnet, architecture, sha256_of(path))
+    return FineTuned(subnet, architecture, header, sha256_of(path))
 
 
 def _header(path: Path, space: Space) -> Header:

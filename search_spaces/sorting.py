@@ -1,8 +1,9 @@
 """Channels in the order of their importance, so that a narrow network has the best of them.
 
 Narrow networks take the first channels of a wide one (Cai et al., "Once for All", ICLR 2020,
-section 3.3). Importance is OFA's: the L1 norm of the weights that read the channel, summed over
-all convolutions and linear layers that do; depthwise ones and norms read nothing of others. The
+section 3.3). Importance is the L1 norm of the weights that read the channel, as there, but summed
+over all that do: OFA's code looks at the projecting convolution alone, here squeeze-excite counts
+as well. Depthwise convolutions and norms read nothing of others. The
 largest network stays the same function: what makes a channel and all that reads it move together.
 """
 

@@ -97,6 +97,11 @@ class Space:
         return tables.reachable(self._trace, image)
 
     @property
+    def classes(self) -> int:
+        """How many numbers a network gives for an image."""
+        return self.lower_row(self.largest).nodes[-1].spec.output.shape[0]
+
+    @property
     def slots(self) -> tuple[str, ...]:
         """The slots in topological order: the columns of ``index``."""
         return tuple(column.slot for column in self._trace.columns[1:])

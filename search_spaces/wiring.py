@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.errors import SpaceError
 from search_spaces.specs import (
+    NORM_TENSORS,
     SKIP,
     Activation,
     Add,
@@ -40,8 +41,6 @@ from search_spaces.specs import (
 if TYPE_CHECKING:
     from search_spaces.space import Population, Space
     from search_spaces.tables import Column
-
-NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
 
 
 @dataclass(frozen=True)

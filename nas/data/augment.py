@@ -48,8 +48,8 @@ class AugmentOptions:
         shift: the crop is moved by up to so many pixels each way; edge pixels are repeated.
         flip: mirror half of the images. Wrong where left and right differ, as in digits.
         cutout: side in pixels of a square set to the mean; 0 for none.
-        operations: how many random operations each image gets (RandAugment).
-        strength: how strong they are, up to 1.
+        randaugment: how many random operations each image gets (RandAugment).
+        magnitude: how strong they are, up to 1.
 
     Raises:
         ConfigError: a negative number of pixels.
@@ -58,8 +58,8 @@ class AugmentOptions:
     shift: int = 4
     flip: bool = True
     cutout: int = 0
-    operations: int = 0
-    strength: float = 0.5
+    randaugment: int = 0
+    magnitude: float = 0.5
 
     def __post_init__(self) -> None:
         if self.shift < 0 or self.cutout < 0:
@@ -88,8 +88,8 @@ def augment(
         float32 [B, 3, resolution, resolution], channels-last.
     """
     moved = _move(batch, generator, options)
-    if options.operations:
-        moved = rand_augment(moved, generator, options.operations, options.strength)
+    if options.randaugment:
+        moved = rand_augment(moved, generator, options.randaugment, options.magnitude)
     out = normalise(moved, normalisation, resolution)
     if options.cutout:
         scale = out.shape[2] / batch.shape[2]

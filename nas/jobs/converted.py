@@ -6,9 +6,10 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -24,6 +25,7 @@ from search_spaces.files import sha256_of
 
 __all__ = ["convert_command", "network_of", "normalisation_of"]
 
+T = TypeVar("T")
 PHASES = (Phase("all", 10),)
 GENTLE = 0.1
 """The peak of the learning rate of what is trained already, relative to the usual one."""
@@ -53,26 +55,31 @@ def network_of(where: str) -> nn.Module:
 
 
 def _module(source: str) -> ModuleType:
-    if not source.endswith(".py"):
-        sys.path.insert(0, "")  # The user's own modules lie where the command was typed.
-        try:
-            return importlib.import_module(source)
-        except ImportError as error:
-            raise ConfigError(
-                f"{source} cannot be imported ({error}); name an installed module or a FILE.py"
-            ) from error
-        finally:
-            sys.path.remove("")
-    spec = importlib.util.spec_from_file_location(Path(source).stem, source)
-    if spec is None or spec.loader is None or not Path(source).is_file():
+    file = Path(source)
+    if file.suffix == ".py" and not file.is_file():
         raise ConfigError(f"{source}: there is no such file")
+    # Beside a file, and where the command was typed, lie the user's own modules.
+    folder = str(file.parent) if file.suffix == ".py" else ""
+    load = _file if file.suffix == ".py" else importlib.import_module
+    sys.path.insert(0, folder)
+    try:
+        return _called(lambda: load(source), source)
+    finally:
+        sys.path.remove(folder)
+
+
+def _file(source: str) -> ModuleType:
+    # Under a name of its own, which no installed module has.
+    name = f"converted_{Path(source).stem}"
+    spec = importlib.util.spec_from_file_location(name, source)
+    assert spec is not None and spec.loader is not None  # The name ends with .py.
     module = importlib.util.module_from_spec(spec)
-    loader = spec.loader
-    _called(lambda: loader.exec_module(module), source)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
     return module
 
 
-def _called(make: Callable[[], object], where: str) -> object:
+def _called(make: Callable[[], T], where: str) -> T:
     try:
         return make()
     except Exception as error:  # The user's code may fail in any way; theirs is the mending.
@@ -90,7 +97,13 @@ def normalisation_of(mean: str | None, std: str | None) -> Normalisation:
         return IMAGENET
     if mean is None or std is None:
         raise ConfigError("--mean and --std come together")
-    return Normalisation(_three("--mean", mean), _three("--std", std))
+    normalisation = Normalisation(_three("--mean", mean), _three("--std", std))
+    if max(*normalisation.mean, *normalisation.std) > 255 or min(normalisation.std) <= 0:
+        raise ConfigError(
+            f"--mean and --std are in units of 0 to 1, as torchvision has them, and --std is above "
+            f"0; got {mean} and {std}"
+        )
+    return normalisation
 
 
 def _three(option: str, text: str) -> tuple[float, float, float]:
@@ -128,18 +141,14 @@ def convert_command(
         origin = f"{origin}, {weights.name}, SHA-256 {sha256_of(weights)}"
     sides = tuple(sorted(set(resolutions))) or (224,)
     space, supernet = from_module(module, sides, **elastic)
-    classes = space.lower_row(space.largest).nodes[-1].spec.output.shape[0]
     data = None if images is None else DataConfig(path=lasting_path(images), size=sides[-1])
     options = dict(space.options or {})
-    train = TrainConfig("sandwich", phases=PHASES)
-    gentle = GENTLE * train.highest_rate
-    run = Run(Path(out))
-    train = TrainConfig(
-        "sandwich", phases=PHASES, learning_rate=gentle, weights=str(run.supernet.absolute())
-    )
+    run = Run(out)
+    usual = TrainConfig("sandwich", phases=PHASES, weights=str(run.supernet.absolute()))
+    train = replace(usual, learning_rate=GENTLE * usual.highest_rate)
     config = Config(data=data, space=SpaceConfig(space.name, sides, options), train=train)
     Run.check(out, config, resume=True)
-    run = save_run(run, config, supernet, classes, normalisation, origin)
+    run = save_run(run, config, supernet, space.classes, normalisation, origin)
     smallest, largest = space.macs([space.smallest, space.largest]) / 1e6
     result = {
         "run": str(out),
@@ -149,7 +158,7 @@ def convert_command(
         "size": space.size,
         "choices": {choice.name: list(choice.values) for choice in space.choices},
         "mmacs": [round(float(smallest), 3), round(float(largest), 3)],
-        "classes": classes,
+        "classes": space.classes,
         "images": images,
     }
     onward = f"nas train {run.config_file} --out TRAINED" if images else f"nas measure {out}"

@@ -12,6 +12,7 @@ from nas.config import Config
 from nas.data.augment import augment
 from nas.dataset import Dataset
 from nas.header import space_of
+from nas.training.ranks import Ranks
 from nas.training.trainer import Trainer
 
 __all__ = ["Estimate", "estimate_training"]
@@ -28,20 +29,26 @@ class Estimate:
     accuracy_seconds: float
 
 
-def estimate_training(config: Config, dataset: Dataset, done: int = 0) -> Estimate:
+def estimate_training(
+    config: Config, dataset: Dataset, done: int = 0, ranks: Ranks | None = None
+) -> Estimate:
     """Time a few steps of every phase, and the validation, on this machine, and multiply.
 
-    ``done`` epochs are over already.
+    ``done`` epochs are over already. Of several ``ranks`` this one does it alone.
     """
+    ranks = ranks or Ranks()
     space = space_of(config, len(dataset.classes))
     images, train = dataset.images, config.train
     if train.threads:
         torch.set_num_threads(train.threads)
-    trainer = Trainer(space, images, train)
+    trainer = Trainer(space, images, train, Ranks(device=ranks.device))
+    for group in trainer.learner.optimizer.param_groups:
+        group["lr"] = 0.0  # Without a warm-up a step could do anything.
     trainer.learner.supernet.train()
     rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
     pixels, labels = images.train[: train.batch_size], images.train_labels[: train.batch_size]
-    steps = max(1, len(images.train_labels) // train.batch_size)
+    steps = max(1, len(images.train_labels) // (train.batch_size * ranks.count))
+    targets = labels.to(ranks.device)
     seconds = 0.0
     over = done
     began = time.perf_counter()
@@ -57,10 +64,12 @@ def estimate_training(config: Config, dataset: Dataset, done: int = 0) -> Estima
         for _ in range(STEPS):
             began = time.perf_counter()
             x = augment(pixels, generator, images.augment, images.normalisation)
-            rows = trainer.draw(low, high, rng, x, labels)
-            trainer.learner.step(x, labels, [space.decode(row) for row in rows])
+            x = x.to(ranks.device)
+            rows = trainer.draw(low, high, rng, x, targets)
+            trainer.learner.step(x, targets, [space.decode(row) for row in rows])
             times.append(time.perf_counter() - began)
         seconds += left * (steps * float(np.mean(times[1:])) + validation)
     weights = sum(tensor.nbytes for tensor in trainer.learner.supernet.state_dict().values())
-    # The checkpoint holds weights, two moments and the teacher; its successor is written beside.
-    return Estimate(seconds, weights * (2 * 4 + 1), validation / 2)
+    # Weights, two moments, teacher, perhaps the average; the next checkpoint is written beside.
+    copies = 5 if train.ema else 4
+    return Estimate(seconds, weights * (2 * copies + 1), validation / 2)

@@ -12,12 +12,12 @@ from nas.dataset import image_options
 from nas.export import ExportOptions, model, save_checked
 from nas.jobs.trained import TrainedRun
 from nas.photographs import photographs
-from nas.weights import FineTuned
+from nas.weights import FineTuned, load_subnet
 from search_spaces import Architecture, Space
 from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.subnet import Subnet
 
-__all__ = ["CHECKED", "export_run", "onnx_model", "read_architecture"]
+__all__ = ["CHECKED", "export_run", "fine_tuned", "onnx_model", "read_architecture"]
 
 CHECKED = 256
 """Held-out images that the file is compared on before it is left."""
@@ -41,6 +41,27 @@ def read_architecture(path: Path, space: Space | None = None) -> Architecture:
     except SpaceError as error:
         raise ArtefactError(f"{path}: {error}") from error
     return architecture
+
+
+def fine_tuned(trained: TrainedRun, file: Path) -> FineTuned:
+    """The fine-tuned subnet in ``file``.
+
+    Raises:
+        ArtefactError: no such file, or one of another space or other images than the run's.
+    """
+    tuned = load_subnet(file, trained.space)
+    ours, theirs = trained.header, tuned.header
+    differ = [
+        name
+        for name in ("data", "classes", "mean", "std")
+        if getattr(ours, name) != getattr(theirs, name)
+    ]
+    if differ:
+        raise ArtefactError(
+            f"{file}: fine-tuned in another run, on images of other {' and '.join(differ)}; export "
+            "it from the run that it was fine-tuned in"
+        )
+    return tuned
 
 
 def onnx_model(

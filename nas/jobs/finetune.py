@@ -11,12 +11,14 @@ from typing import Any
 
 from nas.config import Phase, TrainConfig
 from nas.disk import require_room
+from nas.jobs.export import read_architecture
 from nas.jobs.train import said
 from nas.jobs.trained import TrainedRun
 from nas.run import write_csv
 from nas.terminal import Screen
 from nas.training.evaluate import Evaluator
 from nas.training.loop import train
+from nas.training.ranks import by_itself, together
 from nas.training.start import Start
 from nas.training.trainer import Progress
 from nas.weights import save_subnet
@@ -74,6 +76,7 @@ def fine_tune(
         belongs,
         tell=tell,
         record=record,
+        ranks=by_itself(),
         start=Start(supernet.state_dict(), architecture),
     )
     evaluator = Evaluator(learned, images.normalisation, images.calibration)
@@ -97,10 +100,12 @@ def finetune_command(
     Raises:
         ConfigError: a run without images, or a folder that holds something else already.
     """
+    if together():
+        raise ConfigError("a subnet is fine-tuned by one process; start it without torchrun")
     if not run.has_images:
         raise ConfigError(
-            f"{run.run.folder}: fine-tuning needs images, and this run has none; import its "
-            "weights again with --data"
+            f"{run.run.folder}: fine-tuning needs images, and this run has none; import or "
+            "convert its weights again with --data"
         )
     folder = out or finetuned_folder(run, architecture)
     if folder.exists() and not folder.is_dir():
@@ -113,9 +118,15 @@ def finetune_command(
         )
     if folder.is_dir() and not there and any(folder.iterdir()):
         raise ConfigError(f"{folder} is not empty and no fine-tuning; choose another --out")
+    if there and read_architecture(folder / ARCHITECTURE, run.space) != architecture:
+        raise ConfigError(
+            f"{folder} holds the fine-tuning of another subnet, {folder / ARCHITECTURE}; choose "
+            "another --out"
+        )
     config = _config(run.config.train, epochs, learning_rate)
-    # Weights, two moments and the teacher, written beside their predecessor.
-    require_room(folder, 8 * run.run.supernet.stat().st_size, "--out")
+    # Weights, two moments, teacher, perhaps the average; written beside their predecessor.
+    copies = 5 if config.ema else 4
+    require_room(folder, (2 * copies + 1) * run.run.supernet.stat().st_size, "--out")
     folder.mkdir(parents=True, exist_ok=True)
     if not there:
         write_atomic(folder / ARCHITECTURE, architecture.to_json() + "\n")

@@ -17,9 +17,9 @@ from nas.run import Run
 from nas.terminal import Screen, duration
 from nas.training.board import Record, board
 from nas.training.checkpoint import load_checkpoint
-from nas.training.loop import train
+from nas.training.loop import check_enough, train
 from nas.training.phases import check_kinds
-from nas.training.ranks import Ranks, joined, restarted
+from nas.training.ranks import Ranks, by_itself, joined, note_launch, restarted
 from nas.training.start import Start
 from nas.training.trainer import Progress
 from nas.weights import load_supernet, save_supernet
@@ -27,6 +27,8 @@ from search_spaces.errors import ConfigError
 from search_spaces.files import sha256_of
 
 __all__ = ["announce_training", "said", "train_command", "train_run", "train_with_progress"]
+
+BOARD = "tensorboard"
 
 
 def train_run(
@@ -37,11 +39,11 @@ def train_run(
     ranks: Ranks | None = None,
 ) -> None:
     """Train, or go on from the run's checkpoint, and leave ``supernet.safetensors``."""
-    ranks = ranks or Ranks()
+    ranks = ranks or by_itself()
     space = space_of(config, len(dataset.classes))
     record: Record = run.write_log
     if config.train.tensorboard and ranks.writes:
-        record = _both(record, board(run.folder / "tensorboard"))
+        record = _both(record, board(run.folder / BOARD))
     images, start = dataset.images, None
     if (first := _first_weights(config)) is not None:
         # What they were trained on says how images are normalised.
@@ -53,7 +55,7 @@ def train_run(
         images,
         config.train,
         run.checkpoint,
-        _belongs(config, dataset),
+        _belongs(config, dataset, ranks),
         tell=tell,
         record=record,
         ranks=ranks,
@@ -79,13 +81,15 @@ def _first_weights(config: Config) -> Path | None:
     return None if config.train.weights is None else Path(config.train.weights).expanduser()
 
 
-def _belongs(config: Config, dataset: Dataset) -> dict[str, str]:
+def _belongs(config: Config, dataset: Dataset, ranks: Ranks | None) -> dict[str, str]:
     """What a checkpoint belongs to; wherever the first weights lie, they are the same."""
+    count = 1 if ranks is None else ranks.count
     first = _first_weights(config)
     return {
         "space": space_of(config, len(dataset.classes)).identity,
         "data": dataset.fingerprint,
         **said(replace(config.train, weights=None, tensorboard=False)),
+        **({"number of processes": str(count)} if count > 1 else {}),
         **({} if first is None else {"train.weights": _digest(first)}),
     }
 
@@ -128,7 +132,12 @@ def train_with_progress(
 
 
 def announce_training(
-    run: Run, config: Config, dataset: Dataset, screen: Screen, way_on: str
+    run: Run,
+    config: Config,
+    dataset: Dataset,
+    screen: Screen,
+    way_on: str,
+    ranks: Ranks | None = None,
 ) -> Estimate:
     """Say how long it will take and how much disk it needs.
 
@@ -138,8 +147,8 @@ def announce_training(
     """
     done = 0
     if run.checkpoint.exists():  # Before anything is written, or timed.
-        done = load_checkpoint(run.checkpoint, _belongs(config, dataset))["epoch"]
-    estimate = estimate_training(config, dataset, done)
+        done = load_checkpoint(run.checkpoint, _belongs(config, dataset, ranks))["epoch"]
+    estimate = estimate_training(config, dataset, done, ranks)
     screen.say(
         f"{len(dataset.splits.train):,} training images, {len(dataset.splits.val):,} held out; "
         f"about {duration(estimate.seconds)} to go and {megabytes(estimate.bytes)} in "
@@ -157,7 +166,7 @@ def train_command(
     Under ``torchrun`` one process does so, and the others train with it and return None.
     """
     with joined() as ranks:
-        resume = resume or restarted()
+        resume = resume or restarted(out)
         if ranks.writes:
             return _train(config_file, out, resume, screen, ranks)
         config = Config.load(config_file)
@@ -165,6 +174,17 @@ def train_command(
         ranks.wait()  # Until the run's folder is there.
         train_run(Run.open(out), config, dataset, lambda progress: None, ranks)
     return None
+
+
+def _check(run: Run, config: Config, dataset: Dataset, ranks: Ranks) -> None:
+    """What would stop the training once its folder is there, and it would be refused mended."""
+    space = space_of(config, len(dataset.classes))
+    check_kinds(space, config.train.schedule)
+    check_enough(config.train, len(dataset.splits.train), ranks)
+    if config.train.tensorboard:
+        board(run.folder / BOARD)
+    if (first := _first_weights(config)) is not None:
+        load_supernet(first, space)
 
 
 def _train(
@@ -178,9 +198,10 @@ def _train(
             "--out"
         )
     dataset = open_dataset(config)
-    check_kinds(space_of(config, len(dataset.classes)), config.train.schedule)
-    estimate = announce_training(run, config, dataset, screen, "--resume")
+    _check(run, config, dataset, ranks)
+    estimate = announce_training(run, config, dataset, screen, "--resume", ranks)
     Run.create(out, config, resume)
+    note_launch(out)
     ranks.wait()
     began = time.monotonic()
     train_with_progress(run, config, dataset, screen, ranks)

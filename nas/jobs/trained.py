@@ -91,8 +91,8 @@ class TrainedRun:
         path = self.config.images.path
         if not self.header.data:
             raise ArtefactError(
-                f"{self.run.supernet}: imported without images; import the weights again with "
-                f"--data {path}"
+                f"{self.run.supernet}: made without images; import or convert the weights again "
+                f"with --data {path}"
             )
         dataset = open_dataset(self.config)
         if dataset.fingerprint != self.header.data:

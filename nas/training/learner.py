@@ -19,6 +19,7 @@ from nas.training.sorting import order_for, reorder_state
 from nas.training.start import Start
 from nas.training.strategies import fine_tuning, strategy_of
 from search_spaces import Architecture, Space
+from search_spaces.errors import NasLoopError
 from search_spaces.sorting import reorder
 from search_spaces.supernet import Supernet
 
@@ -41,8 +42,8 @@ class Learner:
         if start is not None:
             self.supernet.load_state_dict(start.weights)
         self.optimizer = make_optimizer(self.supernet, config)
-        self.average = moving_average(self.supernet, config.average) if config.average else None
-        self.network = ranks.wrapped(self.supernet, config.share_norms)
+        self.average = moving_average(self.supernet, config.ema) if config.ema else None
+        self.network = ranks.wrapped(self.supernet, config.sync_batch_norm)
         self.teacher: nn.Module | None = None
         self.teach: Callable[[Tensor], Tensor] | None = None
 
@@ -141,11 +142,11 @@ class Learner:
         return torch.autocast(self.ranks.device.partition(":")[0], torch.bfloat16, enabled=mixed)
 
 
-class LossError(Exception):
+class LossError(NasLoopError):
     """The loss of a subnet is not finite."""
 
     def __init__(self, loss: float, architecture: Architecture) -> None:
-        super().__init__(loss)
+        super().__init__(f"the loss is {loss}")
         self.loss = loss
         self.architecture = architecture
 

@@ -18,7 +18,7 @@ from search_spaces import Space
 from search_spaces.errors import ConfigError
 from search_spaces.supernet import Supernet
 
-__all__ = ["train"]
+__all__ = ["check_enough", "train"]
 
 
 def train(
@@ -35,7 +35,8 @@ def train(
 ) -> Supernet:
     """Train a supernet, or go on from ``checkpoint`` if there is one.
 
-    Same configuration and images, same machine and threads: same weights, interrupted or not.
+    Same configuration and images, same machine and threads: same weights, interrupted or not (on
+    the CPU; the kernels of a GPU may add up in another order).
 
     Args:
         belongs: what the checkpoint belongs to (space, data, configuration), compared on resume.
@@ -55,12 +56,7 @@ def train(
     phases = config.schedule
     check_kinds(space, phases)
     ranks = ranks or Ranks()
-    together = config.batch_size * ranks.count
-    if ranks.count > 1 and together > len(images.train_labels):
-        raise ConfigError(
-            f"{ranks.count} processes take {together} images a step, there are "
-            f"{len(images.train_labels)}; lower train.batch_size, or start fewer"
-        )
+    check_enough(config, len(images.train_labels), ranks)
     trainer = Trainer(space, images, config, ranks, start)
     if checkpoint.exists():
         trainer.load(load_checkpoint(checkpoint, belongs))
@@ -75,6 +71,16 @@ def train(
             ranks.wait()
         first += phase.epochs
     return trainer.learner.result
+
+
+def check_enough(config: TrainConfig, images: int, ranks: Ranks) -> None:
+    """Raise ``ConfigError`` for fewer ``images`` than several processes take in a step."""
+    together = config.batch_size * ranks.count
+    if ranks.count > 1 and together > images:
+        raise ConfigError(
+            f"{ranks.count} processes take {together} images a step, there are {images}; lower "
+            "train.batch_size, or start fewer"
+        )
 
 
 def _silent(progress: Progress) -> None:

@@ -38,14 +38,14 @@ def alpha_divergence(logits: Tensor, teacher: Tensor, alpha: float, clip: float 
     """D_alpha(teacher || student) of every image: [B].
 
     Wang et al., "AlphaNet", ICML 2021, equations 4 and 6. Importance weights (p / q)^alpha above
-    ``clip`` are cut, in the value and in the gradient; ``alpha`` is neither 0 nor 1, where the
-    divergence is one of Kullback and Leibler (1 is taken as its limit).
+    ``clip`` are cut, in the value and in the gradient, as their code does; not for an ``alpha`` of
+    1, where the divergence is that of Kullback and Leibler. 0 is not taken.
     """
     log_q = logits.log_softmax(1)
     log_p = teacher.detach().log_softmax(1)
     q, ratio = log_q.detach().exp(), log_p - log_q.detach()
     if alpha == 1:
-        weights = ratio.exp().clamp(max=clip)
+        weights = ratio.exp()
         value = (q * weights * ratio).sum(1)
     else:
         weights = (alpha * ratio).exp().clamp(max=clip)

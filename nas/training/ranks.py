@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, distributed, nn
@@ -20,8 +21,11 @@ from torch.nn.parallel import DistributedDataParallel
 from nas.training.shared_norm import shared_batch_norm
 from search_spaces.blocks.slicing import Norm, use_batch_norm
 from search_spaces.errors import NasLoopError
+from search_spaces.files import write_atomic
 
-__all__ = ["Ranks", "joined", "restarted"]
+__all__ = ["Ranks", "by_itself", "joined", "note_launch", "restarted", "together"]
+
+LAUNCH = ".torchrun"
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,14 @@ class Ranks:
         """Whether this is the one that writes files and says something."""
         return self.rank == 0
 
-    def wrapped(self, supernet: nn.Module, share_norms: bool) -> nn.Module:
+    def wrapped(self, supernet: nn.Module, sync_batch_norm: bool) -> nn.Module:
         """The supernet as it is called in a step, so that gradients are averaged.
 
-        With ``share_norms`` batch norms see the images of all ranks.
+        With ``sync_batch_norm`` batch norms see the images of all ranks.
         """
         if self.count == 1:
             return supernet
-        if share_norms:
+        if sync_batch_norm:
             for module in supernet.modules():
                 if isinstance(module, Norm):
                     use_batch_norm(module, shared_batch_norm)
@@ -77,16 +81,24 @@ class Ranks:
 def joined() -> Iterator[Ranks]:
     """The ranks that ``torchrun`` has started, or this process alone.
 
-    A rank uses the GPU of its number where there is one.
+    Where there are GPUs, a rank uses the one of its number on its machine.
 
     Raises:
-        NasLoopError: the ranks do not find each other.
+        NasLoopError: the ranks do not find each other, or a machine has fewer GPUs than ranks.
     """
-    cuda = torch.cuda.is_available()
-    if "RANK" not in os.environ:
-        yield Ranks(device="cuda" if cuda else "cpu")
+    if not together():
+        yield by_itself()
         return
-    device = f"cuda:{os.environ['LOCAL_RANK']}" if cuda else "cpu"
+    device, cuda = "cpu", torch.cuda.is_available()
+    if cuda:
+        local, cards = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if local >= cards:
+            raise NasLoopError(
+                f"process {local} of this machine has no GPU of its own, there are {cards}; start "
+                f"torchrun with --nproc-per-node={cards}"
+            )
+        torch.cuda.set_device(local)
+        device = f"cuda:{local}"
     try:
         distributed.init_process_group("nccl" if cuda else "gloo")
     except (RuntimeError, ValueError) as error:
@@ -100,6 +112,25 @@ def joined() -> Iterator[Ranks]:
         distributed.destroy_process_group()
 
 
-def restarted() -> bool:
-    """Whether ``torchrun`` has started the ranks again after one of them died."""
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+def together() -> bool:
+    """Whether ``torchrun`` has started this process."""
+    return "RANK" in os.environ
+
+
+def by_itself() -> Ranks:
+    """This process alone, on the GPU if there is one."""
+    return Ranks(device="cuda" if torch.cuda.is_available() else "cpu")
+
+
+def note_launch(folder: Path) -> None:
+    """Leave in ``folder`` which launch of ``torchrun`` made it."""
+    if together():
+        write_atomic(folder / LAUNCH, os.environ.get("TORCHELASTIC_RUN_ID", ""))
+
+
+def restarted(folder: Path) -> bool:
+    """Whether ``torchrun`` started the ranks again after one died, in the launch of ``folder``."""
+    if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) == 0:
+        return False
+    launch = folder / LAUNCH
+    return launch.is_file() and launch.read_text() == os.environ.get("TORCHELASTIC_RUN_ID", "")

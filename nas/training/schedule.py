@@ -37,19 +37,22 @@ def rate(step: int, steps: int, highest: float) -> float:
 def hardness(epoch: int, epochs: int, stages: int) -> float:
     """0 in the first of ``stages`` equal stages of a phase, 1 in the last (always with one).
 
+    A phase has as many stages as epochs at most, so that its last epoch is as hard as any.
+
     Tan and Le, "EfficientNetV2", ICML 2021, algorithm 1.
     """
+    stages = min(stages, epochs)
     if stages == 1:
         return 1.0
     return min(stages - 1, epoch * stages // epochs) / (stages - 1)
 
 
 def harder(
-    options: AugmentOptions, mixup: float, begin: float, hard: float
+    options: AugmentOptions, mixup: float, first: float, hard: float
 ) -> tuple[AugmentOptions, float]:
-    """The strength of operations and mixup at ``hard`` from 0 to 1, from ``begin`` of each on."""
-    part = begin + (1 - begin) * hard
-    return replace(options, strength=part * options.strength), part * mixup
+    """Magnitude and mixup at ``hard`` from 0 to 1, from ``first`` of each on."""
+    part = first + (1 - first) * hard
+    return replace(options, magnitude=part * options.magnitude), part * mixup
 
 
 def resolutions(count: int, hard: float) -> int:

@@ -21,6 +21,7 @@ def order_for(supernet: Supernet, phases: Sequence[Phase], number: int) -> Order
     """How phase ``number`` orders channels (Cai et al., "Once for All", ICLR 2020, section 3.3).
 
     Only where it is the first to narrow them: what is narrow already was trained in its order.
+    (OFA's code sorts the rest again within each step of expansion; here it keeps its order.)
     """
     space = supernet.space
     trained = [earlier for earlier in range(number) if phases[earlier].epochs]

@@ -9,8 +9,9 @@ from typing import Literal
 from nas.config import StrategyName, TrainConfig
 from nas.training import losses, sampling
 from nas.training.losses import Divergence
-from nas.training.phases import Options
+from nas.training.phases import Options, kind
 from nas.training.sampling import Sampler
+from search_spaces import Space
 from search_spaces.space import Population
 
 __all__ = ["Strategy", "fine_tuning", "strategy_of"]
@@ -31,17 +32,19 @@ class Strategy:
     """
 
     sampler: Sampler
-    subnets: Callable[[Options, Options], int]
+    subnets: Callable[[Space, Options, Options], int]
     teacher: Literal["none", "as-it-was", "in-place"]
     divergence: Divergence = losses.distillation
 
 
-def _of(number: int) -> Callable[[Options, Options], int]:
-    return lambda low, high: number
+def _of(number: int) -> Callable[[Space, Options, Options], int]:
+    return lambda space, low, high: number
 
 
-def _as_many_as_options(low: Options, high: Options) -> int:
-    return int((high - low).max()) + 1
+def _as_many_as_options(space: Space, low: Options, high: Options) -> int:
+    # FairNAS counts what stands at a place in the network; the size of images is no such thing.
+    inside = [kind(choice) != "resolution" for choice in space.choices]
+    return int((high - low)[inside].max(initial=0)) + 1
 
 
 def fine_tuning(row: Population) -> Strategy:

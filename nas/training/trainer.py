@@ -67,12 +67,13 @@ class Trainer:
         self.log: list[Row] = []
         self.learner = Learner(space, config, self.ranks, start)
         self.only = None if start is None else start.only
+        self.started = start is not None
         self.evaluator = Evaluator(self.learner.result, images.normalisation, images.calibration)
         few = max(FEWEST, len(images.train) // 8)
         self.observer = Evaluator(
             self.learner.result, images.normalisation, images.calibration[:few]
         )
-        self.classes = int(images.train_labels.max()) + 1
+        self.classes = space.classes
 
     def state(self) -> dict[str, Any]:
         """All of it, as a checkpoint keeps it."""
@@ -98,7 +99,7 @@ class Trainer:
         generator = epoch_generator(config.seed, self.epoch, rank + 1)
         own = np.random.default_rng((config.seed, self.epoch, rank + 1))
         hard = schedule.hardness(epoch, phase.epochs, config.stages)
-        options, alpha = schedule.harder(images.augment, config.mixup, config.begin, hard)
+        options, alpha = schedule.harder(images.augment, config.mixup, config.first_stage, hard)
         low, high = self.open(number, hard)
         together = config.batch_size * self.ranks.count
         steps = max(1, len(images.train_labels) // together)
@@ -150,13 +151,13 @@ class Trainer:
         """Prepare for phase ``number``.
 
         From when choices open the largest network may teach; and before channels are left out they
-        are sorted.
+        are sorted, unless the weights of the start were trained or sorted in their order.
         """
         learner, phases = self.learner, self.config.schedule
         opens = phases[number].name != "largest"
         if opens and learner.strategy.teacher == "as-it-was" and learner.teacher is None:
             learner.learn_from(self.as_it_is())
-        if self.config.sort_channels and self.only is None:
+        if self.config.sort_channels and not self.started:
             learner.sort(phases, number)
 
     def as_it_is(self) -> nn.Module:
@@ -185,7 +186,7 @@ class Trainer:
                 own = [self.learner.loss(self.space.decode(row), x, targets) for row in rows]
             return self.ranks.mean(torch.stack(own).double()).cpu().numpy()
 
-        n = self.config.subnets or self.learner.strategy.subnets(low, high)
+        n = self.config.subnets or self.learner.strategy.subnets(self.space, low, high)
         return self.learner.strategy.sampler(Draw(self.space, low, high, n, rng, losses))
 
     def watched(self, number: int) -> dict[str, Architecture]:

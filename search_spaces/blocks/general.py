@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from search_spaces.blocks.base import Block
 from search_spaces.blocks.slicing import (
-    NORM_TENSORS,
     Unit,
     activation,
     first,
@@ -20,6 +19,7 @@ from search_spaces.blocks.slicing import (
     whole_norm,
 )
 from search_spaces.specs import (
+    NORM_TENSORS,
     Activation,
     Add,
     Concat,

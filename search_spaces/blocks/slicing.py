@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from search_spaces.specs import EPSILON
+from search_spaces.specs import EPSILON, NORM_TENSORS
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "none": nn.Identity,
@@ -24,7 +24,6 @@ ACTIVATIONS: Mapping[str, type[nn.Module]] = {
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
 BatchNorm = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, bool, float, float], Tensor]
 """``functional.batch_norm``, or one that knows of other processes' images."""
-NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
 
 
 def activation(name: str) -> nn.Module:

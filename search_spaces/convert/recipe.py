@@ -76,11 +76,10 @@ def converted(
             "not the recipe of a converted network: what search_spaces.convert.from_module leaves "
             f"in space.options is expected ({type(error).__name__}: {error})"
         ) from error
-    classes = space.lower_row(space.largest).nodes[-1].spec.output.shape[0]
-    if num_classes not in (None, classes):
+    if num_classes not in (None, space.classes):
         raise SpaceError(
-            f"the converted network tells {classes} classes apart, not {num_classes}; put a new "
-            "last layer into the network and convert it again"
+            f"the converted network tells {space.classes} classes apart, not {num_classes}; put a "
+            "new last layer into the network and convert it again"
         )
     return space
 

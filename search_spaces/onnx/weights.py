@@ -13,6 +13,7 @@ import numpy.typing as npt
 from search_spaces.errors import SpaceError
 from search_spaces.plan import Plan
 from search_spaces.specs import (
+    NORM_TENSORS,
     Activation,
     Add,
     Bottleneck,
@@ -73,8 +74,7 @@ class Reader:
     def scaled(self, norm: str, epsilon: float, channels: int) -> tuple[Doubles, Doubles]:
         """A norm as a factor and a summand [channels], in double precision."""
         gamma, beta, mean, variance = (
-            self.get(f"{norm}.{name}", channels).astype(np.float64)
-            for name in ("weight", "bias", "running_mean", "running_var")
+            self.get(f"{norm}.{name}", channels).astype(np.float64) for name in NORM_TENSORS
         )
         scale = gamma / np.sqrt(variance + epsilon)
         return scale, beta - mean * scale
@@ -107,8 +107,8 @@ def normal(values: npt.NDArray[Any]) -> Array:
 
 
 def _unit(name: str, *shape: int) -> Shapes:
-    norm = ("weight", "bias", "running_mean", "running_var")
-    return {f"{name}.conv.weight": shape, **{f"{name}.norm.{part}": shape[:1] for part in norm}}
+    norm = {f"{name}.norm.{part}": shape[:1] for part in NORM_TENSORS}
+    return {f"{name}.conv.weight": shape, **norm}
 
 
 def _conv(spec: Conv) -> Shapes:
@@ -170,8 +170,7 @@ def _general(spec: GeneralConv) -> Shapes:
 
 
 def _norm(spec: Norm) -> Shapes:
-    parts = ("weight", "bias", "running_mean", "running_var")
-    return {f"norm.{part}": (spec.channels,) for part in parts}
+    return {f"norm.{part}": (spec.channels,) for part in NORM_TENSORS}
 
 
 def _linear(spec: Linear) -> Shapes:

@@ -7,6 +7,7 @@ count is rounded in one place only: in a spec's ``resolve``.
 from search_spaces.specs.base import (
     ACTIVATIONS,
     EPSILON,
+    NORM_TENSORS,
     SKIP,
     Absent,
     LayerSpec,
@@ -31,6 +32,7 @@ from search_spaces.specs.pooling import GlobalPool, Pool
 __all__ = [
     "ACTIVATIONS",
     "EPSILON",
+    "NORM_TENSORS",
     "SKIP",
     "Absent",
     "Activation",

@@ -11,6 +11,8 @@ from search_spaces.errors import SpaceError
 ACTIVATIONS = ("none", "relu", "relu6", "h_swish", "h_sigmoid", "swish", "sigmoid")
 EPSILON = 1e-5
 """PyTorch's default, added to a norm's variance."""
+NORM_TENSORS = ("weight", "bias", "running_mean", "running_var")
+"""What a batch norm is made of, all [channels]."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import onnx
+import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -22,7 +23,7 @@ from nas.training.images import Images
 from nas.training.ranks import Ranks
 from nas.training.start import Start
 from nas.training.trainer import Trainer
-from nas.weights import load_subnet, load_supernet
+from nas.weights import load_subnet, load_supernet, save_supernet
 from search_spaces import Architecture
 from search_spaces.errors import ArtefactError
 from tests.nas.tiny import nas, registered, start, tiny, write_config, write_images
@@ -102,9 +103,11 @@ def test_its_weights_are_exported_with_their_own_digest(run: Path, tmp_path: Pat
     assert out.code == 0, out.err
     metadata = {prop.key: prop.value for prop in onnx.load(file).metadata_props}
     assert metadata["weights_digest"] == found.digest
-    plain = tmp_path / "plain.onnx"
-    assert nas("export", run, "--architecture", run / "chosen.json", "-o", plain).code == 0
-    assert plain.read_bytes() != file.read_bytes()
+    x = torch.randn(1, 3, 8, 8)
+    session = onnxruntime.InferenceSession(file)
+    (scores,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    with torch.no_grad():
+        torch.testing.assert_close(torch.from_numpy(scores), found.subnet(x), rtol=1e-3, atol=1e-4)
 
 
 def test_killed_and_resumed_it_ends_in_the_same_weights(run: Path, tmp_path: Path) -> None:
@@ -166,3 +169,34 @@ def test_a_run_of_other_weights_does_not_resume_it(run: Path, tmp_path: Path) ->
         other = tiny().decode(tiny().largest)
         with pytest.raises(ArtefactError, match="another subnet"):
             fine_tune(trained, other, config, folder, lambda _: None)
+        known = load_supernet(trained.run.supernet, tiny())
+        with torch.no_grad():
+            next(known.supernet.parameters()).add_(1.0)
+        path = trained.run.supernet
+        save_supernet(path, known.supernet, known.normalisation, known.classes, known.data)
+        with pytest.raises(ArtefactError, match="another weights;"):
+            fine_tune(TrainedRun(Run.open(path.parent)), chosen, config, folder, lambda _: None)
+
+
+def test_a_subnet_of_another_run_is_not_exported(run: Path, tmp_path: Path) -> None:
+    said = tuned(run, "--epochs", 1, "-o", tmp_path / "tuned")
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("finetuned"))
+    path = tmp_path / "run" / "supernet.safetensors"
+    known = load_supernet(path, tiny())
+    other = Normalisation((1.0, 2.0, 3.0), known.normalisation.std)
+    save_supernet(path, known.supernet, other, known.classes, known.data)
+    answer = nas("export", tmp_path / "run", "--weights", said["weights"])
+    assert answer.code == 2 and "on images of other mean;" in answer.err
+
+
+def test_a_folder_is_of_one_subnet(run: Path, tmp_path: Path) -> None:
+    # As if the first had died before its first epoch was over.
+    (tmp_path / "tuned").mkdir()
+    space = tiny()
+    largest = space.decode(space.largest).to_json()
+    (tmp_path / "tuned" / "architecture.json").write_text(largest)
+    answer = nas(
+        *("finetune", run, "--architecture", run / "chosen.json", "--resume"),
+        *("-o", tmp_path / "tuned"),
+    )
+    assert answer.code == 2 and "fine-tuning of another subnet" in answer.err

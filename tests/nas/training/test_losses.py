@@ -62,15 +62,26 @@ def test_alpha_divergence_and_its_gradient_are_those_of_the_formula(alpha: float
 
 
 def test_importance_weights_are_cut() -> None:
-    # q is 1/2, 1/2 and p is 0.9, 0.1: weights 1.8 and 0.2, the first cut to 1.5.
+    # q is 1/2, 1/2 and p is 0.9, 0.1: weights q / p are 5/9 and 5, the second cut to 2.
     logits = torch.zeros(1, 2, requires_grad=True)
     teacher = torch.tensor([[log(9.0), 0.0]])
-    found = alpha_divergence(logits, teacher, 1.0, clip=1.5)
-    assert found.item() == pytest.approx(0.5 * (1.5 * log(1.8) + 0.2 * log(0.2)))
+    found = alpha_divergence(logits, teacher, -1.0, clip=2.0)
+    assert found.item() == pytest.approx(0.5 * (0.5 * (5 / 9 - 1) + 0.5 * (2 - 1)))
     found.backward()
-    # Of -(0.75 log q0 + 0.1 log q1), whose weights are not normalised.
+    # Of 5/18 log q0 + log q1, whose weights are not normalised.
     assert logits.grad is not None
-    assert logits.grad.tolist() == [pytest.approx([-0.75 + 0.425, -0.1 + 0.425])]
+    total = 5 / 18 + 1
+    assert logits.grad.tolist() == [pytest.approx([5 / 18 - total / 2, 1 - total / 2])]
+
+
+@pytest.mark.parametrize("classes", [10, 100, 1000])
+def test_an_untrained_student_learns_by_kullback_and_leibler(classes: int) -> None:
+    logits = torch.zeros(1, classes, requires_grad=True)
+    teacher = torch.zeros(1, classes)
+    teacher[0, 0] = log(9.0 * (classes - 1))  # 0.9 on one class
+    adaptive_alpha(logits, teacher).backward()
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad, 1 / classes - teacher.softmax(1))
 
 
 def test_the_larger_of_both_divergences_counts_for_each_image() -> None:

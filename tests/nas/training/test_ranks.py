@@ -112,7 +112,7 @@ def test_with_shared_norms_two_processes_are_one_with_twice_the_batch(
     script.write_text(CHILD)
     single = config(one, strategy, 2 * BATCH)
     expected = trained([sys.executable, str(script), str(single), str(one)], one)
-    pair = config(two, strategy, BATCH, share_norms=True)
+    pair = config(two, strategy, BATCH, sync_batch_norm=True)
     found = trained(torchrun(2, script, pair, two), two)
     assert len(found) == len(expected) == 2 * STEPS
     np.testing.assert_allclose(found, expected, rtol=1e-5)
@@ -173,7 +173,7 @@ def test_with_norms_of_their_own_two_processes_are_one_that_takes_half_batches_i
 def test_when_a_process_dies_torchrun_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
     runs = {}
     for name in ("whole", "killed"):
-        path = config(folder(tmp_path, name), "progressive-shrinking", BATCH, average=0.5)
+        path = config(folder(tmp_path, name), "progressive-shrinking", BATCH, ema=0.5)
         out = tmp_path / name / "run"
         command = torchrun(2, "--max-restarts=1", "-m", "nas.cli", "train", path, "--out", out)
         with subprocess.Popen(

@@ -24,10 +24,11 @@ def test_images_grow_harder_in_equal_stages() -> None:
         [0, 0, 1 / 3, 1 / 3, 2 / 3, 2 / 3, 1, 1]
     )
     assert [hardness(epoch, 5, 1) for epoch in range(5)] == [1.0] * 5
-    assert hardness(2, 3, 8) == pytest.approx(5 / 7), "stages that fall between epochs are left out"
+    assert [hardness(epoch, 3, 8) for epoch in range(3)] == [0, 0.5, 1], "no more than epochs"
+    assert hardness(0, 1, 8) == 1.0
     assert [resolutions(3, hard) for hard in (0, 1 / 3, 2 / 3, 1)] == [1, 2, 2, 3]
-    options = AugmentOptions(shift=2, operations=2, strength=0.6)
-    assert harder(options, 0.4, 0.25, 0.0) == (replace(options, strength=0.15), pytest.approx(0.1))
+    options = AugmentOptions(shift=2, randaugment=2, magnitude=0.6)
+    assert harder(options, 0.4, 0.25, 0.0) == (replace(options, magnitude=0.15), pytest.approx(0.1))
     assert harder(options, 0.4, 0.25, 1.0) == (options, 0.4)
 
 

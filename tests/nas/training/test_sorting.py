@@ -15,6 +15,7 @@ from nas.training.images import Images
 from nas.training.learner import Learner
 from nas.training.ranks import Ranks
 from nas.training.sorting import order_for
+from nas.training.start import Start
 from nas.training.trainer import Trainer
 from search_spaces.sorting import importance
 from tests.nas.tiny import tiny
@@ -70,7 +71,7 @@ def test_a_step_after_sorting_is_the_same_step(optimizer: Literal["sgd", "adamw"
         "single-path",
         optimizer=optimizer,
         learning_rate=0.01,
-        average=0.9,
+        ema=0.9,
         phases=(Phase("all", 2),),
     )
     x, labels = torch.randn(16, 3, 10, 10, dtype=torch.float64), torch.arange(16) % 4
@@ -95,6 +96,15 @@ def test_a_step_after_sorting_is_the_same_step(optimizer: Literal["sgd", "adamw"
             outputs.append((now(x, learner.largest), kept(x, learner.largest)))
     for plain, changed in zip(*outputs, strict=True):
         torch.testing.assert_close(plain, changed, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_that_are_given_keep_their_order() -> None:
+    weights = tiny().supernet().state_dict()
+    config = TrainConfig("sandwich", batch_size=16, phases=(Phase("all", 1),))
+    trainer = Trainer(tiny(), images(), config, start=Start(weights))
+    trainer.begin(0)
+    now = trainer.learner.supernet.state_dict()
+    assert all(torch.equal(now[name], weights[name]) for name in weights)
 
 
 def test_an_epoch_sorts_when_its_phase_begins() -> None:

@@ -163,7 +163,7 @@ def test_image_sizes_rise_in_stages() -> None:
 
 
 def test_what_is_kept_is_the_average() -> None:
-    run = trainer("single-path", average=0.9, phases=(Phase("all", 4),))
+    run = trainer("single-path", ema=0.9, phases=(Phase("all", 4),))
     assert run.learner.result is not run.learner.supernet
     watched(run, 0)
     run.one_epoch(0, 0, 1, lambda _: None)
