@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.config import Config, DataConfig, SearchConfig
+from nas.config import Config, DataConfig, SearchConfig, TrainConfig
 from nas.run import Run, digest
 from search_spaces.errors import ArtefactError, ConfigError
 
@@ -33,6 +33,13 @@ def test_how_to_search_may_change_and_where_images_lie(tmp_path: Path) -> None:
     moved = replace(CONFIG.data, path="elsewhere")
     other = replace(CONFIG, data=moved, search=SearchConfig(latency_ms=3.0))
     assert Run.create(tmp_path, other, resume=True).config() == other
+
+
+def test_weights_may_lie_elsewhere_and_tensorboard_may_begin(tmp_path: Path) -> None:
+    config = Config(data=DataConfig("x"), train=TrainConfig(weights="here"))
+    run = Run.create(tmp_path / "run", config, resume=False)
+    moved = replace(config, train=replace(config.train, weights="there", tensorboard=True))
+    assert Run.create(run.folder, moved, resume=True).config() == moved
 
 
 def test_every_key_that_differs_is_named(tmp_path: Path) -> None:

@@ -122,6 +122,11 @@ def test_the_estimate_of_disk_holds_the_run_and_two_checkpoints_at_once(
     assert max(left, 2 * run.checkpoint.stat().st_size) <= told < 3 * left
 
 
+def test_an_estimate_takes_no_step_that_could_go_wrong(config: Config, dataset: Dataset) -> None:
+    wild = replace(config, train=replace(config.train, learning_rate=1e30))
+    assert estimate_training(wild, dataset).seconds > 0
+
+
 def test_it_learns(whole: tuple[Run, list[Progress]]) -> None:
     _, told = whole
     first, last = (np.mean([p.loss for p in told if p.epoch == epoch]) for epoch in (0, 1))

@@ -23,6 +23,7 @@ from nas.data.batches import epoch_generator, shuffled
 from nas.dataset import open_dataset
 from nas.header import space_of
 from nas.training.learner import at
+from nas.training.ranks import note_launch, restarted
 from nas.training.schedule import rate
 from nas.training.trainer import Trainer
 from tests.nas.tiny import ROOT
@@ -170,6 +171,7 @@ def test_with_norms_of_their_own_two_processes_are_one_that_takes_half_batches_i
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_when_a_process_dies_torchrun_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
     runs = {}
     for name in ("whole", "killed"):
@@ -203,6 +205,21 @@ def rank_of(torchrun: int, rank: int) -> int:
             if parent == torchrun and f"RANK={rank}".encode() in environment:
                 return int(entry.name)
     raise AssertionError("no such rank")
+
+
+def test_a_restart_goes_on_with_what_its_own_launch_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "first")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
+    assert not restarted(tmp_path)
+    note_launch(tmp_path)
+    assert not restarted(tmp_path)
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert restarted(tmp_path)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "second")
+    assert not restarted(tmp_path)
 
 
 def test_more_images_at_once_than_there_are_is_refused(tmp_path: Path) -> None:
