@@ -72,6 +72,17 @@ class Journal:
             write_atomic(self.folder / SAMPLES, "")
             write_atomic(self.folder / HEADER, json.dumps(dict(header), indent=1) + "\n")
 
+    def go_on(self, header: Mapping[str, Any]) -> None:
+        """Resume the campaign of that header, or begin it where the folder has another or none.
+
+        Raises ``ArtefactError`` as ``begin`` does.
+        """
+        there = self.folder is not None and self.header() == json.loads(json.dumps(dict(header)))
+        if there:
+            self.resume()
+        else:
+            self.begin(header)
+
     def resume(self) -> None:
         """Read the samples that are there. Raises ``ArtefactError`` as ``begin`` does."""
         assert self.folder is not None

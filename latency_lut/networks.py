@@ -63,6 +63,7 @@ def measure_networks(
     batch: int = 1,
     memory: bool = True,
     report: Report | None = None,
+    journal: Journal | None = None,
 ) -> list[NetworkLatency]:
     """Measure all ``models`` interleaved with the reference networks; results in their order.
 
@@ -70,7 +71,7 @@ def measure_networks(
     that campaign would have found, whatever the pace of the machine today. Its anchors are
     measured as well; ``sides`` says by a model's name which of them are like it: those on images
     of that side. ``batch`` is how many images a run takes, for ``images_per_s``;
-    ``effort`` by default 20 rounds of 8 runs.
+    ``effort`` by default 20 rounds of 8 runs. What ``journal`` holds is not measured again.
 
     Raises ``DeviceError`` if the device fails, or two models have one name.
     """
@@ -79,7 +80,7 @@ def measure_networks(
     anchors = [anchor.model for anchor in pace.anchors] if pace else []
     timed = {model.name: model for model in (*models, *anchors)}
     peaks = {m.name: run_alone(m, device).memory_bytes if memory else None for m in models}
-    journal = Journal(None)
+    journal = journal or Journal(None)
     effort = effort or STANDARD
     collect(device, list(timed.values()), effort, rng, journal, report)
     measured = latencies(journal.windows, effort.rounds, rng)

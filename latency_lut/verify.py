@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -37,8 +40,12 @@ def verify(
     rng: np.random.Generator,
     effort: Effort | None = None,
     report: Report | None = None,
+    folder: Path | None = None,
 ) -> Verification:
     """Measure ten networks of each resolution of ``table`` again, held-out ones first.
+
+    What ``folder`` holds of the same verification, which was interrupted, is not measured again;
+    it is gone in the end.
 
     Raises:
         ArtefactError: the device is another one, not the same after an update.
@@ -55,8 +62,10 @@ def verify(
         network_model(name, table.space.lower_row(network.row))
         for name, network in zip(names, chosen, strict=True)
     ]
-    journal = Journal(None)
-    effort = settle(device, models, names, effort or Effort(), rng, journal, report)
+    with closing(Journal(folder)) as journal:
+        journal.go_on({"verify": table.fingerprint.device, "here": asdict(here), "networks": names})
+        effort = settle(device, models, names, effort or Effort(), rng, journal, report)
+        journal.discard()
     today = latencies(journal.windows, effort.rounds, rng)
     noise = disagreement([today[name] for name in names])
     if noise > HALVES:

@@ -102,6 +102,10 @@ class Run:
         """The study of a round of a search, from 1; the first is ``study``."""
         return self.study if number == 1 else self.folder / f"study.{number}.sqlite"
 
+    def round_samples(self, number: int) -> Path:
+        """What the candidates of a round took so far, as long as they are measured."""
+        return self.folder / f"candidates.{number}"
+
     @property
     def measured(self) -> Path:
         """What the rounds of a search have measured, for `--resume`."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from latency_lut import (
     Device,
+    Journal,
     LatencyTable,
     Model,
     NetworkLatency,
@@ -37,6 +40,8 @@ def measure_candidates(
     device: Device,
     screen: Screen,
     paced_by: LatencyTable,
+    samples: Path,
+    belongs: Mapping[str, str],
 ) -> list[Candidate]:
     """One candidate for every canonical row of ``X`` [n, choices], predicted and measured.
 
@@ -44,6 +49,8 @@ def measure_candidates(
     corrected by earlier candidates would hand their error on.
 
     What is timed is the file that an export would leave, with the subnet's trained weights.
+    Samples are kept in the folder ``samples`` until all are there, for who measures the same
+    candidates of a search that ``belongs`` says.
     """
     space = trained.space
     latency, latency_std = table.predict(X, return_std=True)
@@ -53,13 +60,16 @@ def measure_candidates(
     models = [Model(name, lambda name=name: files[name]) for name in files]  # type: ignore[misc]
     screen.say(f"timing {len(models)} candidates on {device.name}")
     sides = {name: space.lower_row(row).image.shape[-1] for name, row in zip(names, X, strict=True)}
-    timed = measure_networks(
-        models,
-        device,
-        rng=np.random.default_rng(0),
-        pace=pace_of(paced_by, X),
-        sides=sides,
-    )
+    with closing(Journal(samples)) as journal:
+        journal.go_on({**belongs, "networks": names})
+        timed = measure_networks(
+            models,
+            device,
+            rng=np.random.default_rng(0),
+            pace=pace_of(paced_by, X),
+            sides=sides,
+            journal=journal,
+        )
     by_name = {one.name: one for one in timed}
     points = [
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ def search_run(
     if not resume:
         for file in (*map(files.round_study, range(1, MOST_ROUNDS + 1)), files.measured):
             file.unlink(missing_ok=True)
+        _forget_samples(files)
     began = time.monotonic()
     guide = ready or fitted_guide(trained, options.predictor or USUAL, screen)
     clock = {"samples": time.monotonic() - began, "search": 0.0, "measure": 0.0}
@@ -92,18 +94,28 @@ def search_run(
 
         began = time.monotonic()
         if number > len(rounds):
+            samples = files.round_samples(number)
             rounds.append(
-                measure_candidates(trained, corrected, guide, rows, device, screen, table)
+                measure_candidates(
+                    trained, corrected, guide, rows, device, screen, table, samples, belongs
+                )
             )
             remember(files.measured, belongs, rounds)
         clock["measure"] += time.monotonic() - began
         return rounds[number - 1]
 
     outcome = search_in_rounds(search, measure, table, options.candidates)
+    _forget_samples(files)
     best = chosen(outcome, options)
     document = front_document(trained, table, guide, options, outcome, best, clock)
     write_front(files, document)
     return document
+
+
+def _forget_samples(files: Run) -> None:
+    """What is left of candidates that are all measured."""
+    for number in range(1, MOST_ROUNDS + 1):
+        shutil.rmtree(files.round_samples(number), ignore_errors=True)
 
 
 def _announce(

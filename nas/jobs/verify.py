@@ -38,7 +38,13 @@ def verify_command(
     asked = device_name or table.fingerprint.device
     device = device_of(asked, threads=threads or table.fingerprint.threads)
     with screen.progress("measure networks again", STEPS) as advance:
-        found = verify(table, device, rng=np.random.default_rng(0), report=reporting(advance))
+        found = verify(
+            table,
+            device,
+            rng=np.random.default_rng(0),
+            report=reporting(advance),
+            folder=file.with_suffix(".verify"),
+        )
     replace(table, verified=(*table.verified, found)).save(file)
     data = {"table": str(file), **asdict(found), "same_pace": found.same_pace}
     return data, _text(file, table, found)

@@ -72,6 +72,38 @@ def test_a_table_holds_on_the_device_that_it_was_measured_on() -> None:
     assert found.mape == pytest.approx(np.abs(table().predict(rows) / truth - 1).mean(), abs=0.003)
 
 
+def test_an_interrupted_verification_goes_on_with_its_samples(tmp_path: Path) -> None:
+    folder = tmp_path / "cpu.verify"
+    asked = {"rng": np.random.default_rng(1), "effort": BRIEF, "folder": folder}
+    whole = SyntheticDevice(noise=0.002)
+    expected = verify(table(), whole, **asked)  # type: ignore[arg-type]
+    assert not folder.exists()
+    cut = SyntheticDevice(noise=0.002, dies_after=len(whole.visits) * 2 // 3)
+    asked["rng"] = np.random.default_rng(1)
+    with pytest.raises(DeviceError, match="connection is cut"):
+        verify(table(), cut, **asked)  # type: ignore[arg-type]
+    kept = (folder / "samples.jsonl").read_text()
+    assert '"window"' in kept
+    rest = SyntheticDevice(noise=0.002)
+    asked["rng"] = np.random.default_rng(1)
+    found = verify(table(), rest, **asked)  # type: ignore[arg-type]
+    assert len(rest.visits) < len(whole.visits) * 2 / 3 and not folder.exists()
+    assert found.networks == expected.networks and found.holds
+    assert found.mape == pytest.approx(expected.mape, abs=0.003)
+
+
+def test_samples_of_another_verification_are_not_taken(tmp_path: Path) -> None:
+    folder = tmp_path / "cpu.verify"
+    cut = SyntheticDevice(noise=0.002, dies_after=100)
+    with pytest.raises(DeviceError, match="connection is cut"):
+        verify(table(), cut, rng=np.random.default_rng(1), effort=BRIEF, folder=folder)
+    updated = Updated(noise=0.002)
+    verify(table(), updated, rng=np.random.default_rng(1), effort=BRIEF, folder=folder)
+    fresh = Updated(noise=0.002)
+    verify(table(), fresh, rng=np.random.default_rng(1), effort=BRIEF)
+    assert len(updated.visits) == len(fresh.visits)
+
+
 @pytest.mark.parametrize(
     ("cost", "holds", "same_pace"),
     [

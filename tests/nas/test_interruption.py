@@ -37,8 +37,8 @@ from tests.nas.tiny import (
 )
 
 INTERRUPTED = (
-    "nas: interrupted; what was finished is kept, the same command goes on from there (train and "
-    "search with --resume)"
+    "nas: interrupted; what was finished is kept, the same command goes on from there (train, "
+    "finetune and search with --resume)"
 )
 LIMIT_S = 120
 

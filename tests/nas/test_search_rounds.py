@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from latency_lut import LatencyTable
+from latency_lut import Journal, LatencyTable
 from nas.jobs import candidates
 from nas.jobs.rounds import MOST_ROUNDS
 from search_spaces import Architecture
 from tests.nas.conftest import BUDGET_MS
-from tests.nas.tiny import nas, tiny
+from tests.nas.tiny import nas, tiny, windows
 
 
 def test_measured_rounds_are_not_measured_again(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +50,37 @@ def test_measured_rounds_are_not_measured_again(run: Path, monkeypatch: pytest.M
     assert again.code == 0, again.err
     assert again.json["points"] == said.json["points"] and len(asked) == 4, "nothing is left to do"
     assert {"study.sqlite", "study.2.sqlite", "study.3.sqlite"} <= {f.name for f in run.iterdir()}
+
+
+def test_candidates_of_a_cut_round_keep_their_samples(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ("search", run, "--latency-ms", BUDGET_MS, "--resume", "--json")
+    for name in ("study.sqlite", "front.json", "best.json", "measured.json"):
+        (run / name).unlink()
+    plain = candidates.measure_networks
+    added: list[int] = []
+    keep = Journal.add
+
+    def cut(journal: Journal, entry: Any) -> None:
+        keep(journal, entry)
+        if journal.windows:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "add", cut)
+        assert nas(*arguments).code == 130
+    samples = run / "candidates.1" / "samples.jsonl"
+    (window,) = windows(samples)
+
+    def watched(*given: Any, journal: Journal, **options: Any) -> Any:
+        added.append(len(journal.windows))
+        assert list(journal.windows[0].before) == window
+        return plain(*given, journal=journal, **options)
+
+    monkeypatch.setattr("nas.jobs.candidates.measure_networks", watched)
+    assert nas(*arguments).code == 0
+    assert added == [1] and not samples.parent.exists()
 
 
 def test_a_search_of_something_else_does_not_go_on_with_what_was_measured(run: Path) -> None:
