@@ -65,6 +65,8 @@ def _content(path: Path, head: bytes) -> Any:
         if all(name.endswith(".npy") for name in names):
             with np.load(path, allow_pickle=False) as arrays:
                 return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    elif head[:2] == b"PK":
+        raise ValueError("it begins as .npz and torch.save do, its end is missing")
     elif head[:1] not in PICKLED:
         raise ValueError("it begins as none of them does")
     return torch.load(path, map_location="cpu", weights_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,10 @@ def get(name: str, **options: Any) -> Space:
     known = {**SPACES, **MADE}
     if name not in known:
         raise SpaceError(unknown("space", name, SPACES))
+    there = inspect.signature(known[name]).parameters
+    for option in options:
+        if option not in there:
+            raise SpaceError(f"options of space {name!r}: {unknown('option', option, there)}")
     try:
         space = known[name](**options)
     except TypeError as error:

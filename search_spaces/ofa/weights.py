@@ -55,8 +55,8 @@ def load_state_dict(supernet: Supernet, state_dict: Mapping[str, Tensor]) -> Non
         if tuple(tensor.shape) not in (shape, (*shape, 1, 1)):
             raise ArtefactError(
                 f"{name!r} has shape {tuple(tensor.shape)}, the space asks for "
-                f"{shape}; make the space with the options (width, classes, kernels, expansions, "
-                "depths) that the weights were trained with"
+                f"{shape}; make the space with the options that the weights were trained with "
+                "(depths, expands, kernels; width, or widths of ofa-resnet50)"
             )
         if name.endswith("running_var") and bool((tensor < 0).any()):
             raise ArtefactError(f"{name!r} has variances below 0; the weights are damaged")

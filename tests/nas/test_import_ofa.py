@@ -317,11 +317,15 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(shared_data: Path, tmp_
     text = tmp_path / "weights.txt"
     text.write_text("import torch\n")
     refused(tried(file=text), "not a whole file of weights (it begins as none of them does)")
+    half = tmp_path / "half.npz"
+    np.savez(half, a=np.zeros(1000, np.float32))
+    half.write_bytes(half.read_bytes()[:2000])
+    refused(tried(file=half), "its end is missing")
     refused(tried(file=tmp_path / "missing.pth"), "missing.pth", "cannot be read")
     refused(tried("--option", "width=1.0"), f"{weights}: ", "has shape", "--option")
     refused(tried("--option", "width"), "--option is KEY=VALUE")
     refused(tried("--option", "width=[1"), "is not YAML")
-    refused(tried("--option", "wide=1.0"), "options of space", "wide")
+    refused(tried("--option", "wide=1.0"), "options of space", "no option 'wide'; there are width,")
     refused(tried("--option", "num_classes=3"), "num_classes")
     refused(tried("--option", "kernels=[3,5]"), "is no tensor of")
     refused(tried("--resolution", 4), "space.resolutions must ascend from 8 or more")
