@@ -16,7 +16,7 @@ demo: $(READY)
 	$(BIN)/nas demo --out $(OUT)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
 
 lint: $(READY)
 	$(BIN)/ruff check .

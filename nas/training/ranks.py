@@ -16,6 +16,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from nas.training.shared_norm import shared_batch_norm
@@ -100,7 +102,14 @@ def joined() -> Iterator[Ranks]:
         torch.cuda.set_device(local)
         device = f"cuda:{local}"
     try:
-        distributed.init_process_group("nccl" if cuda else "gloo")
+        store, rank, count = next(rendezvous("env://"))
+        if int(os.environ["LOCAL_WORLD_SIZE"]) == count:
+            # After a restart torchrun's store still has the addresses of the ranks before, and who
+            # reads one before it is replaced waits for the dead. Machines count restarts apart.
+            store = PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+        distributed.init_process_group(
+            "nccl" if cuda else "gloo", store=store, rank=rank, world_size=count
+        )
     except (RuntimeError, ValueError) as error:
         raise NasLoopError(
             f"the processes that torchrun started do not find each other ({error}); start them "

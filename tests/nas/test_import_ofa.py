@@ -358,7 +358,7 @@ def test_images_that_are_named_later_ask_for_another_import(run: Path, tmp_path:
     config = run / "config.yaml"
     config.write_text(config.read_text().replace("data: null", f"data: {{path: {images}}}"))
     search = nas("search", run, "--latency-ms", BUDGET_MS)
-    refused(search, "imported without images", f"--data {images}")
+    refused(search, "made without images", f"--data {images}")
 
 
 @pytest.mark.parametrize("size", [8, 224, 500])
