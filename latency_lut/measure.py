@@ -249,9 +249,9 @@ def evaluated(
 
 def _too_noisy(differ: float, steady: float, windows: int) -> str:
     return (
-        f"the two halves of the campaign differ by {differ:.1%} on the same networks, more than "
+        f"the two halves of the campaign differ by {differ:.2%} on the same networks, more than "
         f"the {HALVES:.0%} that a table may; the reference networks kept still in {steady:.0%} of "
         f"{windows} windows. Nothing is published: stop what else runs on the device, let it cool "
         "down, and measure again, with more rounds if that does not help; or allow a noisy table "
-        "explicitly"
+        "(--allow-noisy)"
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
+
+from latency_lut.worker import driver_id
 
 CONDITIONS = ("clocks.sm", "clocks.mem", "clocks.max.sm", "temperature.gpu", "power.draw", "pstate")
 
@@ -20,12 +21,11 @@ def conditions(number: int) -> dict[str, str]:
 
 
 def _ask(number: int, fields: tuple[str, ...]) -> dict[str, str]:
-    # CUDA counts what the variable lets it see, in its order; nvidia-smi counts all.
-    visible = [one for one in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
-    its = visible[number] if number < len(visible) else number
     command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
     try:
-        done = subprocess.run([*command, f"--id={its}"], capture_output=True, text=True, timeout=10)
+        done = subprocess.run(
+            [*command, f"--id={driver_id(number)}"], capture_output=True, text=True, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return {}
     values = [value.strip() for value in done.stdout.strip().split(",")]

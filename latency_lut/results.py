@@ -23,6 +23,7 @@ from latency_lut.seam import Loaded, Sample
 from latency_lut.table import LatencyTable
 from latency_lut.windows import Window
 from search_spaces.errors import ArtefactError, SpaceError
+from search_spaces.mismatch import apart
 from search_spaces.space import Space
 
 # Far above what the largest campaign brings; an archive may claim anything.
@@ -66,9 +67,9 @@ def read_results(path: Path, space: Space) -> Results:
     of = plan["space"]
     if of["identity"] != space.identity:
         raise ArtefactError(
-            f"{path}: the results are of a bundle for space {of['name']!r} "
-            f"({str(of['identity'])[:12]}), not for this {space.name!r} ({space.identity[:12]}); "
-            "name the run or the space that the bundle was made for"
+            f"{path}: the results are of a bundle of space "
+            f"{apart(of['name'], str(of['identity']), space.name, space.identity)}; name the run "
+            "or the space that the bundle was made for"
         )
     try:
         plans = plans_of(space, plan["networks"])

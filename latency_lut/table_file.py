@@ -26,6 +26,7 @@ from latency_lut.verification import Verification, require_verified
 from latency_lut.windows import Window
 from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.files import write_atomic
+from search_spaces.mismatch import apart
 from search_spaces.space import Space
 
 FORMAT = "nas-loop latency table"
@@ -77,9 +78,9 @@ def load(path: str | Path, space: Space) -> LatencyTable:
     of = document.get("space", {})
     if of.get("identity") != space.identity:
         raise ArtefactError(
-            f"{path}: the table is of space {of.get('name')!r} ({str(of.get('identity'))[:12]}), "
-            f"not of this {space.name!r} ({space.identity[:12]}); use the space and the options "
-            "that it was measured with, or measure again"
+            f"{path}: the table is of space "
+            f"{apart(of.get('name'), str(of.get('identity')), space.name, space.identity)}; use "
+            "the space and the options that it was measured with, or measure again"
         )
     try:
         return _table(document, space)

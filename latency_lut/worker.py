@@ -23,6 +23,7 @@ only while it is loaded, in a temporary folder that goes also when the other sid
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import platform
@@ -31,6 +32,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -40,6 +42,8 @@ WARMUP_RUNS = 5
 MOST_RUNS = 64
 # Providers that run on the processor (OpenVINO as it is asked here).
 ON_PROCESSOR = tuple(f"{name}ExecutionProvider" for name in ("CPU", "Dnnl", "OpenVINO", "Xnnpack"))
+# The counter of a card is refreshed every tenth of a second at worst.
+CARD_S = 2.0
 CHUNK = 1 << 16
 
 
@@ -198,19 +202,52 @@ def _joules(system: Path) -> tuple[list[float], list[float]] | None:
     return (now, ends) if now else None
 
 
-def energy_mj(run: Any, seconds: float, system: Path = Path("/sys")) -> float | None:
+def driver_id(number: int) -> str:
+    """What NVIDIA's driver calls CUDA's card: an index, or what stands in the variable."""
+    # CUDA counts what the variable lets it see, in its order; the driver counts all.
+    visible = [one for one in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if one]
+    return visible[number] if number < len(visible) else str(number)
+
+
+def _card_joules(number: int) -> tuple[list[float], list[float]] | None:
+    """What NVIDIA's driver counts for a card (Volta or later) since it was loaded."""
+    its = driver_id(number)
+    card, millijoules = ctypes.c_void_p(), ctypes.c_ulonglong()
+    try:
+        driver = ctypes.CDLL("libnvidia-ml.so.1")
+        if driver.nvmlInit_v2():
+            return None
+        if its.isdecimal():
+            failed = driver.nvmlDeviceGetHandleByIndex_v2(
+                ctypes.c_uint(int(its)), ctypes.byref(card)
+            )
+        else:
+            failed = driver.nvmlDeviceGetHandleByUUID(its.encode(), ctypes.byref(card))
+        failed = failed or driver.nvmlDeviceGetTotalEnergyConsumption(
+            card, ctypes.byref(millijoules)
+        )
+        driver.nvmlShutdown()
+    except (OSError, AttributeError):  # No driver, or one from before it counted energy.
+        return None
+    return None if failed else ([millijoules.value / 1e3], [0.0])
+
+
+def energy_mj(
+    run: Any, seconds: float, counters: Callable[[], tuple[list[float], list[float]] | None]
+) -> float | None:
     """Millijoules that one ``run`` takes, from runs of so many seconds; None without a counter.
 
-    All that the processor's packages take meanwhile, whoever makes them take it.
+    ``counters`` gives joules so far and where each begins again, 0 for never. All that is counted
+    meanwhile, whoever makes it be taken.
     """
-    before = _joules(system)
+    before = counters()
     if before is None:
         return None
     runs, end = 0, time.perf_counter() + seconds
     while time.perf_counter() < end:
         run()
         runs += 1
-    after = _joules(system)
+    after = counters()
     if after is None or not runs:
         return None
     taken = [
@@ -282,8 +319,7 @@ class Timer:
             times.append(run())
         after = _memory("VmHWM")
         memory = None if before is None or after is None else max(0, after - before)
-        # What an accelerator holds and takes is not in the process's memory, nor in the counters
-        # of the processor.
+        # What an accelerator holds is not in the process's memory.
         here = self.memory is None and self.provider in ON_PROCESSOR
         memory = memory if here else None
         return {
@@ -291,8 +327,16 @@ class Timer:
             "operators": count,
             "run_ms": min(times) * 1e3,
             "memory_bytes": memory,
-            "energy_mj": energy_mj(run, energy_s) if here and energy_s > 0 else None,
+            "energy_mj": self._energy_mj(run, energy_s) if energy_s > 0 else None,
         }
+
+    def _energy_mj(self, run: Any, seconds: float) -> float | None:
+        kind, number = self.memory or ("cpu", 0)
+        if kind == "cuda":
+            return energy_mj(run, max(seconds, CARD_S), lambda: _card_joules(number))
+        if self.provider not in ON_PROCESSOR:
+            return None
+        return energy_mj(run, seconds, lambda: _joules(Path("/sys")))
 
     def _session(self, path: str, optimised: str) -> Any:
         options = self.runtime.SessionOptions()

@@ -192,8 +192,8 @@ def search(
         str | None,
         typer.Option(
             "--predictor",
-            help="auto (the usual), ridge, gp, mlp, or the file (.npz) of one that was fitted on "
-            "errors in percent.",
+            help="auto (the usual), ridge, gp, boosting, mlp, graph, or the file (.npz) of one "
+            "that was fitted on errors in percent.",
         ),
     ] = None,
     proxy: Annotated[
@@ -241,6 +241,72 @@ def search(
         screen,
     )
     screen.result(data, text)
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate", help="How good each predictor is, against sample count.")
+    ] = False,
+    predictor: Annotated[
+        list[str] | None,
+        typer.Option("--predictor", help="Its name, else auto; with --evaluate repeatable, all."),
+    ] = None,
+    samples: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--samples", help="With --evaluate: how many subnets to fit on, repeatable.", min=2
+        ),
+    ] = None,
+    networks: Annotated[
+        int | None,
+        typer.Option(
+            "--networks",
+            help="With --evaluate: subnets to measure in all; else search.samples.",
+            min=1,
+        ),
+    ] = None,
+    repeats: Annotated[
+        int | None,
+        typer.Option("--repeats", help="With --evaluate: fits of each; else 10.", min=1),
+    ] = None,
+    proxies: Annotated[
+        bool,
+        typer.Option(
+            "--proxies", help="With --evaluate: all zero-cost proxies too; seconds a network."
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The predictor's file; else in the run.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Fit an accuracy predictor and keep it, or say how good each of them is."""
+    from nas.jobs.evaluate import evaluate_command, fit_command
+
+    screen = Screen(json)
+    names = tuple(predictor or ())
+    given = {
+        "--samples": samples,
+        "--networks": networks,
+        "--repeats": repeats,
+        "--proxies": proxies,
+    }
+    odd = ["-o"] if evaluate and out else [] if evaluate else [k for k, v in given.items() if v]
+    if odd:
+        raise ConfigError(
+            f"{', '.join(odd)}: {'without' if evaluate else 'only with'} --evaluate; leave it out"
+        )
+    if evaluate:
+        found = evaluate_command(
+            run, names, samples or (), networks, repeats or 10, proxies, screen
+        )
+        screen.result(*found)
+        return
+    if len(names) > 1:
+        raise ConfigError(f"one predictor is fitted; got --predictor {' --predictor '.join(names)}")
+    screen.result(*fit_command(run, next(iter(names), None), out, screen))
 
 
 @app.command()

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.config_fields import check, option, section_from
-from nas.config_sections import DataConfig, LatencyConfig, SearchConfig, SpaceConfig
+from nas.config_sections import (
+    DataConfig,
+    LatencyConfig,
+    SamplingName,
+    SearchConfig,
+    SpaceConfig,
+)
 from nas.config_training import PHASES, Phase, PhaseName, StrategyName, TrainConfig
 from nas.config_yaml import dump, parse
 from search_spaces.errors import ConfigError
@@ -20,6 +26,7 @@ __all__ = [
     "LatencyConfig",
     "Phase",
     "PhaseName",
+    "SamplingName",
     "SearchConfig",
     "SpaceConfig",
     "StrategyName",

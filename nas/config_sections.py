@@ -15,7 +15,9 @@ from latency_lut import WHOLE_NETWORKS, Effort
 from nas.config_fields import above, at_least, check, fraction, not_empty, option, share
 from search_spaces.errors import ConfigError
 
-__all__ = ["DataConfig", "LatencyConfig", "SearchConfig", "SpaceConfig"]
+__all__ = ["DataConfig", "LatencyConfig", "SamplingName", "SearchConfig", "SpaceConfig"]
+
+SamplingName = Literal["stratified", "random", "active"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,11 @@ class SearchConfig:
         200,
         help="Networks measured on the held-out images to fit the accuracy predictor.",
         rule=at_least(10),
+    )
+    sampling: SamplingName = option(
+        "stratified",
+        help="Which networks those are: spread over cost, random, or half of them those with the "
+        "largest expected gain by what was measured so far (active).",
     )
     population: int = option(100, help="Architectures a generation.", rule=at_least(4))
     generations: int = option(50, help="Generations of the search.", rule=at_least(1))

@@ -116,6 +116,19 @@ class Run:
         return self.folder / "samples.sqlite"
 
     @property
+    def proxies(self) -> Path:
+        """What zero-cost proxies say of networks."""
+        return self.folder / "proxies.sqlite"
+
+    @property
+    def predictor(self) -> Path:
+        return self.folder / "predictor.npz"
+
+    def predictors(self, kind: str) -> Path:
+        """How good predictors are: ``json``, ``csv`` or ``html``."""
+        return self.folder / f"predictors.{kind}"
+
+    @property
     def front(self) -> Path:
         return self.folder / "front.json"
 

@@ -61,8 +61,10 @@ def to_dict(
                 for node in plan.nodes
             ],
             "choices": {
-                name: value if read else None
-                for (name, value), read in zip(architecture.values, used[i], strict=True)
+                name: value if read or len(choice.values) == 1 else None
+                for (name, value), choice, read in zip(
+                    architecture.values, space.choices, used[i], strict=True
+                )
             },
         }
         if latency is not None:

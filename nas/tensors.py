@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,7 +70,10 @@ def _content(path: Path, head: bytes) -> Any:
         raise ValueError("it begins as .npz and torch.save do, its end is missing")
     elif head[:1] not in PICKLED:
         raise ValueError("it begins as none of them does")
-    return torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        # Of a pickle's protocol; what is wrong with it is said by what is raised.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _named(path: Path, saved: Any) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from nas.header import Header, peek
 from search_spaces import Architecture, Space
 from search_spaces.errors import ArtefactError
 from search_spaces.files import sha256_of, write_atomic
+from search_spaces.mismatch import apart
 from search_spaces.subnet import Subnet
 from search_spaces.supernet import Supernet
 
@@ -111,8 +112,9 @@ def _header(path: Path, space: Space) -> Header:
     header = peek(path)
     if header.identity != space.identity:
         raise ArtefactError(
-            f"{path}: weights of space {header.space!r} ({header.identity[:12]}), not of "
-            f"{space.name!r} ({space.identity[:12]}); use the configuration that trained them"
+            f"{path}: weights of space "
+            f"{apart(header.space, header.identity, space.name, space.identity)}; use the "
+            "configuration that trained them"
         )
     return header
 

@@ -5,20 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from predictors.auto import AUTO
+from predictors.boosting import BOOSTING
+from predictors.errors import PredictorError
+from predictors.files import read
 from predictors.gp import GP
+from predictors.graph import graph
 from predictors.mlp import MLP
-from predictors.predictor import Predictor, PredictorError, read
+from predictors.predictor import Predictor
 from predictors.ridge import RIDGE
 from search_spaces.errors import ArtefactError
+from search_spaces.mismatch import apart
 from search_spaces.space import Space
 from search_spaces.unknown import unknown
 
-METHODS = {"auto": AUTO, "ridge": RIDGE, "gp": GP, "mlp": MLP}
+USUAL = "auto"
+METHODS = {"auto": AUTO, "ridge": RIDGE, "gp": GP, "boosting": BOOSTING, "mlp": MLP}
+# Made for a space, whose plans they read.
+READERS = {"graph": graph}
 
 
 def names() -> tuple[str, ...]:
     """The predictors that ``get`` knows."""
-    return tuple(METHODS)
+    return (*METHODS, *READERS)
 
 
 def get(name: str, space: Space, *, seed: int = 0, data: str = "") -> Predictor:
@@ -27,9 +35,10 @@ def get(name: str, space: Space, *, seed: int = 0, data: str = "") -> Predictor:
     Raises:
         PredictorError: no predictor of that name.
     """
-    if name not in METHODS:
-        raise PredictorError(unknown("predictor", name, METHODS))
-    return Predictor(name, METHODS[name], space, seed=seed, data=data)
+    if name not in names():
+        raise PredictorError(unknown("predictor", name, names()))
+    method = READERS[name](space) if name in READERS else METHODS[name]
+    return Predictor(name, method, space, seed=seed, data=data)
 
 
 def load(path: str | Path, space: Space, *, data: str | None = None) -> Predictor:
@@ -42,11 +51,13 @@ def load(path: str | Path, space: Space, *, data: str | None = None) -> Predicto
     header, scale, state = read(path)
     if header["identity"] != space.identity:
         raise ArtefactError(
-            f"{path}: fitted for space {header['space']!r} ({header['identity'][:12]}), not for "
-            f"{space.name!r} ({space.identity[:12]}); fit one for this space"
+            f"{path}: fitted for space "
+            f"{apart(header['space'], header['identity'], space.name, space.identity)}; fit one "
+            "for this space"
         )
     if data is not None and header["data"] != data:
         raise ArtefactError(
             f"{path}: fitted on data {header['data'][:12]!r}, not on {data[:12]!r}; fit it again"
         )
-    return get(header["name"], space, data=header["data"]).restore(scale, state, header["samples"])
+    fitted = get(header["name"], space, data=header["data"])
+    return fitted.restore(scale, state, header["samples"], tuple(header["proxies"]))

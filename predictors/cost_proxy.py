@@ -7,8 +7,8 @@ from typing import Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from predictors.errors import PredictorError
 from predictors.method import Floats
-from predictors.predictor import PredictorError
 from search_spaces.space import Space
 from search_spaces.unknown import unknown
 

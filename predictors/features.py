@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import asdict, dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from predictors.method import Floats, State
 from search_spaces.space import Space
 from search_spaces.specs import SKIP
 
-Floats = npt.NDArray[np.float64]
+# Beyond the samples by more than so many of their ranges, a proxy's value says nothing more.
+BEYOND = 1.0
 
 
 class Encoder:
@@ -34,7 +38,7 @@ class Encoder:
     def __call__(self, X: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Decisions [n, options + ordered choices] in -1..1, and costs [n, 3 + 3 stages]."""
         rows = self.space.canonical(X)
-        return self._decisions(rows), self._costs(rows)
+        return self._decisions(rows), self.costs(rows)
 
     def _decisions(self, rows: npt.NDArray[np.int64]) -> Floats:
         used = self.space.used(rows)
@@ -45,13 +49,52 @@ class Encoder:
             encoded[:, column] = np.where(used[:, choice], scale[rows[:, choice]], 0)
         return encoded
 
-    def _costs(self, rows: npt.NDArray[np.int64]) -> Floats:
+    def costs(self, rows: npt.NDArray[np.int64]) -> Floats:
+        """Costs [n, 3 + 3 stages] of checked rows: log MACs, log parameters, layers; by stage."""
         index = self.space.index(rows)
         per_layer = (self._macs[index], self._params[index], self._present[index])
         starts = [stage.start for stage in self._stages]
         macs, params, depth = (np.add.reduceat(values, starts, axis=1) for values in per_layer)
         totals = [np.log1p(macs.sum(1)), np.log1p(params.sum(1)), depth.sum(1)]
         return np.column_stack([*totals, macs, params, depth])
+
+
+@dataclass(frozen=True, eq=False)
+class Standard:
+    """How costs and proxies become features: less ``centre``, by ``spread``, both [numbers].
+
+    Proxies are kept within ``low`` and ``high`` [proxies]: a network that breaks a proxy would
+    else be predicted to be anything.
+    """
+
+    centre: Floats
+    spread: Floats
+    low: Floats
+    high: Floats
+
+    @classmethod
+    def of(cls, costs: Floats, proxies: Floats) -> Self:
+        """That of samples: costs [n, costs] and proxies [n, proxies]."""
+        numbers = np.concatenate([costs, proxies], axis=1)
+        centre, spread = numbers.mean(0), numbers.std(0)
+        varies = spread > 1e-9 * np.abs(centre)
+        low, high = proxies.min(0), proxies.max(0)
+        beyond = BEYOND * (high - low)
+        return cls(centre, np.where(varies, spread, 1), low - beyond, high + beyond)
+
+    def features(self, decisions: Floats, costs: Floats, proxies: Floats) -> Floats:
+        """All that a method regresses on: [n, features]."""
+        numbers = np.concatenate([costs, np.clip(proxies, self.low, self.high)], axis=1)
+        return np.concatenate([decisions, (numbers - self.centre) / self.spread], axis=1)
+
+    def arrays(self) -> State:
+        """For a file; ``from_arrays`` takes them out of all that is there."""
+        return {f"features.{name}": array for name, array in asdict(self).items()}
+
+    @classmethod
+    def from_arrays(cls, state: State) -> Self:
+        """The inverse of ``arrays``."""
+        return cls(*(state[f"features.{name}"] for name in ("centre", "spread", "low", "high")))
 
 
 def _ordinal(values: tuple[object, ...]) -> Floats | None:

@@ -28,12 +28,31 @@ class Method:
     the predictions for each fold by what was fitted on the others. ``predict(state, Z, std)``
     returns mean [n] and standard deviation [n], noise of the labels included; the latter is zeros
     where ``std`` is false, since it can cost more than the mean.
+
+    With ``plans`` the last columns of ``Z`` are the networks' plans [n, slots], numbers into the
+    specs of the space, as its ``index`` gives them.
     """
 
     fit: Callable[[Floats, Floats, npt.NDArray[np.int64], np.random.Generator], tuple[State, Held]]
     predict: Callable[[State, Floats, bool], tuple[Floats, Floats]]
+    plans: bool = False
 
 
-def folds(n: int, rng: np.random.Generator, count: int = 5) -> npt.NDArray[np.int64]:
-    """A fold number for each of ``n`` samples: ``count`` of equal size, or one sample a fold."""
-    return rng.permutation(n) % min(count, n)
+def folds(
+    networks: npt.NDArray[np.integer], rng: np.random.Generator, count: int = 5
+) -> npt.NDArray[np.int64]:
+    """A fold number for each sample: ``count`` folds of about one size, or one network a fold.
+
+    Samples with equal rows of ``networks`` [n, anything] are of one network, and in one fold: else
+    a sample would be predicted by what saw it. Of a single network the samples are divided.
+    """
+    _, network, sizes = np.unique(networks, axis=0, return_inverse=True, return_counts=True)
+    if len(sizes) == 1:
+        network, sizes = np.arange(len(networks)), np.ones(len(networks), dtype=np.int64)
+    order = rng.permutation(len(sizes))
+    fold_of = np.empty(len(sizes), dtype=np.int64)
+    filled = np.zeros(min(count, len(sizes)), dtype=np.int64)
+    for one in order[np.argsort(-sizes[order], kind="stable")]:
+        fold_of[one] = filled.argmin()
+        filled[fold_of[one]] += sizes[one]
+    return fold_of[network]

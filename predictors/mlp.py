@@ -1,8 +1,4 @@
-"""An ensemble of small neural networks, each fitted on four fifths of the samples.
-
-Spread and noise make the uncertainty, as in Lakshminarayanan et al., "Simple and Scalable
-Predictive Uncertainty Estimation using Deep Ensembles" (NeurIPS 2017).
-"""
+"""An ensemble of small neural networks, each fitted on four fifths of the samples."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
+from predictors.ensemble import hold_out, mean_and_std
 from predictors.method import Floats, Held, Method, State
 
 HIDDEN = (32, 32)
@@ -42,18 +39,14 @@ def fit(
     for layer in range(len(HIDDEN) + 1):
         state[f"weights{layer}"] = np.stack([network.coefs_[layer] for network in networks])
         state[f"biases{layer}"] = np.stack([network.intercepts_[layer] for network in networks])
-    each = _each(state, Z)
-    seen = np.repeat(np.unique(folds), PER_FOLD)[:, None] != folds
-    held = np.ma.masked_array(each, seen)
-    mean, spread = np.asarray(held.mean(0)), each.var(0)
-    state["noise"] = np.array(max(np.mean((y - mean) ** 2 - spread), 1e-6))
-    return state, Held(mean, np.sqrt(spread + state["noise"]))
+    without = np.repeat(np.unique(folds), PER_FOLD)
+    state["noise"], held = hold_out(_each(state, Z), without, folds, y)
+    return state, held
 
 
 def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
     """Mean [n] and standard deviation [n]."""
-    each = _each(state, Z)
-    return each.mean(0), np.sqrt(each.var(0) + state["noise"]) if std else np.zeros(len(Z))
+    return mean_and_std(_each(state, Z), state["noise"], std)
 
 
 def _each(state: State, Z: Floats) -> Floats:

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Literal, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from predictors.features import Encoder
+from predictors import calibration, files
+from predictors.columns import Columns, stacked
+from predictors.errors import PredictorError
+from predictors.features import Encoder, Standard
 from predictors.labels import Scale
 from predictors.method import Floats, Method, State, folds
 from predictors.threads import one_thread
-from search_spaces.errors import ArtefactError, NasLoopError
-from search_spaces.files import write_atomic
 from search_spaces.space import Space
 
-FORMAT = 1
 CHUNK = 4096
 # Labels that differ by less than this share of them are equal.
 ROUNDING = 1e-12
-# Calibrated so that this share of held-out labels is within that many standard deviations.
-COVERAGE, DEVIATIONS = 0.9, 1.6448536269514722
-
-
-class PredictorError(NasLoopError):
-    """Samples that nothing can be fitted on, or a predictor used before it was fitted."""
 
 
 class Predictor:
     """``fit(X, y)`` then ``predict(X)``, as in scikit-learn; ``X`` [n, choices] are rows.
 
-    Labels may be on any scale; larger labels need not be better. Standard deviations include the
+    Labels may be on any scale; larger labels need not be better. What else is known of a network,
+    such as its zero-cost proxies, may be passed along by name (``proxies``), to all calls or to
+    none. Rows of one network are never on both sides of a split. Standard deviations include the
     noise of the labels and are calibrated on held-out samples, so that ``mean +- 1.645 std``
     holds nine labels of ten. Fits are deterministic: randomness comes from ``seed``.
     """
@@ -49,73 +42,92 @@ class Predictor:
         self.space = space
         self.data = data
         self.samples = ""
+        self.proxies: tuple[str, ...] = ()
         self._seed = seed
         self._method = method
         self._encoder = Encoder(space)
         self._scale: Scale | None = None
         self._state: State = {}
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, *, proxies: Columns | None = None) -> Self:
         """Fit on rows [n, choices] and labels [n]; equal labels are fitted as a constant.
+
+        ``proxies``: for each name a number of every row [n].
 
         Raises:
             SpaceError: rows that are not of the space.
-            PredictorError: fewer than two samples, another number of labels, or one not finite.
+            PredictorError: fewer than two samples, another number of labels or of a proxy's
+                values, or one of them not finite.
         """
         rows = self.space.canonical(X)
         labels = _checked(y, len(rows))
-        self.samples = hashlib.sha256(rows.tobytes() + labels.tobytes()).hexdigest()
+        beside = stacked(proxies, len(rows))
+        self.proxies = tuple(proxies or ())
+        self.samples = _digest(rows, labels, beside, self.proxies)
         if not labels.std() > ROUNDING * np.abs(labels).max():
             constant = float(labels[0])
             self._scale, self._state = Scale(constant, 0, 1, 0, 1, constant, constant), {}
             return self
-        decisions, costs = self._encoder(rows)
-        centre, spread = costs.mean(0), costs.std(0)
-        standard = {"centre": centre, "spread": np.where(spread > 1e-9 * np.abs(centre), spread, 1)}
+        standard = Standard.of(self._encoder.costs(rows), beside)
         scale = Scale.fit(labels)
         rng = np.random.default_rng(self._seed)
         with one_thread():
             state, held = self._method.fit(
-                _features(standard, decisions, costs),
+                self._inputs(standard, rows, beside),
                 scale.forward(labels),
-                folds(len(labels), rng),
+                folds(self.space.index(rows), rng),
                 rng,
             )
         away = np.abs(labels - scale.inverse(held.mean)) / scale.spread(held.mean, held.std)
-        share = min(1.0, np.ceil((len(labels) + 1) * COVERAGE) / len(labels))
-        stretch = np.quantile(away, share) / DEVIATIONS
         self._scale = scale
-        self._state = {**state, **{f"features.{key}": array for key, array in standard.items()}}
-        self._state["calibration.stretch"] = np.array(stretch)
+        self._state = {
+            **state,
+            **standard.arrays(),
+            "calibration.stretch": np.array(calibration.stretch(away)),
+        }
         return self
 
     @overload
-    def predict(self, X: npt.ArrayLike, return_std: Literal[False] = ...) -> Floats: ...
+    def predict(
+        self, X: npt.ArrayLike, return_std: Literal[False] = ..., *, proxies: Columns | None = ...
+    ) -> Floats: ...
     @overload
-    def predict(self, X: npt.ArrayLike, return_std: Literal[True]) -> tuple[Floats, Floats]: ...
-    def predict(self, X: npt.ArrayLike, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
+    def predict(
+        self, X: npt.ArrayLike, return_std: Literal[True], *, proxies: Columns | None = ...
+    ) -> tuple[Floats, Floats]: ...
+    def predict(
+        self, X: npt.ArrayLike, return_std: bool = False, *, proxies: Columns | None = None
+    ) -> Floats | tuple[Floats, Floats]:
         """Labels [n] of rows [n, choices], with ``return_std`` their standard deviations [n] too.
+
+        ``proxies``: those of the same names as in ``fit``.
 
         Raises:
             SpaceError: rows that are not of the space.
-            PredictorError: not fitted yet.
+            PredictorError: not fitted yet, or proxies that do not fit.
         """
         if self._scale is None:
             raise PredictorError(f"predictor {self.name!r} is not fitted; call fit(X, y) first")
         rows = self.space.checked(X)
+        beside = stacked(proxies, len(rows), self.proxies)
         mean, std = np.full(len(rows), self._scale.centre), np.zeros(len(rows))
+        if not self._state:
+            return (mean, std) if return_std else mean
+        standard = Standard.from_arrays(self._state)
         # In chunks, because kernel matrices of a whole population would not fit into the cache.
         with one_thread():
-            for start in range(0, len(rows) if self._state else 0, CHUNK):
+            for start in range(0, len(rows), CHUNK):
                 part = slice(start, start + CHUNK)
-                mean[part], std[part] = self._predict(self._scale, rows[part], return_std)
+                Z = self._inputs(standard, rows[part], beside[part])
+                mean[part], std[part] = self._labels(self._scale, Z, return_std)
         return (mean, std) if return_std else mean
 
-    def _predict(
-        self, scale: Scale, rows: npt.NDArray[np.int64], std: bool
-    ) -> tuple[Floats, Floats]:
-        standard = {key: self._state[f"features.{key}"] for key in ("centre", "spread")}
-        Z = _features(standard, *self._encoder(rows))
+    def _inputs(self, standard: Standard, rows: npt.NDArray[np.int64], proxies: Floats) -> Floats:
+        """What the method regresses on, of any rows."""
+        Z = standard.features(*self._encoder(rows), proxies)
+        return np.concatenate([Z, self.space.index(rows)], axis=1) if self._method.plans else Z
+
+    def _labels(self, scale: Scale, Z: Floats, std: bool) -> tuple[Floats, Floats]:
         latent, deviation = self._method.predict(self._state, Z, std)
         if not std:
             return scale.inverse(latent), deviation
@@ -132,42 +144,19 @@ class Predictor:
         if self._scale is None:
             raise PredictorError(f"predictor {self.name!r} is not fitted; there is nothing to save")
         header = {
-            "format": FORMAT,
             "name": self.name,
             "space": self.space.name,
             "identity": self.space.identity,
             "data": self.data,
             "samples": self.samples,
-            "scale": dataclasses.asdict(self._scale),
+            "proxies": self.proxies,
         }
-        buffer = io.BytesIO()
-        np.savez(buffer, header=np.array(json.dumps(header)), **self._state)  # type: ignore[arg-type]
-        write_atomic(path, buffer.getvalue())
+        files.write(path, header, self._scale, self._state)
 
-    def restore(self, scale: Scale, state: State, samples: str) -> Self:
-        """Take over what ``read`` found in a file instead of fitting."""
-        self._scale, self._state, self.samples = scale, state, samples
+    def restore(self, scale: Scale, state: State, samples: str, proxies: tuple[str, ...]) -> Self:
+        """Take over what ``files.read`` found in a file instead of fitting."""
+        self._scale, self._state, self.samples, self.proxies = scale, state, samples, proxies
         return self
-
-
-def read(path: str | Path) -> tuple[dict[str, str], Scale, State]:
-    """The header, label scale and arrays of a saved predictor.
-
-    Raises:
-        ArtefactError: no such file, truncated, no predictor, or of another version.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-        header = json.loads(str(arrays.pop("header")))
-        if header["format"] != FORMAT:
-            raise ArtefactError(
-                f"{path}: predictor format {header['format']!r} is not {FORMAT}, the one this "
-                "version reads; fit it again"
-            )
-        return header, Scale(**header.pop("scale")), arrays
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ArtefactError(f"{path}: not a saved predictor, or truncated ({error})") from error
 
 
 def _checked(y: npt.ArrayLike, rows: int) -> Floats:
@@ -185,5 +174,10 @@ def _checked(y: npt.ArrayLike, rows: int) -> Floats:
     return labels
 
 
-def _features(standard: State, decisions: Floats, costs: Floats) -> Floats:
-    return np.concatenate([decisions, (costs - standard["centre"]) / standard["spread"]], axis=1)
+def _digest(
+    rows: npt.NDArray[np.int64], labels: Floats, beside: Floats, proxies: tuple[str, ...]
+) -> str:
+    found = hashlib.sha256(rows.tobytes() + labels.tobytes())
+    if proxies:
+        found.update(json.dumps(proxies).encode() + beside.tobytes())
+    return found.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from predictors.predictor import PredictorError
+from predictors.errors import PredictorError
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,9 +14,10 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
+from search_spaces.groups import Bundle, Wiring
 from search_spaces.space import Population, Space
 from search_spaces.supernet import Supernet
-from search_spaces.wiring import Bundle, Wiring, wiring
+from search_spaces.wiring import wiring
 
 __all__ = ["Order", "channel_order", "importance", "narrowed", "reorder", "sort_channels"]
 

@@ -17,6 +17,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.choices import Choice
 from search_spaces.emptiness import require_layers
 from search_spaces.errors import SpaceError
+from search_spaces.mismatch import apart
 from search_spaces.net import Net
 from search_spaces.plan import Node, Plan
 from search_spaces.specs import LayerSpec, Tensor, described
@@ -254,9 +255,9 @@ class Space:
         """The row [choices] of an architecture; the inverse of ``decode``."""
         if architecture.identity != self.identity:
             raise SpaceError(
-                f"the architecture is of space {architecture.space!r} "
-                f"({architecture.identity[:12]}), not of this {self.name!r} "
-                f"({self.identity[:12]}); use the space and options that it was made with"
+                "the architecture is of space "
+                f"{apart(architecture.space, architecture.identity, self.name, self.identity)}; "
+                "use the space and options that it was made with"
             )
         given = dict(architecture.values)
         if set(given) != {choice.name for choice in self.choices}:

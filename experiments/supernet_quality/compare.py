@@ -14,69 +14,25 @@ summary is printed and written whenever another network is done.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lone import accuracies, by_itself, seconds_of
 from scipy import stats
 
-from nas.config import Phase, TrainConfig
 from nas.data.batches import as_tensors
 from nas.jobs.export import read_architecture
 from nas.jobs.finetune import FINETUNED, finetune_command
 from nas.jobs.trained import TrainedRun
-from nas.run import Run, write_csv
+from nas.run import Run
 from nas.terminal import Screen
-from nas.training.evaluate import Evaluator
-from nas.training.loop import train
-from nas.training.trainer import Progress
 from nas.weights import load_subnet
 from search_spaces import Architecture
-from search_spaces.alone import alone
 from search_spaces.files import write_atomic
-
-
-def accuracies(evaluator: Evaluator, trained: TrainedRun, one: Architecture) -> dict[str, float]:
-    """Held-out and test accuracy of what an evaluator makes of an architecture."""
-    images = trained.dataset.images
-    test, labels = as_tensors(trained.dataset.splits.test())
-    return {
-        "val": round(evaluator.accuracy(one, images.val, images.val_labels), 3),
-        "test": round(evaluator.accuracy(one, test, labels), 3),
-    }
-
-
-def by_itself(
-    trained: TrainedRun, one: Architecture, epochs: int, seed: int, folder: Path, screen: Screen
-) -> dict[str, float]:
-    """Train the network alone, or go on with it: what it reaches and how long it took."""
-    space = alone(trained.space.lower(one), f"alone-{trained.space.digest(one)[:12]}")
-    config = _recipe(trained.config.train, epochs, seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    with screen.progress(f"{folder.name}", epochs) as advance:
-
-        def tell(progress: Progress) -> None:
-            done = progress.epoch + (progress.step + 1) / progress.steps
-            advance(round(done, 2), f"{progress.images_per_second:.0f} images/s")
-
-        network = train(
-            space,
-            trained.dataset.images,
-            config,
-            folder / "checkpoint.pt",
-            {"space": space.identity, "data": trained.dataset.fingerprint, "config": repr(config)},
-            tell=tell,
-            record=lambda rows: write_csv(folder / "log.csv", rows),
-        )
-    images = trained.dataset.images
-    evaluator = Evaluator(network, images.normalisation, images.calibration)
-    found = accuracies(evaluator, trained, space.decode(space.largest))
-    return {**found, "seed": seed, "epochs": epochs, "seconds": _seconds(folder / "log.csv")}
 
 
 def fine_tuned(
@@ -91,7 +47,7 @@ def fine_tuned(
     for name, (x, y) in {"val": (images.val, images.val_labels), "test": (test, labels)}.items():
         scores = trained.evaluator.logits(subnet, one, x)
         found[name] = round(100.0 * float((scores.argmax(1) == y).double().mean()), 3)
-    return {**found, "epochs": epochs, "seconds": _seconds(folder / "log.csv")}
+    return {**found, "epochs": epochs, "seconds": seconds_of(folder / "log.csv")}
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -109,23 +65,6 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
             ours = [rows[i][name]["test"] for i in there]
             found[name]["kendall"] = round(float(stats.kendalltau(ours, lone[there])[0]), 3)
     return found
-
-
-def _recipe(config: TrainConfig, epochs: int, seed: int) -> TrainConfig:
-    return replace(
-        config,
-        strategy="single-path",
-        phases=(Phase("all", epochs),),
-        learning_rate=config.highest_rate,
-        weights=None,
-        subnets=None,
-        seed=seed,
-    )
-
-
-def _seconds(log: Path) -> float:
-    with log.open() as stream:
-        return round(sum(float(row["seconds"]) for row in csv.DictReader(stream)), 1)
 
 
 def main() -> None:
@@ -177,7 +116,8 @@ def main() -> None:
                 row["fine-tuned"] = tuned
             if seed == 0 or row in (rows[0], rows[-1]):
                 place = folder / f"seed-{seed}"
-                row["alone"].append(by_itself(trained, one, given.epochs, seed, place, screen))
+                plan = space.lower(one)
+            row["alone"].append(by_itself(trained, plan, given.epochs, seed, place, screen))
             keep()
             screen.say(json.dumps(summary(rows)))
 

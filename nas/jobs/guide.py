@@ -13,15 +13,14 @@ import predictors
 from nas.jobs.predictor import fitted_predictor
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
-from predictors import COSTS, CostProxy
+from predictors import COSTS, USUAL, CostProxy
 from predictors.method import Floats
 from search_spaces.errors import ArtefactError, ConfigError
 from search_spaces.files import sha256_of
 
-__all__ = ["USUAL", "Guide", "fitted_guide", "ready_guide"]
+__all__ = ["Guide", "fitted_guide", "ready_guide"]
 
 SAVED = ".npz"
-USUAL = "auto"
 TRIED = 256
 
 
@@ -100,6 +99,11 @@ def fitted_guide(trained: TrainedRun, name: str, screen: Screen) -> Guide:
 def _loaded(trained: TrainedRun, file: Path) -> Guide:
     data = trained.header.data if trained.has_images else None
     loaded = predictors.load(file, trained.space, data=data)
+    if loaded.proxies:
+        raise ArtefactError(
+            f"{file}: wants the proxies {', '.join(loaded.proxies)} of every network, which a "
+            "search does not compute; fit one without them"
+        )
     usual = float(np.median(loaded.predict(trained.space.sample(TRIED, np.random.default_rng(0)))))
     if not 0 <= usual <= 100:
         raise ArtefactError(

@@ -6,29 +6,50 @@ import numpy as np
 import numpy.typing as npt
 
 import predictors
-from nas.jobs.samples import Samples, draw
+from nas.jobs import sampling
+from nas.jobs.samples import Samples
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
 from predictors import Predictor
 from search_spaces.space import Population
 
-__all__ = ["fitted_predictor", "measured_accuracies", "sampled"]
+__all__ = ["fitted_predictor", "measured_accuracies", "measured_sample", "sampled"]
 
 
 def sampled(trained: TrainedRun) -> Population:
-    """The subnets [samples, choices] that predictors of a run are fitted on."""
+    """The subnets [samples, choices] that predictors of a run are fitted on, as far as is known."""
     search = trained.config.search
-    return draw(trained.space, search.samples, np.random.default_rng(search.seed))
+    return sampling.foreseen(trained.space, search.sampling, search.samples, search.seed)
+
+
+def measured_sample(
+    trained: TrainedRun, screen: Screen
+) -> tuple[Population, npt.NDArray[np.float64]]:
+    """The subnets [samples, choices] that predictors are fitted on, their accuracies in percent.
+
+    What is not known yet is measured on the held-out images, and kept.
+    """
+    search = trained.config.search
+    samples = Samples(trained.run.samples, trained.space, trained.belongs())
+    done = 0
+    with screen.progress("measure accuracies", search.samples) as advance:
+
+        def measure(X: Population) -> npt.NDArray[np.float64]:
+            nonlocal done
+            before, done = done, done + len(X)
+            return samples.measure(
+                X, trained.val_accuracy, lambda count, _: advance(before + count, "subnets")
+            )
+
+        return sampling.in_rounds(
+            trained.space, search.sampling, search.samples, search.seed, measure
+        )
 
 
 def fitted_predictor(trained: TrainedRun, name: str, screen: Screen) -> Predictor:
-    """A predictor of the error in percent, fitted on the run's measured subnets.
-
-    Subnets that are not measured yet are measured on the held-out images and kept.
-    """
+    """A predictor of the error in percent, fitted on the run's measured subnets."""
     predictor = predictors.get(name, trained.space, data=trained.header.data)
-    X = sampled(trained)
-    accuracy = measured_accuracies(trained, X, "measure accuracies", screen)
+    X, accuracy = measured_sample(trained, screen)
     return predictor.fit(X, 100.0 - accuracy)
 
 

@@ -15,7 +15,7 @@ from nas.best import write_front
 from nas.data import open_source
 from nas.disk import megabytes, require_room
 from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
-from nas.jobs.guide import USUAL, fitted_guide, ready_guide
+from nas.jobs.guide import fitted_guide, ready_guide
 from nas.jobs.measured import recall, remember
 from nas.jobs.predictor import sampled
 from nas.jobs.rounds import MOST_ROUNDS, Candidate, most_measured, search_in_rounds
@@ -28,6 +28,7 @@ from nas.run import Run
 from nas.scale import worded
 from nas.search import searchers
 from nas.terminal import Screen, duration
+from predictors import USUAL
 from search_spaces.errors import ConfigError
 from search_spaces.space import Population
 
@@ -189,6 +190,7 @@ def search_command(
         f"best: {best['latency_ms']:.4g} ms measured (budget {latency_ms:g} ms), "
         f"{_quality(document, best)}; {_rounds(document)}; wrote {Run(target).front} and "
         f"{Run(target).best}; next: nas export {folder}"
+        f"{'' if target == folder else f' --architecture {Run(target).best}'}"
     )
     return document, text
 

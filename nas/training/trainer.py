@@ -66,8 +66,7 @@ class Trainer:
         self.epoch = 0
         self.log: list[Row] = []
         self.learner = Learner(space, config, self.ranks, start)
-        self.only = None if start is None else start.only
-        self.started = start is not None
+        self.start = start
         self.evaluator = Evaluator(self.learner.result, images.normalisation, images.calibration)
         few = max(FEWEST, len(images.train) // 8)
         self.observer = Evaluator(
@@ -157,7 +156,7 @@ class Trainer:
         opens = phases[number].name != "largest"
         if opens and learner.strategy.teacher == "as-it-was" and learner.teacher is None:
             learner.learn_from(self.as_it_is())
-        if self.config.sort_channels and not self.started:
+        if self.config.sort_channels and self.start is None:
             learner.sort(phases, number)
 
     def as_it_is(self) -> nn.Module:
@@ -191,8 +190,8 @@ class Trainer:
 
     def watched(self, number: int) -> dict[str, Architecture]:
         """The networks whose held-out accuracy every epoch of phase ``number`` tells, by column."""
-        if self.only is not None:
-            return {"val": self.only}
+        if self.start is not None and self.start.only is not None:
+            return {"val": self.start.only}
         smallest = self.space.canonical(smallest_open(self.space, self.config.schedule, number))[0]
         return {
             "val_largest": self.learner.largest,

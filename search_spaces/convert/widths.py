@@ -8,9 +8,9 @@ from typing import Final
 
 from search_spaces.convert.elastic import Choices, Elastic
 from search_spaces.convert.regions import Region
+from search_spaces.groups import Wiring
 from search_spaces.specs import Cell, LayerSpec, divisible
 from search_spaces.specs.cell import INPUT
-from search_spaces.wiring import Wiring
 
 CHANNELS: Final = 8
 """Widths are multiples of it: the blocks that runtimes lay channels out in."""

@@ -48,7 +48,7 @@ def load_state_dict(supernet: Supernet, state_dict: Mapping[str, Tensor]) -> Non
         if target is None or target not in own:
             raise ArtefactError(
                 f"{name!r} is no tensor of {supernet.space.name}; are the weights of another "
-                "network of the family?"
+                "network of the family, or trained with other options (depths, expands, kernels)?"
             )
         shape = tuple(own[target].shape)
         # OFA's 1x1 convolution of a pooled map is a linear layer here.
@@ -65,7 +65,8 @@ def load_state_dict(supernet: Supernet, state_dict: Mapping[str, Tensor]) -> Non
     if missing:
         raise ArtefactError(
             f"the weights lack {len(missing)} of {len(own)} tensors of {supernet.space.name}, "
-            f"{missing[0]!r} first; are they whole, and of a supernet rather than of one subnet?"
+            f"the first of them {_theirs(missing[0], table)}; are they whole, and of a supernet "
+            "rather than of one subnet?"
         )
     supernet.load_state_dict({**own, **found})
 
@@ -74,6 +75,14 @@ def drawn_together(name: str) -> str:
     """``name`` with repeated parts once, and without the parts that wrap a layer."""
     parts = ["conv" if part == "mobile_inverted_conv" else part for part in name.split(".")]
     return ".".join(part for part, _ in itertools.groupby(parts) if part != "module")
+
+
+def _theirs(name: str, table: Mapping[str, str]) -> str:
+    """Where OFA's code has the tensor that is called ``name`` here."""
+    places = {f"blocks.{ours}.": prefix for prefix, ours in table.items()}
+    found = [(ours, prefix) for ours, prefix in places.items() if name.startswith(ours)]
+    ours, prefix = max(found, key=lambda pair: len(pair[0]))
+    return f"{name.removeprefix(ours)!r} of {prefix!r}"
 
 
 def _target(name: str, table: Mapping[str, str]) -> str | None:

@@ -39,6 +39,18 @@ def divisible(channels: float, divisor: int = 8) -> int:
     return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
+def known_activation(act: str) -> None:
+    """Raise ``SpaceError`` for an activation that no block computes."""
+    if act not in ACTIVATIONS:
+        raise SpaceError(f"activation {act!r} is not one of {', '.join(ACTIVATIONS)}")
+
+
+def positive_epsilon(epsilon: float) -> None:
+    """Raise ``SpaceError`` for what a norm cannot add to a variance."""
+    if not epsilon > 0:
+        raise SpaceError(f"a norm's epsilon is above 0; got {epsilon}")
+
+
 def strided(size: int, stride: int) -> int:
     """Output size of an odd kernel with padding ``kernel // 2``."""
     return (size - 1) // stride + 1
@@ -108,10 +120,8 @@ def described(spec: LayerSpec) -> str:
 
 
 @dataclass(frozen=True)
-class Absent(LayerSpec):
-    """No layer. ``SKIP``: consumers get its input."""
-
-    kind: str
+class Weightless(LayerSpec):
+    """A layer that multiplies nothing by weights; it has parameters only where it says so."""
 
     @property
     def macs(self) -> int:
@@ -120,6 +130,13 @@ class Absent(LayerSpec):
     @property
     def params(self) -> int:
         return 0
+
+
+@dataclass(frozen=True)
+class Absent(Weightless):
+    """No layer. ``SKIP``: consumers get its input."""
+
+    kind: str
 
     @property
     def live(self) -> int:
@@ -143,12 +160,10 @@ class Spatial(LayerSpec):
     epsilon: float = field(default=EPSILON, kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.act not in ACTIVATIONS:
-            raise SpaceError(f"activation {self.act!r} is not one of {', '.join(ACTIVATIONS)}")
+        known_activation(self.act)
         if self.kernel % 2 == 0:
             raise SpaceError(f"kernel {self.kernel} is even; kernels are odd, padded by half")
-        if not self.epsilon > 0:
-            raise SpaceError(f"a norm's epsilon is above 0; got {self.epsilon}")
+        positive_epsilon(self.epsilon)
 
     @property
     def output(self) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from search_spaces.errors import SpaceError
-from search_spaces.specs.base import ACTIVATIONS, LayerSpec, Tensor
+from search_spaces.specs.base import LayerSpec, Tensor, known_activation
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,7 @@ class Classifier(LayerSpec):
         return cls(inputs, classes, hidden=hidden, act=act)
 
     def __post_init__(self) -> None:
-        if self.act not in ACTIVATIONS:
-            raise SpaceError(f"activation {self.act!r} is not one of {', '.join(ACTIVATIONS)}")
+        known_activation(self.act)
         if not self.hidden and self.act != "none":
             raise SpaceError(f"activation {self.act!r} stands behind a hidden layer; hidden is 0")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from search_spaces.errors import SpaceError
-from search_spaces.specs.base import EPSILON, LayerSpec, Spatial, Tensor, strided
+from search_spaces.specs.base import EPSILON, Spatial, Tensor, Weightless, strided
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class SeparableConv(Spatial):
 
 
 @dataclass(frozen=True)
-class MaxPool(LayerSpec):
+class MaxPool(Weightless):
     """The maximum over kxk, padded by half the kernel: [C, H, W] to [C, H', W']."""
 
     kernel: int
@@ -105,11 +105,3 @@ class MaxPool(LayerSpec):
         channels, height, width = self.inputs[0].shape
         shape = (channels, strided(height, self.stride), strided(width, self.stride))
         return replace(self.inputs[0], shape=shape)
-
-    @property
-    def macs(self) -> int:
-        return 0
-
-    @property
-    def params(self) -> int:
-        return 0

@@ -5,30 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from search_spaces.errors import SpaceError
-from search_spaces.specs.base import ACTIVATIONS, EPSILON, LayerSpec, Tensor
+from search_spaces.specs.base import EPSILON, Tensor, Weightless, known_activation, positive_epsilon
 
 
 @dataclass(frozen=True)
-class Elementwise(LayerSpec):
+class Elementwise(Weightless):
     """The shape of the first input, an activation behind it."""
 
     act: str = field(default="none", kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.act not in ACTIVATIONS:
-            raise SpaceError(f"activation {self.act!r} is not one of {', '.join(ACTIVATIONS)}")
+        known_activation(self.act)
 
     @property
     def output(self) -> Tensor:
         return self.inputs[0]
-
-    @property
-    def macs(self) -> int:
-        return 0
-
-    @property
-    def params(self) -> int:
-        return 0
 
 
 @dataclass(frozen=True)
@@ -44,8 +35,7 @@ class Norm(Elementwise):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.epsilon > 0:
-            raise SpaceError(f"a norm's epsilon is above 0; got {self.epsilon}")
+        positive_epsilon(self.epsilon)
 
     @property
     def params(self) -> int:

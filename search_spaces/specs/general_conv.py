@@ -6,7 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from search_spaces.errors import SpaceError
-from search_spaces.specs.base import ACTIVATIONS, EPSILON, LayerSpec, Tensor, windowed
+from search_spaces.specs.base import (
+    EPSILON,
+    LayerSpec,
+    Tensor,
+    known_activation,
+    positive_epsilon,
+    windowed,
+)
 
 
 @dataclass(frozen=True)
@@ -61,10 +68,8 @@ class GeneralConv(LayerSpec):
         )
 
     def __post_init__(self) -> None:
-        if self.act not in ACTIVATIONS:
-            raise SpaceError(f"activation {self.act!r} is not one of {', '.join(ACTIVATIONS)}")
-        if not self.epsilon > 0:
-            raise SpaceError(f"a norm's epsilon is above 0; got {self.epsilon}")
+        known_activation(self.act)
+        positive_epsilon(self.epsilon)
         if self.group and (self.channels % self.group or self.out % self.groups):
             raise SpaceError(
                 f"groups of {self.group} channels divide what comes in and what goes out; got "

@@ -5,24 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from search_spaces.errors import SpaceError
-from search_spaces.specs.base import ACTIVATIONS, LayerSpec, Tensor
+from search_spaces.specs.base import LayerSpec, Tensor, Weightless, known_activation
 
 
 @dataclass(frozen=True)
-class Flatten(LayerSpec):
+class Flatten(Weightless):
     """[C, H, W] to [C * H * W], channel after channel."""
 
     @property
     def output(self) -> Tensor:
         return replace(self.inputs[0], shape=(self.inputs[0].elements,))
-
-    @property
-    def macs(self) -> int:
-        return 0
-
-    @property
-    def params(self) -> int:
-        return 0
 
 
 @dataclass(frozen=True)
@@ -34,8 +26,7 @@ class Linear(LayerSpec):
     act: str = field(default="none", kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.act not in ACTIVATIONS:
-            raise SpaceError(f"activation {self.act!r} is not one of {', '.join(ACTIVATIONS)}")
+        known_activation(self.act)
         if len(self.inputs[0].shape) != 1:
             raise SpaceError(f"a linear layer takes [features]; got {self.inputs[0].shape}")
 
@@ -53,7 +44,7 @@ class Linear(LayerSpec):
 
 
 @dataclass(frozen=True)
-class Concat(LayerSpec):
+class Concat(Weightless):
     """The channels of the first input, then those of the second."""
 
     def __post_init__(self) -> None:
@@ -67,11 +58,3 @@ class Concat(LayerSpec):
     def output(self) -> Tensor:
         left, right = (tensor.shape for tensor in self.inputs)
         return replace(self.inputs[0], shape=(left[0] + right[0], *left[1:]))
-
-    @property
-    def macs(self) -> int:
-        return 0
-
-    @property
-    def params(self) -> int:
-        return 0

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from search_spaces.errors import SpaceError
-from search_spaces.specs.base import LayerSpec, Tensor, windowed
+from search_spaces.specs.base import Tensor, Weightless, windowed
 
 POOLS = ("max", "average")
 
 
 @dataclass(frozen=True)
-class Pool(LayerSpec):
+class Pool(Weightless):
     """The maximum or the average over kxk: [C, H, W] to [C, H', W'].
 
     With ``ceil`` a window that is cut off at the border counts too (PyTorch's ``ceil_mode``);
@@ -83,17 +83,9 @@ class Pool(LayerSpec):
         )
         return replace(self.inputs[0], shape=(channels, *pooled))
 
-    @property
-    def macs(self) -> int:
-        return 0
-
-    @property
-    def params(self) -> int:
-        return 0
-
 
 @dataclass(frozen=True)
-class GlobalPool(LayerSpec):
+class GlobalPool(Weightless):
     """The mean of each map: [C, H, W] to [C], or to [C, 1, 1] with ``keep``."""
 
     keep: bool
@@ -102,11 +94,3 @@ class GlobalPool(LayerSpec):
     def output(self) -> Tensor:
         shape = (self.channels, 1, 1) if self.keep else (self.channels,)
         return replace(self.inputs[0], shape=shape)
-
-    @property
-    def macs(self) -> int:
-        return 0
-
-    @property
-    def params(self) -> int:
-        return 0

@@ -39,6 +39,7 @@ DEVICES: dict[str, Callable[[Request], Device]] = {
     "openvino": openvino,
     "adb": lambda request: request.getfixturevalue("phone") and latency_lut.device("adb"),
     "browser": lambda request: chromium.opened(),
+    "browser, WebGPU without a card": lambda request: chromium.opened("webgpu"),
     "ssh": lambda request: request.getfixturevalue("sshd").device(),
     "synthetic": lambda request: SyntheticDevice(),
 }
@@ -50,7 +51,12 @@ def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
         yield one
 
 
-@pytest.fixture(params=DEVICES)
+SLOW = ("browser, WebGPU without a card",)
+
+
+@pytest.fixture(
+    params=[pytest.param(one, marks=[pytest.mark.slow] * (one in SLOW)) for one in DEVICES]
+)
 def device(request: Request) -> Device:
     return DEVICES[request.param](request)
 

@@ -24,6 +24,8 @@ from latency_lut.errors import DeviceError
 # A name for this machine that no browser trusts without a certificate, unlike localhost.
 ELSEWHERE = "phone.test"
 PATIENCE_S = 120.0
+# The GPU that Chromium brings: SwiftShader computes on the processor what a card would.
+SOFTWARE_GPU = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 
 
 def program() -> str:
@@ -104,9 +106,9 @@ def device(**options: Any) -> BrowserDevice:
 
 
 @functools.cache
-def opened() -> BrowserDevice:
+def opened(provider: str = "wasm") -> BrowserDevice:
     """A device whose page is open, the same for all tests of a process."""
-    made = device()
-    browser = Chromium(made.url)
+    made = device(provider=provider)
+    browser = Chromium(made.url, *(SOFTWARE_GPU if provider == "webgpu" else ()))
     atexit.register(browser.kill)
     return made

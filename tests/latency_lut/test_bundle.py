@@ -258,9 +258,7 @@ def test_results_become_the_table_that_the_device_has(synthetic: Path, tmp_path:
 
 
 def test_results_of_another_space_are_refused(synthetic: Path) -> None:
-    with pytest.raises(
-        ArtefactError, match=r"are of a bundle for space 'tiny' \(\w{12}\), not for"
-    ):
+    with pytest.raises(ArtefactError, match=r"are of a bundle of space 'tiny' \(\w{12}\), not of"):
         read_results(synthetic, tiny_space((24,)))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -179,11 +182,68 @@ def test_energy_is_what_the_counters_gain_for_each_run(tmp_path: Path) -> None:
         return 0.0
 
     counters(tmp_path, 900_000, 0)
-    assert worker.energy_mj(run, 0.1, tmp_path) == pytest.approx(30, rel=1e-6)
+    read = functools.partial(worker._joules, tmp_path)
+    assert worker.energy_mj(run, 0.3, read) == pytest.approx(30, rel=1e-6)
     assert 5 < len(runs) < 49, "the counters began again once"
-    assert worker.energy_mj(run, 0.01, tmp_path / "none") is None
+    assert worker.energy_mj(run, 0.01, lambda: worker._joules(tmp_path / "none")) is None
     (tmp_path / "class" / "powercap" / "intel-rapl:1" / "energy_uj").write_text("secret")
-    assert worker.energy_mj(lambda: 0.0, 0.01, tmp_path) is None
+    assert worker.energy_mj(lambda: 0.0, 0.01, read) is None
+
+
+class Driver:
+    """NVIDIA's management library with two cards, called as a library in C is.
+
+    Card 0 has counted 7 J. The signatures are those of its header, nvml.h.
+    """
+
+    def __init__(self, energy: int = 0) -> None:
+        """``energy``: what asking for it returns; not 0 for a card that does not count it."""
+        number, text, pointer = ctypes.c_uint, ctypes.c_char_p, ctypes.POINTER(ctypes.c_void_p)
+        value = ctypes.POINTER(ctypes.c_ulonglong)
+
+        def handle(card: int, found: Any) -> int:
+            found[0] = 1000 + card
+            return 0 if card < 2 else 2
+
+        def count(card: int, found: Any) -> int:
+            found[0] = 7000 * (1001 - card)
+            return energy
+
+        self.nvmlInit_v2 = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 0)
+        self.nvmlShutdown = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 0)
+        self.nvmlDeviceGetHandleByIndex_v2 = ctypes.CFUNCTYPE(ctypes.c_int, number, pointer)(handle)
+        self.nvmlDeviceGetHandleByUUID = ctypes.CFUNCTYPE(ctypes.c_int, text, pointer)(
+            lambda name, found: handle({b"GPU-0": 0, b"GPU-1": 1}.get(name, 9), found)
+        )
+        self.nvmlDeviceGetTotalEnergyConsumption = ctypes.CFUNCTYPE(
+            ctypes.c_int, ctypes.c_void_p, value
+        )(count)
+
+
+@pytest.mark.parametrize(
+    ("visible", "number", "joules"),
+    [("", 0, 7.0), ("", 1, 0.0), ("1,0", 1, 7.0), ("GPU-1,GPU-0", 1, 7.0)],
+)
+def test_a_card_is_asked_for_what_its_driver_counted(
+    visible: str, number: int, joules: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Driver())
+    assert worker._card_joules(number) == ([joules], [0.0])
+
+
+def test_a_card_that_counts_no_energy_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Driver(energy=3))
+    assert worker._card_joules(0) is None
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Driver())
+    assert worker._card_joules(5) is None, "there is no such card"
+
+    def missing(name: str) -> Any:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    assert worker._card_joules(0) is None
 
 
 @pytest.mark.parametrize("name", ["small-images", "ofa-mobilenetv3", "ofa-resnet50"])

@@ -175,7 +175,7 @@ def test_a_campaign_that_contradicts_itself_is_not_published(tmp_path: Path) -> 
     table = run(device, folder=folder, allow_noisy=True, **few)
     assert table.campaign.noisy and table.campaign.disagreement > 0.03
     assert len(device.visits) - visits < visits
-    with pytest.raises(NoisyError, match="explicitly$"):
+    with pytest.raises(NoisyError, match=r"--allow-noisy\)$"):
         run(device, **few)
 
 

@@ -63,7 +63,9 @@ def test_measure(job: Job) -> None:
     assert data["fingerprint"]["threads"] == 1
     table = job.run / "latency" / "cpu.json"
     assert list((job.run / "latency").iterdir()) == [table]
-    told = r"[\d,]+ visits to blocks and networks on cpu: about \d+ s to go and up to (\d+) MB "
+    told = (
+        r"[\d,]+ visits to blocks and networks on cpu: about \d+ s to go on .*, and up to (\d+) MB "
+    )
     found = re.match(told + re.escape(f"beside {table};"), job.said["measure"].err)
     assert found and int(found[1]) * 1e6 >= table.stat().st_size
 

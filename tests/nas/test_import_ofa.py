@@ -294,12 +294,15 @@ def test_without_images_a_search_names_what_it_goes_by(run: Path, tmp_path: Path
     X = space.sample(12, np.random.default_rng(0))
     predictors.get("ridge", space).fit(X, -70.0 - np.arange(12)).save(tmp_path / "top1.npz")
     refused(nas(*search, "--predictor", tmp_path / "top1.npz"), "errors in percent", "100 minus")
-    refused(nas(*search, "--predictor", tmp_path / "no.npz"), "no.npz", "not a saved predictor")
+    refused(nas(*search, "--predictor", tmp_path / "no.npz"), "no.npz", "no such file")
     other = predictors.get("ridge", ofa.ofa_mobilenetv3())
     X = other.space.sample(12, np.random.default_rng(0))
     other.fit(X, np.arange(12.0)).save(tmp_path / "other.npz")
     refused(nas(*search, "--predictor", tmp_path / "other.npz"), "fitted for space")
     assert not (run / "front.json").exists() and not (run / "study.sqlite").exists()
+    for evaluate in ((), ("--evaluate",)):
+        refused(nas("predict", run, *evaluate), "no images to measure subnets on")
+    assert not (run / "samples.sqlite").exists()
 
 
 def test_what_does_not_fit_is_refused_and_leaves_nothing(shared_data: Path, tmp_path: Path) -> None:
@@ -311,7 +314,7 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(shared_data: Path, tmp_
         return said
 
     refused(tried(space="ofa-proxyless"), "of another network of the family?")
-    refused(tried(space="ofa-resnet50"), "of another network of the family?")
+    refused(tried(space="ofa-resnet50"), "of another network of the family, or")
     refused(tried(space="small-images"), "no space of OFA's family 'small-images'; there are ofa-")
     refused(tried(space="ofa-mobilenet"), "did you mean 'ofa-mobilenetv3'?")
     text = tmp_path / "weights.txt"

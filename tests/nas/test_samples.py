@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.jobs.samples import Samples, draw
+from nas.jobs.samples import Samples
 from search_spaces.errors import ArtefactError, NasLoopError
 from tests.nas.tiny import tiny
 
@@ -105,31 +105,3 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="cannot be used as a store of samples"):
         Samples(tmp_path, SPACE, BELONGS)
-
-
-@pytest.mark.parametrize("n", [10, 60, 300])
-def test_samples_are_distinct_canonical_and_hold_both_ends(n: int) -> None:
-    X = draw(SPACE, n, np.random.default_rng(3))
-    assert X.shape == (n, len(SPACE.choices))
-    assert len(np.unique(X, axis=0)) == n and np.array_equal(SPACE.canonical(X), X)
-    assert np.array_equal(X[0], SPACE.smallest) and np.array_equal(X[1], SPACE.largest)
-    assert np.array_equal(draw(SPACE, n, np.random.default_rng(3)), X)
-
-
-def test_samples_are_spread_over_cost() -> None:
-    n = 60
-    rng = np.random.default_rng(4)
-    ours, uniform = draw(SPACE, n, rng), SPACE.sample(n, rng)
-    macs = np.log([SPACE.macs(SPACE.smallest)[0], SPACE.macs(SPACE.largest)[0]])
-    edges = np.linspace(*macs, 5)
-
-    def rarest(X: np.ndarray) -> int:
-        return int(np.histogram(np.log(SPACE.macs(X)), edges)[0].min())
-
-    assert rarest(ours) > n // 8 > rarest(uniform)
-
-
-def test_more_samples_than_networks() -> None:
-    assert SPACE.size == 960
-    with pytest.raises(NasLoopError, match="tiny has 960 networks, fewer than 961 samples"):
-        draw(SPACE, 961, np.random.default_rng(0))

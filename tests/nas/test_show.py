@@ -88,5 +88,5 @@ def test_names_are_given_or_numbers() -> None:
     with pytest.raises(SpaceError, match="at least one"):
         show.to_dict([], SPACE)
     foreign = search_spaces.get("small-images", num_classes=3)
-    with pytest.raises(SpaceError, match="not of this"):
+    with pytest.raises(SpaceError, match="not of "):
         show.to_dict([foreign.decode(foreign.smallest)], SPACE)

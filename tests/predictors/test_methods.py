@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
-from sklearn.linear_model import BayesianRidge
+from sklearn.linear_model import BayesianRidge, Ridge
 
-from predictors import auto, gp, mlp, ridge
+from predictors import auto, boosting, gp, mlp, ridge
 from predictors.method import folds
 from predictors.threads import one_thread
 
@@ -21,7 +22,7 @@ Z = RNG.normal(size=(80, 6))
 Y = Z @ RNG.normal(size=6) + np.sin(2 * Z[:, 0]) + 0.2 * RNG.normal(size=80)
 Y = (Y - Y.mean()) / Y.std()
 NEW = RNG.normal(size=(40, 6))
-FOLDS = folds(80, np.random.default_rng(1))
+FOLDS = folds(np.arange(80), np.random.default_rng(1))
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,17 @@ def alone() -> Iterator[None]:
 
 def test_folds_are_of_equal_size_and_never_more_than_samples() -> None:
     assert np.bincount(FOLDS).tolist() == [16] * 5
-    assert sorted(folds(3, np.random.default_rng(0))) == [0, 1, 2]
+    assert sorted(folds(np.arange(3), np.random.default_rng(0))) == [0, 1, 2]
+
+
+def test_samples_of_one_network_are_in_one_fold() -> None:
+    networks = np.repeat([[3, 1], [1, 3], [2, 2], [0, 0], [5, 5], [6, 1], [6, 2]], 4, axis=0)
+    networks = RNG.permutation(np.concatenate([networks, networks[:4], networks[:4]]))
+    found = folds(networks, np.random.default_rng(0))
+    assert sorted(np.bincount(found)) == [4, 4, 8, 8, 12]
+    for network in np.unique(networks, axis=0):
+        assert len(set(found[(networks == network).all(1)])) == 1
+    assert sorted(folds(np.zeros((4, 2), np.int64), np.random.default_rng(0))) == [0, 1, 2, 3]
 
 
 def test_ridge_is_scikit_learns() -> None:
@@ -77,6 +88,35 @@ def test_what_ridge_holds_out_is_what_a_refit_predicts() -> None:
         mean = np.column_stack([Z[at], np.ones(at.sum())]) @ weights
         np.testing.assert_allclose(held.mean[at], mean, atol=1e-6)
         assert (held.std[at] >= np.sqrt(state["noise"])).all()
+
+
+@pytest.mark.parametrize("start", [BayesianRidge(), Ridge()])
+def test_boosting_is_scikit_learns(start: object) -> None:
+    # Few samples, so that trees have leaves at every depth; values that lie on the thresholds.
+    inputs, rows = np.round(Z[:30], 1), np.round(NEW, 2)
+    models = [
+        GradientBoostingRegressor(init=start, max_depth=3, n_estimators=20, random_state=seed)
+        for seed in range(3)
+    ]
+    for model in models:
+        model.fit(inputs, Y[:30])
+    tree = models[0].estimators_[-1, 0].tree_
+    assert tree.n_leaves < 8
+    thresholds = np.unique(tree.threshold[tree.feature >= 0])
+    rows[: len(thresholds), tree.feature[0]] = thresholds
+    state = {**boosting.flattened(models), "noise": np.array(0.01)}
+    expected = np.array([model.predict(rows) for model in models])
+    mean, std = boosting.predict(state, rows, True)
+    np.testing.assert_allclose(mean, expected.mean(0), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(std**2, expected.var(0) + 0.01, rtol=1e-6)
+
+
+def test_boosting_holds_out_by_those_that_have_not_seen() -> None:
+    state, held = boosting.fit(Z, Y, FOLDS, np.random.default_rng(2))
+    assert state["feature"].shape == (5, boosting.TREES, 7)
+    each = boosting._each(state, Z)
+    np.testing.assert_array_equal(held.mean, each[FOLDS, np.arange(80)])
+    assert np.mean((held.mean - Y) ** 2) > 2 * np.mean((each.mean(0) - Y) ** 2)
 
 
 def test_networks_hold_out_by_those_that_have_not_seen() -> None:

@@ -10,10 +10,12 @@ import torch
 
 import search_spaces
 from search_spaces import Net, Space, choice, one_of
+from search_spaces.groups import Wiring
 from search_spaces.sorting import importance, sort_channels
 from search_spaces.specs import Classifier, Conv, LayerSpec, MBConv, Tensor
 from search_spaces.supernet import Supernet
-from search_spaces.wiring import WIRES, Wiring, wire, wiring
+from search_spaces.wires import WIRES, wire
+from search_spaces.wiring import wiring
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,0 +1,172 @@
+"""What a training step takes of memory: the supernet's against the largest network's own.
+
+    python experiments/speed/training_memory.py [--rounds 3] [--out FILE]
+
+Claim: a step of the supernet takes at most 1.15 times the memory of a step of the largest network,
+built plain, on the same batch of 128 images with the same optimiser.
+
+Every figure is of a fresh process. ``tensors``: the most that PyTorch's allocator holds at once
+during a step, above what it held before (activations, gradients), the most of a few steps.
+``resident``: the most memory of the process during steps, less what it had once PyTorch was loaded
+and the images were there; weights, the optimiser's moments, a teacher and fragments are in it, and
+what oneDNN compiles: it keeps the code of up to 1,024 convolutions, and a supernet has that many.
+``resident, nothing compiled kept`` is without that. Medians of ``--rounds`` processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from timing import machine, save
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+from training_step import plain, step
+
+import search_spaces
+from nas.config import TrainConfig
+from nas.training.learner import Learner
+from nas.training.phases import largest
+from nas.training.ranks import Ranks
+from nas.training.sampling import Draw
+from search_spaces import Space
+
+BATCH, STEPS, WARM_UP = 128, 5, 2
+BOUND = 1.15
+KEPT: dict[str, str] = {}
+NOTHING = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"}
+PLAIN = "largest network, plain"
+STRATEGIES = ("progressive-shrinking", "sandwich", "alphanet", "single-path", "fair")
+
+
+def resident(line: str) -> int:
+    """``VmRSS`` (now) or ``VmHWM`` (the most since ``forget``) of this process, in bytes."""
+    for entry in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if entry.startswith(line):
+            return int(entry.split()[1]) * 1024
+    raise OSError(f"/proc/self/status has no {line}: run this on Linux")
+
+
+def forget() -> None:
+    """Let VmHWM count from now."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+
+
+def alone(space: Space, x: Tensor, labels: Tensor) -> Callable[[], object]:
+    """Steps of the largest network, built plain."""
+    network = plain(space, space.supernet(), space.decode(space.largest))
+    return step(network, network, x, labels)
+
+
+def of_supernet(space: Space, strategy: str, x: Tensor, labels: Tensor) -> Callable[[], object]:
+    """Steps of the supernet as a training with ``strategy`` does them, all choices open."""
+    learner = Learner(space, TrainConfig(strategy=strategy), Ranks())  # type: ignore[arg-type]
+    if learner.strategy.teacher == "as-it-was":
+        learner.learn_from(learner.supernet.extract(learner.largest))
+    learner.supernet.train()
+    low, high = np.zeros(len(space.choices), dtype=np.int64), largest(space)
+    count = learner.strategy.subnets(space, low, high)
+    rng = np.random.default_rng(0)
+
+    def losses(rows: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return np.array([float(learner.loss(space.decode(row), x, labels)) for row in rows])
+
+    def once() -> None:
+        rows = learner.strategy.sampler(Draw(space, low, high, count, rng, losses))
+        learner.step(x, labels, [space.decode(row) for row in rows])
+
+    return once
+
+
+def held(once: Callable[[], object]) -> int:
+    """The most bytes that PyTorch's allocator holds for a step above what it held before."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        once()
+    events = seen.profiler.kineto_results.events()  # type: ignore[union-attr]
+    moves = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
+    return int(np.cumsum([size for _, size in moves]).max())
+
+
+def taken(name: str) -> dict[str, int]:
+    """Bytes that steps of ``name`` take in this process, which has done nothing yet."""
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    space = search_spaces.get("small-images")
+    x = torch.randn(BATCH, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(0, 10, (BATCH,))
+    before = resident("VmRSS")
+    once = alone(space, x, labels) if name == PLAIN else of_supernet(space, name, x, labels)
+    for _ in range(WARM_UP):
+        once()
+    forget()
+    for _ in range(STEPS):
+        once()
+    found = {"resident": resident("VmHWM") - before}
+    return found | {"tensors": max(held(once) for _ in range(STEPS))}
+
+
+def main() -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(taken(options.one)))
+        return 0
+    found: dict[str, dict[str, float]] = {}
+    ratios: dict[str, dict[str, float]] = {}
+    for name in (PLAIN, *STRATEGIES):
+        usual, bare = (
+            [_measured(name, kept) for _ in range(options.rounds)] for kept in (KEPT, NOTHING)
+        )
+        found[name] = {
+            "tensors": _megabytes(usual, "tensors"),
+            "resident": _megabytes(usual, "resident"),
+            "resident, nothing compiled kept": _megabytes(bare, "resident"),
+        }
+        ratios[name] = {
+            what: round(found[name][what] / found[PLAIN][what], 3) for what in found[name]
+        }
+        told = ", ".join(
+            f"{w} {mb:.0f} MB ({ratios[name][w]:.3f})" for w, mb in found[name].items()
+        )
+        print(f"{name:24} {told}", flush=True)
+    save(
+        options.out,
+        {
+            "machine": machine() | {"torch": torch.__version__},
+            "batch": BATCH,
+            "megabytes": found,
+            "ratios": ratios,
+        },
+    )
+    within = all(one["tensors"] <= BOUND for one in ratios.values())
+    print(f"{'holds' if within else 'FALLS SHORT'}: tensors at most {BOUND} times")
+    return 0 if within else 1
+
+
+def _measured(name: str, kept: dict[str, str]) -> dict[str, int]:
+    command = [sys.executable, __file__, "--one", name]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **kept}
+    )
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _megabytes(runs: list[dict[str, int]], what: str) -> float:
+    return round(statistics.median(run[what] for run in runs) / 1e6, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

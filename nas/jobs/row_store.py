@@ -1,0 +1,127 @@
+"""What was found out about networks: kept as it comes, so that nothing is evaluated twice."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from search_spaces import Space
+from search_spaces.errors import ArtefactError, NasLoopError
+from search_spaces.space import Population
+
+__all__ = ["Key", "RowStore"]
+
+Value = TypeVar("Value")
+Key = tuple[int, ...]
+
+
+class RowStore(ABC, Generic[Value]):
+    """Values by canonical row, in an SQLite file that belongs to one space, weights or images.
+
+    Beside each stands how long it took, so that others can say how long more of it will take.
+    """
+
+    FORMAT: ClassVar[int]
+    COLUMN: ClassVar[str]
+    """Name and type of the values' column, as SQL says it."""
+    WHAT: ClassVar[str]
+    """What the values are, in errors."""
+
+    def __init__(self, path: Path, space: Space, belongs: Mapping[str, str]) -> None:
+        """``belongs``: what the values depend on, compared with the file's.
+
+        Raises:
+            ArtefactError: the file is damaged or belongs to something else.
+        """
+        self.path = path
+        self.space = space
+        expected = {"format": str(self.FORMAT), "space": space.identity, **belongs}
+        try:
+            self._file = sqlite3.connect(path)
+            with self._file:
+                self._file.execute(
+                    "CREATE TABLE IF NOT EXISTS belongs (name TEXT PRIMARY KEY, value TEXT)"
+                )
+                self._file.execute(
+                    "CREATE TABLE IF NOT EXISTS samples "
+                    f"(row TEXT PRIMARY KEY, {self.COLUMN}, seconds REAL)"
+                )
+                known = dict(self._file.execute("SELECT name, value FROM belongs"))
+                if not known:
+                    self._file.executemany("INSERT INTO belongs VALUES (?, ?)", expected.items())
+        except sqlite3.Error as error:
+            raise ArtefactError(
+                f"{path}: cannot be used as a store of samples ({error})"
+            ) from error
+        differ = [name for name in expected if known and known.get(name) != expected[name]]
+        if differ:
+            raise ArtefactError(
+                f"{path}: its {self.WHAT} belong to another {' and '.join(differ)}; "
+                "remove the file to measure anew"
+            )
+
+    @abstractmethod
+    def encoded(self, value: Value) -> float | str:
+        """As SQLite keeps it."""
+
+    @abstractmethod
+    def decoded(self, kept: float | str) -> Value:
+        """The inverse of ``encoded``."""
+
+    def known(self) -> dict[Key, Value]:
+        """All that was measured."""
+        return {row: self.decoded(value) for row, value, _ in self._rows()}
+
+    def seconds(self) -> dict[Key, float]:
+        """How long each took to measure."""
+        return {row: seconds for row, _, seconds in self._rows()}
+
+    def values(
+        self,
+        X: Population,
+        measure: Callable[[Population], Value],
+        tell: Callable[[int, int], None],
+    ) -> list[Value]:
+        """The value of every row of canonical ``X`` [n, choices]: [n].
+
+        Rows that are known are read; the others are measured and stored one by one.
+        """
+        known = self.known()
+        found = []
+        for done, row in enumerate(X):
+            key = tuple(int(option) for option in row)
+            if key not in known:
+                began = time.perf_counter()
+                known[key] = measure(row)
+                self._store(key, known[key], time.perf_counter() - began)
+            found.append(known[key])
+            tell(done + 1, len(X))
+        return found
+
+    def _rows(self) -> list[tuple[Key, float | str, float]]:
+        column = self.COLUMN.partition(" ")[0]
+        try:
+            rows = self._file.execute(f"SELECT row, {column}, seconds FROM samples").fetchall()
+        except sqlite3.Error as error:
+            raise ArtefactError(
+                f"{self.path}: its {self.WHAT} cannot be read ({error}); remove the file to "
+                "measure anew"
+            ) from error
+        return [(tuple(json.loads(row)), value, seconds) for row, value, seconds in rows]
+
+    def _store(self, key: Key, value: Value, seconds: float) -> None:
+        try:
+            with self._file:
+                self._file.execute(
+                    "INSERT OR REPLACE INTO samples VALUES (?, ?, ?)",
+                    (json.dumps(key), self.encoded(value), seconds),
+                )
+        except sqlite3.Error as error:
+            raise NasLoopError(
+                f"{self.path}: a sample cannot be stored ({error}); what was stored before is kept"
+            ) from error

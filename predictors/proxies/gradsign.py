@@ -1,0 +1,18 @@
+"""In how many weights the images pull in the same direction.
+
+Zhang and Jia, "GradSign: Model Performance Inference with Theoretical Insights" (ICLR 2022),
+algorithm 1.
+"""
+
+from __future__ import annotations
+
+from predictors.proxies.passes.samples import SampleGradients, sample_losses
+from predictors.proxies.proxy import Proxy
+
+
+def read(record: SampleGradients) -> float:
+    """The sum over weights of the absolute value of the sum over images of the gradient's sign."""
+    return sum(float(gradients.sign().sum(0).abs().sum()) for gradients in record.gradients)
+
+
+GRADSIGN = Proxy(sample_losses, read)

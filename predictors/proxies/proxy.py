@@ -1,0 +1,72 @@
+"""The seam: a proxy names the pass that it needs, and turns what the pass saw into a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from predictors.proxies.batch import Batch, checked
+from predictors.proxies.errors import NotApplicableError
+from predictors.proxies.scratch import scratch
+
+FLOOR = -1e18
+"""The score of a network whose numbers overflow: worse than any that could be computed."""
+
+Pass = Callable[[nn.Module, Batch, torch.Generator], Any]
+"""Runs a network on a batch and returns a record of what it saw.
+
+It gets a copy of the network that is its own (``scratch``): in evaluation mode, all weights
+requiring gradients, free to be changed. What it draws it draws from the generator.
+"""
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A score of an untrained network; a larger one is taken for better.
+
+    Attributes:
+        needs: the pass; proxies that name the same function share one run of it.
+        read: the score, from the record of that pass. Pure, and quick beside the pass. Where a
+            published value spans orders of magnitude this is its logarithm.
+    """
+
+    needs: Pass
+    read: Callable[[Any], float]
+
+    def __call__(self, model: nn.Module, batch: tuple[Tensor, Tensor], *, seed: int = 0) -> float:
+        """The score of one network on images and labels; see ``score``."""
+        return run({"": self}, model, checked(model, *batch), seed)[""]
+
+
+def run(
+    proxies: Mapping[str, Proxy],
+    model: nn.Module,
+    batch: Batch,
+    seed: int,
+    *,
+    lenient: bool = False,
+) -> dict[str, float]:
+    """The score by each proxy, all of which need the same pass.
+
+    A score is finite: ``FLOOR`` where the network's numbers overflow. ``lenient`` leaves out
+    proxies that do not apply to the network.
+    """
+    (needs,) = {proxy.needs for proxy in proxies.values()}
+    found = {}
+    with scratch(model, seed) as mine:
+        record = needs(mine, batch, torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            for name, proxy in proxies.items():
+                try:
+                    value = float(proxy.read(record))
+                except NotApplicableError:
+                    if not lenient:
+                        raise
+                    continue
+                found[name] = max(value, FLOOR) if math.isfinite(value) else FLOOR
+    return found

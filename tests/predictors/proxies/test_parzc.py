@@ -1,0 +1,113 @@
+"""ParZC and its parts: against definitions, and on networks whose layers are not worth the same."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Normal, kl_divergence
+from torch.nn import functional as F
+
+from predictors import PredictorError, ranks
+from predictors.proxies.parzc import STATISTICS, ParZC, nodes
+from predictors.proxies.parzc.diffkendall import diff_kendall
+from predictors.proxies.parzc.mixer import BayesianLinear
+
+Floats = npt.NDArray[np.float64]
+
+
+def test_statistics_of_nodes_by_the_formulas() -> None:
+    torch.manual_seed(0)
+    first, second = nn.Linear(4, 5, bias=False), nn.Linear(5, 3, bias=False)
+    x, y = torch.randn(6, 4), torch.tensor([0, 1, 2, 0, 1, 2])
+    F.cross_entropy(second(first(x).relu()), y).backward()
+    flow = float(second.weight.detach().abs().mm(first.weight.detach().abs()).sum())
+    table = nodes(nn.Sequential(first, nn.ReLU(), second), (x, y))
+    assert table.shape == (2, len(STATISTICS))
+    for row, layer in zip(table, (first, second), strict=True):
+        weight, gradient = layer.weight.detach(), layer.weight.grad
+        assert gradient is not None
+        product = weight * gradient
+        norms = [weight.norm(), gradient.norm(), product.sum(), product.abs().sum()]
+        expected = [weight.numel(), *map(float, norms), flow]
+        np.testing.assert_allclose(np.sinh(row), expected, rtol=1e-4)
+
+
+def test_statistics_are_finite_where_the_network_overflows() -> None:
+    layers = [nn.Linear(8, 8) for _ in range(60)]
+    for layer in layers:
+        nn.init.constant_(layer.weight, 1e20)
+    table = nodes(nn.Sequential(*layers), (torch.ones(2, 8), torch.tensor([0, 1])))
+    assert table.shape == (60, len(STATISTICS)) and np.isfinite(table).all()
+
+
+def test_smooth_tau_by_its_definition() -> None:
+    a, b = torch.tensor([0.0, 1.0, 3.0]), torch.tensor([0.5, 0.2, 2.0])
+    pairs = list(itertools.combinations(range(3), 2))
+    expected = sum(math.tanh(2 * float((a[i] - a[j]) * (b[i] - b[j]))) for i, j in pairs) / 3
+    assert float(diff_kendall(a, b)) == pytest.approx(expected)
+    rng = np.random.default_rng(0)
+    p, q = rng.normal(size=(2, 20))
+    sharp = float(diff_kendall(torch.from_numpy(p), torch.from_numpy(q), 1e9))
+    assert sharp == pytest.approx(ranks.kendall(p, q))
+
+
+def test_following_the_smooth_tau_ranks() -> None:
+    actual = torch.tensor([3.0, 1.0, 2.0, 0.0])
+    # From close together: pairs that are far apart the wrong way have no slope to follow.
+    predicted = torch.tensor([0.0, 0.03, 0.01, 0.02], requires_grad=True)
+    for _ in range(200):
+        (gradient,) = torch.autograd.grad(diff_kendall(predicted, actual), predicted)
+        predicted = (predicted + 0.1 * gradient).detach().requires_grad_()
+    assert predicted.argsort().tolist() == actual.argsort().tolist()
+
+
+def test_the_divergence_is_that_of_normal_distributions() -> None:
+    layer = BayesianLinear(3, 2, torch.Generator().manual_seed(0))
+    mine = Normal(layer.mean, F.softplus(layer.spread))
+    expected = kl_divergence(mine, Normal(0.0, 1.0)).sum()
+    assert layer.divergence().item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def networks(n: int, seed: int) -> tuple[list[Floats], Floats]:
+    """Two to five nodes; what is good in the first is bad in the second, the rest says nothing."""
+    rng = np.random.default_rng(seed)
+    tables = [rng.normal(size=(rng.integers(2, 6), 3)) for _ in range(n)]
+    labels = np.array([80 + 2 * one[0, 0] - 2 * one[1, 0] for one in tables])
+    return tables, labels
+
+
+def test_layers_are_worth_what_labels_say() -> None:
+    tables, labels = networks(60, 0)
+    others, truth = networks(200, 1)
+    model = ParZC(seed=3).fit(tables, labels)
+    mean, std = model.predict(others, return_std=True)
+    assert ranks.kendall(mean, truth) > 0.6
+    assert abs(ranks.kendall([one[:, 0].sum() for one in others], truth)) < 0.2
+    assert (std > 0).all() and np.mean(np.abs(mean - truth)) < 2
+    np.testing.assert_array_equal(model.predict(others), mean)
+    np.testing.assert_array_equal(ParZC(seed=3).fit(tables, labels).predict(others), mean)
+    deeper = [np.concatenate([one, np.ones((9, 3))]) for one in others]
+    assert np.isfinite(model.predict(deeper)).all()
+
+
+def test_what_nothing_can_be_learned_from_is_refused() -> None:
+    tables, labels = networks(5, 2)
+    for given, y, says in (
+        (tables, labels[:4], "one finite label for each of 5"),
+        (tables, [1, 2, 3, 4, np.nan], "one finite label"),
+        (tables, [1.0] * 5, "two different labels"),
+        (tables[:1], labels[:1], "two different labels"),
+        ([*tables[:4], np.ones((2, 4))], labels, "equal width"),
+        ([*tables[:4], np.full((2, 3), np.inf)], labels, "are finite"),
+        ([np.ones((0, 3))] * 5, labels, "without weights"),
+    ):
+        with pytest.raises(PredictorError, match=says):
+            ParZC().fit(given, y)
+    with pytest.raises(PredictorError, match="not fitted"):
+        ParZC().predict(tables)
