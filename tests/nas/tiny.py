@@ -8,6 +8,7 @@ that name is written by half and no further, until the process is killed.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -146,14 +147,18 @@ class Interrupter:
     """Presses Ctrl-C at the ``at``-th call of a function of ours; counts ``calls`` of them.
 
     Of those alone in files whose path begins with ``within``. Not after some time: a signal that
-    falls into the tracer of a coverage measurement leaves its locks closed.
+    falls into the tracer of a coverage measurement leaves its locks closed. And not in a generator:
+    one that is closed as garbage swallows all that is raised in it, whoever raises it.
     """
 
     def __init__(self, at: int = 0, within: str | tuple[str, ...] = OURS) -> None:
         self.at, self.within, self.calls = at, within, 0
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(self.within):
+        code = frame.f_code
+        if code.co_flags & inspect.CO_GENERATOR or event != "call":
+            return
+        if code.co_filename.startswith(self.within):
             self.calls += 1
             if self.calls == self.at:
                 sys.setprofile(None)
