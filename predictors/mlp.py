@@ -51,14 +51,19 @@ def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
 
 def _each(state: State, Z: Floats) -> Floats:
     """What every network says: [networks, n]. Single precision halves the time."""
-    x = Z.astype(np.float32)
+    first = state["weights0"].astype(np.float32)
+    networks, features, hidden = first.shape
+    # The first layers of all networks are one matrix product.
+    x = Z.astype(np.float32) @ first.transpose(1, 0, 2).reshape(features, networks * hidden)
+    x = x.reshape(len(Z), networks, hidden).transpose(1, 0, 2)
     for layer in range(len(HIDDEN)):
-        x = np.matmul(x, state[f"weights{layer}"].astype(np.float32))
+        if layer:
+            x = np.matmul(x, state[f"weights{layer}"].astype(np.float32))
         x += state[f"biases{layer}"].astype(np.float32)[:, None]
         np.maximum(x, 0, out=x)
     last = len(HIDDEN)
-    each: Floats = np.matmul(x, state[f"weights{last}"])[..., 0] + state[f"biases{last}"]
-    return each
+    each = np.matmul(x, state[f"weights{last}"].astype(np.float32))[..., 0]
+    return each + state[f"biases{last}"]
 
 
 MLP = Method(fit, predict)
