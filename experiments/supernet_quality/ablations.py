@@ -29,7 +29,7 @@ from nas.config import Config, Phase, TrainConfig
 from nas.data.batches import as_tensors
 from nas.dataset import Dataset, open_dataset
 from nas.header import space_of
-from nas.jobs.samples import draw
+from nas.jobs.sampling import stratified
 from nas.terminal import Screen
 from nas.training.evaluate import Evaluator
 from search_spaces import Architecture
@@ -130,7 +130,7 @@ def main() -> None:
     config, screen = Config.load(given.config), Screen(False)
     data = open_dataset(config)
     space = space_of(config, len(data.classes))
-    drawn = draw(space, given.subnets, np.random.default_rng(0))
+    drawn = stratified(space, given.subnets, np.random.default_rng(0))
     networks = [space.decode(row) for row in drawn]
     document: dict[str, Any] = {
         "epochs": given.epochs,
