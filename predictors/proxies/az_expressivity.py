@@ -15,9 +15,6 @@ from predictors.proxies.passes.forward import Forward, forward
 from predictors.proxies.proxy import Proxy
 from predictors.proxies.spectrum import spectrum
 
-WIDEST = 256
-"""Of wider blocks as many channels are read, evenly spaced: eigenvalues cost the cube."""
-
 
 def read(record: Forward) -> float:
     """The sum of all blocks' entropies."""
@@ -35,14 +32,12 @@ def entropies(record: Forward) -> list[float]:
 
 
 def _entropy(features: Tensor) -> float:
-    """Of features [N, C, positions]; 0 where nothing varies."""
-    step = -(-features.shape[1] // WIDEST)
-    vectors = features[:, ::step].transpose(0, 1).flatten(1)
-    covariance = torch.cov(vectors, correction=0).reshape(len(vectors), len(vectors))
+    """Of features [C, positions]; 0 where nothing varies."""
+    covariance = torch.cov(features, correction=0).reshape(len(features), len(features))
     variances = spectrum(covariance)
     shares = variances / variances.sum().clamp(min=1e-30)
     return float(torch.special.entr(shares).sum())
 
 
-AZ_EXPRESSIVITY = Proxy(forward, read)
-AZ_PROGRESSIVITY = Proxy(forward, read_progressivity)
+AZ_EXPRESSIVITY = Proxy(forward, read, ("features",))
+AZ_PROGRESSIVITY = Proxy(forward, read_progressivity, ("features",))

@@ -27,4 +27,4 @@ def read(record: LossGradients) -> float:
     return math.log(1e-12 + sum(squares))
 
 
-FISHER = Proxy(loss_gradients, read)
+FISHER = Proxy(loss_gradients, read, ("saliencies",))

@@ -39,4 +39,4 @@ def read(record: Forward) -> float:
     return total
 
 
-MECO = Proxy(forward, read)
+MECO = Proxy(forward, read, ("maps",))

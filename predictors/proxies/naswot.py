@@ -24,9 +24,8 @@ def read(record: Forward) -> float:
     differ = np.zeros((n, n))
     for i in range(n):
         differ[i, i:] = np.bitwise_count(bits[i] ^ bits[i:]).sum(1, dtype=np.int64)
-    units = sum(codes.shape[1] for codes in record.codes)
-    agree = units - differ - differ.T
+    agree = sum(record.units) - differ - differ.T
     return float(np.linalg.slogdet(agree + np.eye(n)).logabsdet)
 
 
-NASWOT = Proxy(forward, read)
+NASWOT = Proxy(forward, read, ("codes",))

@@ -48,4 +48,4 @@ def _dimensions(tokens: Tensor) -> float:
     return int((variances.cumsum(0) / total < SHARE).sum()) + 1
 
 
-W_PCA = Proxy(forward, read)
+W_PCA = Proxy(forward, read, ("tokens",))

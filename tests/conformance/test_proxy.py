@@ -178,6 +178,7 @@ def fingerprint(model: nn.Module) -> list[Any]:
         random.getstate(),
         str(np.random.get_state()),  # noqa: NPY002
         torch.is_grad_enabled(),
+        torch.backends.mha.get_fastpath_enabled(),
     ]
 
 

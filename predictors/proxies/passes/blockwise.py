@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 
 from predictors.proxies.batch import Batch
 from predictors.proxies.layers import blocks, normalise_by_batch
-from predictors.proxies.passes.forward import by_channel
+from predictors.proxies.passes.channels import by_channel
 from predictors.proxies.passes.logits import output
 
 IMAGES = 16
@@ -31,7 +32,7 @@ class Blockwise:
     pairs: list[tuple[Tensor, Tensor]]
 
 
-def blockwise(model: nn.Module, batch: Batch, rng: torch.Generator) -> Blockwise:
+def blockwise(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]) -> Blockwise:
     """Run the first images, and send random signs back through every block on its own."""
     images = batch.first(IMAGES).images
     seen: list[Tensor] = []

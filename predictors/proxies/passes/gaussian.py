@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ class Gaussian:
     variances: list[Tensor]
 
 
-def gaussian(model: nn.Module, batch: Batch, rng: torch.Generator) -> Gaussian:
+def gaussian(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]) -> Gaussian:
     """Draw weights and as many images of noise as the batch has, 16 at most, and run both."""
     seen: list[Tensor] = []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import torch
 from torch import nn
 
@@ -11,7 +13,7 @@ from predictors.proxies.passes.gradients import Gradients, derivatives
 from predictors.proxies.passes.logits import output
 
 
-def positive(model: nn.Module, batch: Batch, rng: torch.Generator) -> Gradients:
+def positive(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]) -> Gradients:
     """Absolute weights, and the derivative of the output's sum by them.
 
     In double precision, because the sum grows with the product of all widths.

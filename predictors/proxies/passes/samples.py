@@ -6,7 +6,7 @@ takes any network that there is; what runs all of them at once does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 
 import torch
@@ -29,12 +29,16 @@ class SampleGradients:
     gradients: list[Tensor]
 
 
-def sample_losses(model: nn.Module, batch: Batch, rng: torch.Generator) -> SampleGradients:
+def sample_losses(
+    model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]
+) -> SampleGradients:
     """Gradients of each image's cross-entropy."""
     return _each(model, batch, loss)
 
 
-def sample_logits(model: nn.Module, batch: Batch, rng: torch.Generator) -> SampleGradients:
+def sample_logits(
+    model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]
+) -> SampleGradients:
     """Gradients of the sum of each image's outputs."""
     return _each(model, batch, lambda model, one: output(model, one.images).sum())
 
