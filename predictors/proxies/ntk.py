@@ -6,6 +6,7 @@ equation 5: the condition number of the neural tangent kernel, here of the first
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -22,7 +23,8 @@ def read(record: SampleGradients) -> float:
     """Minus the logarithm of the condition number; 0 at the best."""
     if not record.gradients:
         return math.log(RESOLUTION)
-    kernel = torch.stack([(rows @ rows.T).double() for rows in record.gradients]).sum(0)
+    pieces = itertools.chain.from_iterable(record.pieces())
+    kernel = torch.stack([(rows @ rows.T).double() for rows in pieces]).sum(0)
     values = spectrum(kernel)
     least, largest = float(values[0]), float(values[-1])
     if largest == 0:

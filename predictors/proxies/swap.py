@@ -28,9 +28,9 @@ def read(record: Forward) -> float:
 
 def _columns(codes: npt.NDArray[np.uint8], units: int) -> npt.NDArray[np.uint64]:
     """Codes of images [N, bytes] as those of units [units, words]: a bit for every image."""
-    missing = -len(codes) % 64
-    images = np.unpackbits(np.pad(codes, ((0, missing), (0, 0))), axis=1, count=units)
-    eights = images.reshape(-1, 8, units)
+    if missing := -len(codes) % 64:
+        codes = np.pad(codes, ((0, missing), (0, 0)))
+    eights = np.unpackbits(codes, axis=1, count=units).reshape(-1, 8, units)
     # An eighth of the time that ``packbits`` takes along this axis.
     packed = eights[:, 0].copy()
     for bit in range(1, 8):

@@ -20,7 +20,7 @@ def read(record: Gradients) -> float:
     Weights are absolute. A flow beyond double precision counts as its largest number.
     """
     pairs = zip(record.weights, record.gradients, strict=True)
-    flow = sum(float((weight * gradient).sum()) for weight, gradient in pairs)
+    flow = sum(float(weight.flatten() @ gradient.flatten()) for weight, gradient in pairs)
     return math.log1p(flow if math.isfinite(flow) else sys.float_info.max)
 
 

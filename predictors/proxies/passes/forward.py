@@ -64,8 +64,8 @@ class Forward:
     @cached_property
     def bits(self) -> npt.NDArray[np.uint64]:
         """The codes of all units, 64 to a word, filled up with zeros: [N, words]."""
-        rows = np.concatenate(self.codes, axis=1)
-        return np.pad(rows, ((0, 0), (0, -rows.shape[1] % 8))).view(np.uint64)
+        rest = np.zeros((len(self.codes[0]), -sum(codes.shape[1] for codes in self.codes) % 8))
+        return np.concatenate([*self.codes, rest.astype(np.uint8)], axis=1).view(np.uint64)
 
 
 def forward(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]) -> Forward:
