@@ -24,7 +24,9 @@ WIDEST = 256
 """Of wider blocks as many channels are kept, evenly spaced."""
 UNCOUNTED = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
-        lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value)
+        lambda query, key, value, *_, **__: sdpa_flop_count(  # type: ignore[no-untyped-call]
+            query, key, value
+        )
     )
 }
 """What PyTorch's FLOP counter knows only as it runs on a GPU; of shapes."""

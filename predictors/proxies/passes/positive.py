@@ -20,7 +20,7 @@ def positive(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[st
     In double precision, because the sum grows with the product of all widths.
     """
     for norm in norms(model):
-        norm.forward = _as_it_is  # type: ignore[method-assign]
+        norm.forward = _as_it_is
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.abs_()

@@ -32,7 +32,7 @@ class SampleGradients:
     def pieces(self) -> Iterator[Iterator[Tensor]]:
         """Of each weight tensor its gradients in pieces [n, some weights] that fit into a cache."""
         for each in self.gradients:
-            parts = [gradient.flatten().split(PIECE) for gradient in each]
+            parts = [torch.split(gradient.flatten(), PIECE) for gradient in each]
             yield (torch.stack(piece) for piece in zip(*parts, strict=True))
 
 
