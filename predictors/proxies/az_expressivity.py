@@ -1,7 +1,7 @@
 """How evenly a block's features fill their space, summed over blocks and at its slowest growth.
 
-Lee and Ham, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search" (CVPR 2024),
-equations 1 to 4: expressivity and progressivity. Here on the batch instead of noise.
+Lee and Ham, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search" (CVPR 2024):
+expressivity and progressivity. Here on the batch instead of noise.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How close blocks are to handing gradients back at the size that they come in.
 
-Lee and Ham, "AZ-NAS" (CVPR 2024), equations 5 to 7.
+Lee and Ham, "AZ-NAS" (CVPR 2024): trainability.
 """
 
 from __future__ import annotations

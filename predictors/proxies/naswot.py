@@ -1,6 +1,7 @@
 """How differently units are on for different images.
 
-Mellor et al., "Neural Architecture Search without Training" (ICML 2021), equation 2.
+Mellor et al., "Neural Architecture Search without Training" (ICML 2021): the score
+log |K|.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """How evenly a network can learn its images.
 
 Chen et al., "Neural Architecture Search on ImageNet in Four GPU Hours" (TE-NAS, ICLR 2021),
-equation 5: the condition number of the neural tangent kernel, here of the first 16 images.
+trainability: the condition number of the neural tangent kernel, here of the first 16 images and of
+the sum of the outputs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How many different patterns units show over the images.
 
 Peng et al., "SWAP-NAS: Sample-Wise Activation Patterns for Ultra-fast NAS" (ICLR 2024),
-definition 3.3, without its regularisation by size.
+the SWAP-Score, without its regularisation by size.
 """
 
 from __future__ import annotations

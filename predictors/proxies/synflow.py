@@ -1,7 +1,7 @@
 """How much flows through all paths of the network, without data.
 
 Tanaka et al., "Pruning neural networks without any data by iteratively conserving synaptic flow"
-(NeurIPS 2020), equation 1, norms left out.
+(NeurIPS 2020): synaptic saliency by the objective SynFlow, norms left out.
 """
 
 from __future__ import annotations

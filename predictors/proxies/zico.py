@@ -1,7 +1,8 @@
 """How large gradients are beside how much they vary from image to image.
 
 Li et al., "ZiCo: Zero-shot NAS via Inverse Coefficient of Variation on Gradients" (ICLR 2023),
-equation 18, with batches of one image.
+the proxy ZiCo, with batches of one image. The deviation is that of gradients with their signs, as
+in the authors' code (SLDGroup/ZiCo); the formula in print may be read as that of their sizes.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def gaussian(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[st
 
     with torch.no_grad():
         for weight in weights(model):
-            weight.copy_(_noise(weight, rng))
+            _draw(weight, rng)
         images = _noise(batch.images[:IMAGES], rng)
         other = images + STEP * _noise(images, rng)
         for block in blocks(model):
@@ -58,6 +58,13 @@ def gaussian(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[st
         y = output(model, other)
         far = (seen or [y])[-1]
     return Gaussian(near.flatten(1), far.flatten(1), variances)
+
+
+def _draw(weight: Tensor, rng: torch.Generator) -> None:
+    if weight.is_cpu:
+        weight.normal_(generator=rng)
+    else:
+        weight.copy_(torch.randn(weight.shape, generator=rng, dtype=weight.dtype))
 
 
 def _noise(like: Tensor, rng: torch.Generator) -> Tensor:
