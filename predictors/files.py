@@ -1,21 +1,16 @@
-"""Saved predictors: a header and plain arrays in an ``.npz``, nothing that could run code."""
+"""Saved predictors: an archive with the scale of the labels in its header."""
 
 from __future__ import annotations
 
 import dataclasses
-import io
-import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from predictors import archive
 from predictors.labels import Scale
 from predictors.method import State
 from search_spaces.errors import ArtefactError
-from search_spaces.files import write_atomic
 
 FORMAT = 2
 
@@ -26,10 +21,7 @@ def write(path: str | Path, header: Mapping[str, Any], scale: Scale, state: Stat
     Raises:
         NasLoopError: the file cannot be written.
     """
-    document = json.dumps({"format": FORMAT, **header, "scale": dataclasses.asdict(scale)})
-    buffer = io.BytesIO()
-    np.savez(buffer, header=np.array(document), **state)  # type: ignore[arg-type]
-    write_atomic(path, buffer.getvalue())
+    archive.write(path, {"format": FORMAT, **header, "scale": dataclasses.asdict(scale)}, state)
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], Scale, State]:
@@ -38,19 +30,11 @@ def read(path: str | Path) -> tuple[dict[str, Any], Scale, State]:
     Raises:
         ArtefactError: no such file, truncated, no predictor, or of another version.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-        header = json.loads(str(arrays.pop("header")))
+    with archive.reading(path, "predictor"):
+        header, arrays = archive.read(path)
         if header["format"] != FORMAT:
             raise ArtefactError(
                 f"{path}: predictor format {header['format']!r} is not {FORMAT}, the one this "
                 "version reads; fit it again"
             )
         return header, Scale(**header.pop("scale")), arrays
-    except FileNotFoundError as error:
-        raise ArtefactError(f"{path}: no such file") from error
-    except KeyError as error:
-        raise ArtefactError(f"{path}: not a saved predictor, it has no {error}") from error
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ArtefactError(f"{path}: not a saved predictor, or truncated ({error})") from error

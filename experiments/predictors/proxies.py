@@ -1,16 +1,23 @@
 """How well zero-cost proxies rank networks that somebody trained, without a single label.
 
-    python experiments/predictors/proxies.py [--part final] [--networks 1000] [--out FOLDER]
+    python experiments/predictors/proxies.py [--part final] [--networks 1000] [--nodes 200]
+        [--out FOLDER]
 
 NAS-Bench-Macro: 3,969 different networks, trained on CIFAR-10. A fixed permutation of them is
 divided: on the first 100, the part `development`, proxies and the default combination were chosen;
 `final` are those after them, and nothing was chosen on these. Every network is built with weights
 of its own seed and scored by all proxies on the same 64 images of CIFAR-10 (NAS_LOOP_DATA/cifar10).
 
-Scores are appended to FOLDER/PART.jsonl as they come, and the same command goes on where it was
-stopped. When all are there, or with --report, it writes FOLDER/PART.json and PART.md: Spearman and
-Kendall with 95% intervals (bootstrap over networks), which proxies do not beat counting layers, and
-what is lost by training only the best ten.
+Two ways to learn from 20, 50 or 100 labels are judged on the networks whose labels they did not
+see, by ten draws of the labels each: weights of proxies (``combine.learn``) and ParZC, which reads
+statistics of single layers. Those take two passes more, a fifth of the time of all proxies, and
+are recorded of the first --nodes networks alone; both ways are compared on these, and the weights
+are judged on all networks as well.
+
+Scores are appended to FOLDER/PART.jsonl as they come, statistics of layers to PART-nodes.jsonl, and
+the same command goes on where it was stopped. When all are there, or with --report, it writes
+FOLDER/PART.json and PART.md: Spearman and Kendall with 95% intervals (bootstrap over networks),
+which proxies do not beat counting layers, and what is lost by training only the best ten.
 """
 
 from __future__ import annotations
@@ -20,13 +27,13 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import search_spaces
 from nas.data import ImageOptions, Part, Source, open_source
@@ -34,6 +41,7 @@ from nas.data.augment import Normalisation, normalise
 from nas.data.source import decode
 from predictors import proxies, ranks
 from predictors.proxies import combine
+from predictors.proxies.parzc import STATISTICS, ParZC, nodes
 from search_spaces.errors import ArtefactError
 from search_spaces.files import write_atomic
 from search_spaces.nas_bench_macro import genotypes
@@ -46,6 +54,9 @@ LABELS, DRAWS = (20, 50, 100), 10
 SPACE = search_spaces.get("nas-bench-macro")
 NAMES = tuple(name for name in proxies.names() if name != "w_pca")  # Networks without tokens.
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Learner = Callable[[Ints, Ints, int], Floats]
+"""Fits on some networks, by number, and predicts labels of others; last comes a seed."""
 
 
 def networks(part: str, count: int) -> np.ndarray:
@@ -66,14 +77,19 @@ def images(data: Path) -> tuple[Tensor, Tensor]:
     return normalise(pixels, Normalisation.of(pixels)), torch.from_numpy(found.labels)
 
 
-def known(path: Path) -> dict[str, dict[str, Any]]:
-    """What was scored, by genotype; a last line that was cut off is taken away."""
+def recorded(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file; a last line that was cut off is taken away."""
     if not path.is_file():
-        return {}
+        return []
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         write_atomic(path, "".join(lines := lines[:-1]))
-    found = [json.loads(line) for line in lines]
+    return [json.loads(line) for line in lines]
+
+
+def known(path: Path) -> dict[str, dict[str, Any]]:
+    """What was scored, by genotype."""
+    found = recorded(path)
     for one in found:
         if tuple(one["scores"]) != NAMES:
             raise ArtefactError(
@@ -83,9 +99,36 @@ def known(path: Path) -> dict[str, dict[str, Any]]:
     return {one["genotype"]: one for one in found}
 
 
-def score(rows: np.ndarray, path: Path, batch: tuple[Tensor, Tensor]) -> None:
-    """Score what is missing, and append it."""
-    done = known(path)
+def known_nodes(path: Path) -> dict[str, Floats]:
+    """Statistics of layers [nodes, statistics], by genotype."""
+    found = recorded(path)
+    for one in found:
+        if tuple(one["statistics"]) != STATISTICS:
+            raise ArtefactError(
+                f"{path}: network {one['genotype']} has other statistics than there are now; move "
+                "the file away to record anew"
+            )
+    return {one["genotype"]: np.array(one["nodes"]) for one in found}
+
+
+def scores_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Any]:
+    """By every proxy."""
+    return {"scores": proxies.score(model, batch, NAMES)}
+
+
+def nodes_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Any]:
+    """What ParZC reads; they are logarithms, which four decimals are enough for."""
+    return {"statistics": STATISTICS, "nodes": nodes(model, batch).round(4).tolist()}
+
+
+def record(
+    rows: np.ndarray,
+    path: Path,
+    done: Collection[str],
+    seen: Callable[[nn.Module, tuple[Tensor, Tensor]], dict[str, Any]],
+    batch: tuple[Tensor, Tensor],
+) -> None:
+    """Append what is ``seen`` of the networks that are not ``done``."""
     missing = [
         (row, name) for row, name in zip(rows, genotypes(rows), strict=True) if name not in done
     ]
@@ -95,8 +138,8 @@ def score(rows: np.ndarray, path: Path, batch: tuple[Tensor, Tensor]) -> None:
         torch.manual_seed(int(name, 3))
         model = SPACE.build(SPACE.decode(row))
         busy = time.process_time()
-        scores = proxies.score(model, batch, NAMES)
-        line = {"genotype": name, "scores": scores, "cpu_s": round(time.process_time() - busy, 2)}
+        line = {"genotype": name, **seen(model, batch)}
+        line["cpu_s"] = round(time.process_time() - busy, 2)
         with path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
             stream.flush()
@@ -151,19 +194,37 @@ def judged(values: Floats, by_layers: Floats, accuracy: Floats) -> dict[str, Any
     }
 
 
-def learned(scores: list[dict[str, float]], accuracy: Floats) -> dict[str, Any]:
-    """Weights from few labels, judged on the other networks: means over draws of the few."""
+def by_weights(scores: list[dict[str, float]], accuracy: Floats) -> Learner:
+    """Weights of proxies from few labels."""
     table = np.array([[one[name] for name in NAMES] for one in scores])
+
+    def predicted(few: Ints, others: Ints, _: int) -> Floats:
+        return combine.learn(table[few], accuracy[few], pool=table).predict(table[others])
+
+    return predicted
+
+
+def by_parzc(tables: list[Floats], accuracy: Floats) -> Learner:
+    """Weights of layers from few labels."""
+
+    def predicted(few: Ints, others: Ints, seed: int) -> Floats:
+        model = ParZC(seed=seed).fit([tables[i] for i in few], accuracy[few])
+        return model.predict([tables[i] for i in others])
+
+    return predicted
+
+
+def learned(learner: Learner, accuracy: Floats) -> dict[str, Any]:
+    """What was learned from few labels, judged on the other networks: means over draws."""
     found = {}
     for labels in LABELS:
-        if 2 * labels > len(table):
+        if 2 * labels > len(accuracy):
             continue
         rhos, taus = [], []
         for seed in range(DRAWS):
-            order = np.random.default_rng(seed).permutation(len(table))
+            order = np.random.default_rng(seed).permutation(len(accuracy))
             few, others = order[:labels], order[labels:]
-            model = combine.learn(table[few], accuracy[few], pool=table)
-            predicted = model.predict(table[others])
+            predicted = learner(few, others, seed)
             rhos.append(ranks.spearman(predicted, accuracy[others]))
             taus.append(ranks.kendall(predicted, accuracy[others]))
         found[str(labels)] = {
@@ -207,8 +268,17 @@ def report(rows: np.ndarray, data: Path, out: Path, part: str) -> None:
         "default": list(combine.DEFAULT),
         "cpu_seconds_per_network": float(np.mean([done[name]["cpu_s"] for name in names])),
         "without labels": results,
-        "learned, by labels": learned(scores, accuracy),
+        "learned, by labels": learned(by_weights(scores, accuracy), accuracy),
     }
+    tables = known_nodes(out / f"{part}-nodes.jsonl")
+    both = [i for i, name in enumerate(names) if name in tables]
+    if both:
+        truth = accuracy[both]
+        document["learned where nodes are recorded"] = {
+            "networks": len(both),
+            "weights": learned(by_weights([scores[i] for i in both], truth), truth),
+            "ParZC": learned(by_parzc([tables[names[i]] for i in both], truth), truth),
+        }
     write_atomic(out / f"{part}.json", json.dumps(document, indent=1) + "\n")
     write_atomic(out / f"{part}.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
@@ -219,6 +289,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=("development", "final"), default="final")
     parser.add_argument("--networks", type=int, default=1000)
+    parser.add_argument("--nodes", type=int, default=200, help="networks that ParZC is judged on")
     parser.add_argument("--report", action="store_true", help="only report what is there")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "proxies")
     parser.add_argument(
@@ -228,7 +299,11 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = networks(options.part, options.networks)
     if not options.report:
-        score(rows, options.out / f"{options.part}.jsonl", images(options.data))
+        batch = images(options.data)
+        path = options.out / f"{options.part}.jsonl"
+        record(rows, path, known(path), scores_of, batch)
+        path = options.out / f"{options.part}-nodes.jsonl"
+        record(rows[: options.nodes], path, known_nodes(path), nodes_of, batch)
     report(rows, options.data, options.out, options.part)
 
 

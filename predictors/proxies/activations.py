@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -45,14 +47,17 @@ class Codes(TorchFunctionMode):
     """While it is active, collects the codes of all activations.
 
     Attributes:
-        found: bool [N, units] of each call, in order.
+        found: of each call, in order, the codes [N, bytes], eight units to a byte, filled up with
+            zeros.
+        units: how many units each call has.
     """
 
     def __init__(self, images: int) -> None:
         """``images``: N; activations of anything else than N images are left out."""
         super().__init__()
         self.images = images
-        self.found: list[Tensor] = []
+        self.found: list[npt.NDArray[np.uint8]] = []
+        self.units: list[int] = []
 
     def __torch_function__(
         self,
@@ -66,5 +71,15 @@ class Codes(TorchFunctionMode):
             taken = args[0] if args else kwargs["input"]
             if taken.ndim > 1 and len(taken) == self.images:
                 # Before the call, which may overwrite its input.
-                self.found.append((taken.detach() > 0).flatten(1))
+                codes = _on(taken.detach().flatten(1))
+                self.found.append(np.packbits(codes, axis=1))
+                self.units.append(codes.shape[1])
         return func(*args, **kwargs)
+
+
+def _on(taken: Tensor) -> npt.NDArray[np.bool_]:
+    if taken.is_cpu and taken.dtype in (torch.float32, torch.float64):
+        # In a quarter of the time that PyTorch takes.
+        found: npt.NDArray[np.bool_] = taken.numpy() > 0
+        return found
+    return (taken > 0).cpu().numpy()

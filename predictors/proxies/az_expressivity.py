@@ -1,7 +1,7 @@
 """How evenly a block's features fill their space, summed over blocks and at its slowest growth.
 
-Lee and Ham, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search" (CVPR 2024),
-equations 1 to 4: expressivity and progressivity. Here on the batch instead of noise.
+Lee and Ham, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search" (CVPR 2024):
+expressivity and progressivity. Here on the batch instead of noise.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from torch import Tensor
 from predictors.proxies.passes.forward import Forward, forward
 from predictors.proxies.proxy import Proxy
 from predictors.proxies.spectrum import spectrum
-
-WIDEST = 256
-"""Of wider blocks as many channels are read, evenly spaced: eigenvalues cost the cube."""
 
 
 def read(record: Forward) -> float:
@@ -35,14 +32,12 @@ def entropies(record: Forward) -> list[float]:
 
 
 def _entropy(features: Tensor) -> float:
-    """Of features [N, C, positions]; 0 where nothing varies."""
-    step = -(-features.shape[1] // WIDEST)
-    vectors = features[:, ::step].transpose(0, 1).flatten(1)
-    covariance = torch.cov(vectors, correction=0).reshape(len(vectors), len(vectors))
+    """Of features [C, positions]; 0 where nothing varies."""
+    covariance = torch.cov(features, correction=0).reshape(len(features), len(features))
     variances = spectrum(covariance)
     shares = variances / variances.sum().clamp(min=1e-30)
     return float(torch.special.entr(shares).sum())
 
 
-AZ_EXPRESSIVITY = Proxy(forward, read)
-AZ_PROGRESSIVITY = Proxy(forward, read_progressivity)
+AZ_EXPRESSIVITY = Proxy(forward, read, ("features",))
+AZ_PROGRESSIVITY = Proxy(forward, read_progressivity, ("features",))

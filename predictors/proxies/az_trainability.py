@@ -1,15 +1,13 @@
 """How close blocks are to handing gradients back at the size that they come in.
 
-Lee and Ham, "AZ-NAS" (CVPR 2024), equations 5 to 7.
+Lee and Ham, "AZ-NAS" (CVPR 2024): trainability.
 """
 
 from __future__ import annotations
 
-import math
-
 from predictors.proxies.passes.blockwise import Blockwise, blockwise
 from predictors.proxies.proxy import Proxy
-from predictors.proxies.spectrum import spectrum
+from predictors.proxies.spectrum import spectral_norm
 
 SMALL = 1e-6
 
@@ -22,10 +20,7 @@ def read(record: Blockwise) -> float:
     terms = []
     for sent, back in record.pairs:
         given, taken = sent.transpose(0, 1).flatten(1), back.transpose(0, 1).flatten(1)
-        relation = (taken @ given.T / given.shape[1]).double()
-        if len(relation) > relation.shape[1]:
-            relation = relation.T
-        norm = math.sqrt(float(spectrum(relation @ relation.T)[-1]))
+        norm = spectral_norm(taken @ given.T / given.shape[1])
         terms.append(2 - norm - 1 / (norm + SMALL))
     return sum(terms) / len(terms) if terms else 0.0
 

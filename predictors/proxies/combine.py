@@ -68,8 +68,8 @@ def rank_average(values: npt.ArrayLike) -> Floats:
 def rank_product(values: npt.ArrayLike) -> Floats:
     """The mean logarithm of a network's ranks: [n], 0 at the best.
 
-    Lee and Ham, "AZ-NAS" (CVPR 2024), equation 9: a network that is bad by one proxy is not made
-    up for by others.
+    Lee and Ham, "AZ-NAS" (CVPR 2024), non-linear ranking aggregation: a network that is bad by one
+    proxy is not made up for by others.
     """
     found: Floats = np.log(ranks(values)).mean(1)
     return found
@@ -78,8 +78,8 @@ def rank_product(values: npt.ArrayLike) -> Floats:
 def vote(values: npt.ArrayLike) -> Floats:
     """The share of the other networks that a network beats by majority of the proxies: [n] in 0..1.
 
-    Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS" (ICLR 2021), section 3.2, where it
-    decides between two networks; a tie is half a win. A single network has 1/2.
+    Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS" (ICLR 2021), where the majority of
+    three proxies decides between two networks; a tie is half a win. A single network has 1/2.
     """
     table = _table(values)
     wins = np.full(len(table), 0.5)

@@ -1,8 +1,8 @@
 """How much the loss would change if channels were cut.
 
-Theis et al., "Faster gaze prediction with dense networks and Fisher pruning" (2018), equation 8,
-and Turner et al., "BlockSwap" (ICLR 2020), equation 3; summed over the network as in Abdelfattah et
-al. (ICLR 2021).
+Theis et al., "Faster gaze prediction with dense networks and Fisher pruning" (arXiv:1801.05787,
+2018), the saliency of a feature map; Turner et al., "BlockSwap" (ICLR 2020), the same of a channel.
+Summed over the network, at the outputs of its layers, as in Abdelfattah et al. (ICLR 2021).
 """
 
 from __future__ import annotations
@@ -27,4 +27,4 @@ def read(record: LossGradients) -> float:
     return math.log(1e-12 + sum(squares))
 
 
-FISHER = Proxy(loss_gradients, read)
+FISHER = Proxy(loss_gradients, read, ("saliencies",))

@@ -1,7 +1,7 @@
 """The norm of the loss's gradient.
 
-Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS" (ICLR 2021), section 3.1: the sum over
-weight tensors of the gradient's Euclidean norm.
+Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS" (ICLR 2021), the baseline grad_norm of
+their section on zero-cost proxies: the sum over weight tensors of the gradient's Euclidean norm.
 """
 
 from __future__ import annotations

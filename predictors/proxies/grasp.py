@@ -1,7 +1,8 @@
 """How much the flow of gradients would change if weights were kept.
 
 Wang et al., "Picking Winning Tickets Before Training by Preserving Gradient Flow" (ICLR 2020),
-equation 8; summed over the network as in Abdelfattah et al. (ICLR 2021), equation 1.
+the importance of weights by the Hessian-gradient product; summed over the network as in Abdelfattah
+et al. (ICLR 2021).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """How differently the network reacts to different images.
 
 Mellor et al., "Neural Architecture Search without Training" in its first version
-(arXiv:2006.04647v1, 2020), equation 3, as Abdelfattah et al. (ICLR 2021) call it: jacob_cov.
+(arXiv:2006.04647v1, 2020), the score by eigenvalues with k = 1e-5; Abdelfattah et al. (ICLR 2021)
+call it jacob_cov.
 """
 
 from __future__ import annotations

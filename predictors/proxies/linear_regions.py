@@ -26,4 +26,4 @@ def read(record: Forward) -> float:
     return math.log1p(crossed / len(record.bits))
 
 
-LINEAR_REGIONS = Proxy(forward, read)
+LINEAR_REGIONS = Proxy(forward, read, ("codes",))

@@ -11,4 +11,4 @@ def read(record: Forward) -> float:
     return record.macs
 
 
-MACS = Proxy(forward, read)
+MACS = Proxy(forward, read, ("macs",))

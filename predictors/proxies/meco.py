@@ -1,7 +1,7 @@
 """How little the channels of a layer repeat each other.
 
 Jiang et al., "MeCo: Zero-Shot NAS with One Data and Single Forward Pass via Minimum Eigenvalue of
-Correlation" (NeurIPS 2023), section 4.3, its optimised form: all channels would be more than there
+Correlation" (NeurIPS 2023), its optimised form: all channels would be more than there
 are positions, and cost their cube.
 """
 
@@ -39,4 +39,4 @@ def read(record: Forward) -> float:
     return total
 
 
-MECO = Proxy(forward, read)
+MECO = Proxy(forward, read, ("maps",))

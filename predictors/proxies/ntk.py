@@ -1,11 +1,13 @@
 """How evenly a network can learn its images.
 
 Chen et al., "Neural Architecture Search on ImageNet in Four GPU Hours" (TE-NAS, ICLR 2021),
-equation 5: the condition number of the neural tangent kernel, here of the first 16 images.
+trainability: the condition number of the neural tangent kernel, here of the first 16 images and of
+the sum of the outputs.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -22,7 +24,8 @@ def read(record: SampleGradients) -> float:
     """Minus the logarithm of the condition number; 0 at the best."""
     if not record.gradients:
         return math.log(RESOLUTION)
-    kernel = torch.stack([(rows @ rows.T).double() for rows in record.gradients]).sum(0)
+    pieces = itertools.chain.from_iterable(record.pieces())
+    kernel = torch.stack([(rows @ rows.T).double() for rows in pieces]).sum(0)
     values = spectrum(kernel)
     least, largest = float(values[0]), float(values[-1])
     if largest == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,12 @@ from predictors.proxies.scratch import scratch
 FLOOR = -1e18
 """The score of a network whose numbers overflow: worse than any that could be computed."""
 
-Pass = Callable[[nn.Module, Batch, torch.Generator], Any]
+Pass = Callable[[nn.Module, Batch, torch.Generator, Set[str]], Any]
 """Runs a network on a batch and returns a record of what it saw.
 
 It gets a copy of the network that is its own (``scratch``): in evaluation mode, all weights
-requiring gradients, free to be changed. What it draws it draws from the generator.
+requiring gradients, free to be changed. What it draws it draws from the generator. Last come the
+parts of the record that proxies ask for: a pass may leave out what costs time and is not asked for.
 """
 
 
@@ -33,10 +34,12 @@ class Proxy:
         needs: the pass; proxies that name the same function share one run of it.
         read: the score, from the record of that pass. Pure, and quick beside the pass. Where a
             published value spans orders of magnitude this is its logarithm.
+        parts: fields of the record that are filled only for those who ask.
     """
 
     needs: Pass
     read: Callable[[Any], float]
+    parts: tuple[str, ...] = ()
 
     def __call__(self, model: nn.Module, batch: tuple[Tensor, Tensor], *, seed: int = 0) -> float:
         """The score of one network on images and labels; see ``score``."""
@@ -57,9 +60,10 @@ def run(
     proxies that do not apply to the network.
     """
     (needs,) = {proxy.needs for proxy in proxies.values()}
+    asked = {part for proxy in proxies.values() for part in proxy.parts}
     found = {}
     with scratch(model, seed) as mine:
-        record = needs(mine, batch, torch.Generator().manual_seed(seed))
+        record = needs(mine, batch, torch.Generator().manual_seed(seed), asked)
         with torch.no_grad():
             for name, proxy in proxies.items():
                 try:

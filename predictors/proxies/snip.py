@@ -1,7 +1,8 @@
 """How much the loss would change if weights were cut.
 
 Lee et al., "SNIP: Single-shot Network Pruning based on Connection Sensitivity" (ICLR 2019),
-equation 4; summed over the network as in Abdelfattah et al. (ICLR 2021), equation 1.
+connection sensitivity before it is normalised; summed over the network as in Abdelfattah et al.
+(ICLR 2021).
 """
 
 from __future__ import annotations

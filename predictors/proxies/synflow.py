@@ -1,7 +1,7 @@
 """How much flows through all paths of the network, without data.
 
 Tanaka et al., "Pruning neural networks without any data by iteratively conserving synaptic flow"
-(NeurIPS 2020), equation 1, norms left out.
+(NeurIPS 2020): synaptic saliency by the objective SynFlow, norms left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def read(record: Gradients) -> float:
     Weights are absolute. A flow beyond double precision counts as its largest number.
     """
     pairs = zip(record.weights, record.gradients, strict=True)
-    flow = sum(float((weight * gradient).sum()) for weight, gradient in pairs)
+    flow = sum(float(weight.flatten() @ gradient.flatten()) for weight, gradient in pairs)
     return math.log1p(flow if math.isfinite(flow) else sys.float_info.max)
 
 

@@ -1,7 +1,7 @@
 """How many directions the hidden features of a transformer's feed-forward layers fill.
 
 Wang, "W-PCA Based Gradient-Free Proxy for Efficient Search of Lightweight Language Models" (ICLR
-2025), equations 3 to 5. Only for networks in which linear layers widen tokens [N, T, C].
+2025): parameters times V-PCA. Only for networks in which linear layers widen tokens [N, T, C].
 """
 
 from __future__ import annotations
@@ -48,4 +48,4 @@ def _dimensions(tokens: Tensor) -> float:
     return int((variances.cumsum(0) / total < SHARE).sum()) + 1
 
 
-W_PCA = Proxy(forward, read)
+W_PCA = Proxy(forward, read, ("tokens",))

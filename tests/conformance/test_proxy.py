@@ -64,6 +64,22 @@ class Noisy(nn.Module):
         return self.head(F.relu(x.flatten(1) * scale + torch.randn(1)))
 
 
+class Writing(nn.Module):
+    """Changes its own weights, buffers and state in place whenever it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(192, CLASSES)
+        self.register_buffer("calls", torch.zeros(()))
+        self.seen: dict[str, list[int]] = {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.head.weight.data.clamp_(-0.05, 0.05)
+        self.calls += 1
+        self.seen.setdefault("images", []).append(len(x))
+        return self.head(F.relu(x.flatten(1)))
+
+
 def plain() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(3, 8, 3), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(288, CLASSES)
@@ -120,6 +136,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, CLASSES)),
     "of a space": of_a_space,
     "random": Noisy,
+    "writing": Writing,
     "exploding": deep,
     "exploding maps": exploding,
     "without weights": nn.Flatten,
@@ -178,10 +195,13 @@ def fingerprint(model: nn.Module) -> list[Any]:
         random.getstate(),
         str(np.random.get_state()),  # noqa: NPY002
         torch.is_grad_enabled(),
+        torch.backends.mha.get_fastpath_enabled(),
     ]
 
 
-@pytest.mark.parametrize("kind", ["residual, with batch norm", "attention", "random", "of a space"])
+@pytest.mark.parametrize(
+    "kind", ["residual, with batch norm", "attention", "random", "writing", "of a space"]
+)
 def test_the_network_and_the_generators_are_left_as_found(kind: str) -> None:
     model, (images, labels) = network(kind).train(), batch()
     F.cross_entropy(model(images), labels).backward()
@@ -191,10 +211,22 @@ def test_the_network_and_the_generators_are_left_as_found(kind: str) -> None:
     seen: list[int] = []
     model.register_forward_hook(lambda *_: seen.append(1))
     before, pixels = fingerprint(model), images.numpy().tobytes()
+    count = len(seen)
+    states = [str(vars(module)) for module in model.modules()]
     scores(model, images, labels)
-    assert seen
+    assert len(seen) > count
     assert fingerprint(model) == before
+    assert [str(vars(module)) for module in model.modules()] == states
     assert images.numpy().tobytes() == pixels and not images.requires_grad
+
+
+def test_a_network_made_in_inference_mode_is_scored_like_any_other() -> None:
+    images, labels = batch()
+    expected = scores(network("residual, with batch norm"), images, labels)
+    with torch.inference_mode():
+        model = network("residual, with batch norm")
+        assert all(parameter.is_inference() for parameter in model.parameters())
+        assert scores(model, images, labels) == expected
 
 
 @pytest.fixture(scope="module")

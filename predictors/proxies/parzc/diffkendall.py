@@ -1,8 +1,8 @@
 """Kendall's tau that can be differentiated.
 
 Zheng et al., "DiffKendall: A Novel Approach for Few-Shot Learning with Differentiable Kendall's
-Rank Correlation" (NeurIPS 2023), equation 4; as a loss of accuracy predictors in Dong et al.,
-"ParZC" (AAAI 2025).
+Rank Correlation" (NeurIPS 2023), tau with its signs smoothed; as a loss of accuracy predictors in
+Dong et al., "ParZC" (AAAI 2025).
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def nodes(model: nn.Module, batch: tuple[Tensor, Tensor], *, seed: int = 0) -> F
     records: list[Gradients] = []
     for needs in (loss_gradients, positive):
         with scratch(model, seed) as mine:
-            records.append(needs(mine, images, torch.Generator().manual_seed(seed)))
+            records.append(needs(mine, images, torch.Generator().manual_seed(seed), set()))
     loss, flow = records
     rows = [
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, Self, overload
 
 import numpy as np
@@ -10,12 +11,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from predictors import archive
 from predictors.errors import PredictorError
 from predictors.proxies.parzc.diffkendall import diff_kendall
 from predictors.proxies.parzc.mixer import Mixer
+from search_spaces.errors import ArtefactError
 
 Floats = npt.NDArray[np.float64]
 
+FORMAT = 1
 WIDTH = 16
 STEPS = 200
 RATE = 0.01
@@ -105,6 +109,49 @@ class ParZC:
         mean, std = self._drawn(self._padded(tables))
         slope, bias = self._line
         return (slope * mean + bias, abs(slope) * std) if return_std else slope * mean + bias
+
+    def save(self, path: str | Path) -> None:
+        """Write an ``.npz`` of plain arrays, atomically; ``ParZC.load`` reads it.
+
+        Raises:
+            PredictorError: not fitted yet.
+            NasLoopError: the file cannot be written.
+        """
+        if self._mixer is None:
+            raise PredictorError("ParZC is not fitted; there is nothing to save")
+        weights = {f"mixer.{key}": w.numpy() for key, w in self._mixer.state_dict().items()}
+        header = {"parzc": FORMAT, "seed": self._seed, "nodes": self._nodes, "line": self._line}
+        archive.write(path, header, {"centre": self._centre, "spread": self._spread, **weights})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """What ``save`` wrote.
+
+        Raises:
+            ArtefactError: no such file, truncated, something else, or of another version.
+        """
+        with archive.reading(path, "ParZC"):
+            header, arrays = archive.read(path)
+            if header["parzc"] != FORMAT:
+                raise ArtefactError(
+                    f"{path}: ParZC format {header['parzc']!r} is not {FORMAT}, the one this "
+                    "version reads; fit it again"
+                )
+            loaded = cls(seed=int(header["seed"]))
+            loaded._nodes = int(header["nodes"])
+            slope, bias = header["line"]
+            loaded._line = float(slope), float(bias)
+            loaded._centre, loaded._spread = arrays.pop("centre"), arrays.pop("spread")
+            if loaded._centre.ndim != 1 or loaded._spread.shape != loaded._centre.shape:
+                raise ValueError("centre and spread are not numbers of every statistic")
+            mixer = Mixer(loaded._nodes, len(loaded._centre), WIDTH, torch.Generator())
+            weights = {key.removeprefix("mixer."): torch.tensor(a) for key, a in arrays.items()}
+            try:
+                mixer.load_state_dict(weights)
+            except RuntimeError as error:
+                raise ValueError("its arrays are not those of a mixer") from error
+            loaded._mixer = mixer
+        return loaded
 
     def _padded(self, tables: Sequence[Floats]) -> Tensor:
         x = np.zeros((len(tables), self._nodes, len(self._centre)), dtype=np.float32)

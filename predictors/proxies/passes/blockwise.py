@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from predictors.proxies.batch import Batch
 from predictors.proxies.layers import blocks, normalise_by_batch
-from predictors.proxies.passes.forward import by_channel
+from predictors.proxies.passes.channels import by_channel
 from predictors.proxies.passes.logits import output
 
 IMAGES = 16
@@ -31,7 +31,7 @@ class Blockwise:
     pairs: list[tuple[Tensor, Tensor]]
 
 
-def blockwise(model: nn.Module, batch: Batch, rng: torch.Generator) -> Blockwise:
+def blockwise(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]) -> Blockwise:
     """Run the first images, and send random signs back through every block on its own."""
     images = batch.first(IMAGES).images
     seen: list[Tensor] = []
@@ -46,8 +46,11 @@ def blockwise(model: nn.Module, batch: Batch, rng: torch.Generator) -> Blockwise
     model.requires_grad_(False)
     output(model, images.clone().requires_grad_())
     pairs = []
-    for before, after in itertools.pairwise(seen):
-        signs = torch.randint(0, 2, after.shape, generator=rng).to(after) * 2 - 1
+    # From the last to the first, so that what is done with is freed.
+    while len(seen) > 1:
+        after, before = seen.pop(), seen[-1]
+        drawn = torch.randint(0, 2, after.shape, generator=rng, dtype=after.dtype)
+        signs = drawn.mul_(2).sub_(1).to(after.device)
         (back,) = torch.autograd.grad(after, before, signs, retain_graph=True, allow_unused=True)
         aligned = None if back is None else _folded(back, signs)
         if aligned is not None:

@@ -6,6 +6,8 @@ depthwise convolutions.
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -19,7 +21,7 @@ IMAGES = 16
 """How many images of the batch."""
 
 
-def curvature(model: nn.Module, batch: Batch, rng: torch.Generator) -> Gradients:
+def curvature(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]) -> Gradients:
     """Weights and, as their "gradients", the Hessian of the loss times its gradient."""
     normalise_by_batch(model)
     found = weights(model)

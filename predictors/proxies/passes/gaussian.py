@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ class Gaussian:
     variances: list[Tensor]
 
 
-def gaussian(model: nn.Module, batch: Batch, rng: torch.Generator) -> Gaussian:
+def gaussian(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]) -> Gaussian:
     """Draw weights and as many images of noise as the batch has, 16 at most, and run both."""
     seen: list[Tensor] = []
 
@@ -43,7 +44,7 @@ def gaussian(model: nn.Module, batch: Batch, rng: torch.Generator) -> Gaussian:
 
     with torch.no_grad():
         for weight in weights(model):
-            weight.copy_(_noise(weight, rng))
+            _draw(weight, rng)
         images = _noise(batch.images[:IMAGES], rng)
         other = images + STEP * _noise(images, rng)
         for block in blocks(model):
@@ -57,6 +58,13 @@ def gaussian(model: nn.Module, batch: Batch, rng: torch.Generator) -> Gaussian:
         y = output(model, other)
         far = (seen or [y])[-1]
     return Gaussian(near.flatten(1), far.flatten(1), variances)
+
+
+def _draw(weight: Tensor, rng: torch.Generator) -> None:
+    if weight.is_cpu:
+        weight.normal_(generator=rng)
+    else:
+        weight.copy_(torch.randn(weight.shape, generator=rng, dtype=weight.dtype))
 
 
 def _noise(like: Tensor, rng: torch.Generator) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import torch
 from torch import Tensor, nn
 
@@ -11,7 +13,7 @@ from predictors.proxies.passes.gradients import derivatives
 from predictors.proxies.passes.logits import output
 
 
-def jacobian(model: nn.Module, batch: Batch, rng: torch.Generator) -> Tensor:
+def jacobian(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]) -> Tensor:
     """The derivative of the sum of all outputs by each image, [N, numbers of an image]."""
     normalise_by_batch(model)
     model.requires_grad_(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +20,16 @@ class LossGradients(Gradients):
     """The gradient of the mean cross-entropy; norms normalise by the batch.
 
     Attributes:
-        saliencies: of every weighted layer that ran, [N, channels]: activations times the
-            derivative by them, summed over positions.
+        saliencies: if asked for, of every weighted layer that ran, [N, channels]: activations
+            times the derivative by them, summed over positions.
     """
 
     saliencies: list[Tensor]
 
 
-def loss_gradients(model: nn.Module, batch: Batch, rng: torch.Generator) -> LossGradients:
+def loss_gradients(
+    model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]
+) -> LossGradients:
     """Run the batch forward and back."""
     saliencies: list[Tensor] = []
 
@@ -44,7 +47,7 @@ def loss_gradients(model: nn.Module, batch: Batch, rng: torch.Generator) -> Loss
 
         y.register_hook(back)  # type: ignore[no-untyped-call]
 
-    for layer in weighted(model):
+    for layer in weighted(model) if "saliencies" in asked else ():
         layer.register_forward_hook(of_layer)
     normalise_by_batch(model)
     found = weights(model)

@@ -6,7 +6,7 @@ takes any network that there is; what runs all of them at once does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
 import torch
@@ -20,21 +20,32 @@ from predictors.proxies.passes.statistics import settle
 
 SAMPLES = 16
 """How many images of the batch; memory and time grow with it."""
+PIECE = 16384
 
 
 @dataclass(frozen=True, eq=False)
 class SampleGradients:
-    """Of each weight tensor the gradients of the first n images, [n, numbers of the tensor]."""
+    """Gradients of the first n images: of each weight tensor one tensor of its shape an image."""
 
-    gradients: list[Tensor]
+    gradients: list[list[Tensor]]
+
+    def pieces(self) -> Iterator[Iterator[Tensor]]:
+        """Of each weight tensor its gradients in pieces [n, some weights] that fit into a cache."""
+        for each in self.gradients:
+            parts = [torch.split(gradient.flatten(), PIECE) for gradient in each]
+            yield (torch.stack(piece) for piece in zip(*parts, strict=True))
 
 
-def sample_losses(model: nn.Module, batch: Batch, rng: torch.Generator) -> SampleGradients:
+def sample_losses(
+    model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]
+) -> SampleGradients:
     """Gradients of each image's cross-entropy."""
     return _each(model, batch, loss)
 
 
-def sample_logits(model: nn.Module, batch: Batch, rng: torch.Generator) -> SampleGradients:
+def sample_logits(
+    model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]
+) -> SampleGradients:
     """Gradients of the sum of each image's outputs."""
     return _each(model, batch, lambda model, one: output(model, one.images).sum())
 
@@ -45,9 +56,9 @@ def _each(
     settle(model, batch.images)
     found = weights(model)
     few = batch.first(SAMPLES)
-    kept = [w.new_empty(len(few), w.numel()) for w in found]
+    kept: list[list[Tensor]] = [[] for _ in found]
     for i in range(len(few)):
         one = Batch(few.images[i : i + 1], few.labels[i : i + 1])
-        for rows, gradient in zip(kept, derivatives(value(model, one), found), strict=True):
-            rows[i] = gradient.flatten()
+        for each, gradient in zip(kept, derivatives(value(model, one), found), strict=True):
+            each.append(gradient)
     return SampleGradients(kept)

@@ -37,6 +37,21 @@ def test_costs_by_hand() -> None:
     assert one("layers", net, images) == 5
 
 
+def test_macs_of_attention_by_hand() -> None:
+    net = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = net
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.inner(x, x, x, need_weights=False)[0]
+
+    # Four projections, and two products of 5x5 with 8 numbers.
+    assert one("macs", Attention(), torch.randn(3, 5, 8)) == 5 * 4 * 8 * 8 + 2 * 5 * 5 * 8
+
+
 class Coded(nn.Module):
     """Two layers of units whose codes are the signs of the input's columns."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,11 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
-from predictors import PredictorError, ranks
+from predictors import PredictorError, archive, ranks
 from predictors.proxies.parzc import STATISTICS, ParZC, nodes
 from predictors.proxies.parzc.diffkendall import diff_kendall
 from predictors.proxies.parzc.mixer import BayesianLinear
+from search_spaces.errors import ArtefactError
 
 Floats = npt.NDArray[np.float64]
 
@@ -94,6 +96,56 @@ def test_layers_are_worth_what_labels_say() -> None:
     np.testing.assert_array_equal(ParZC(seed=3).fit(tables, labels).predict(others), mean)
     deeper = [np.concatenate([one, np.ones((9, 3))]) for one in others]
     assert np.isfinite(model.predict(deeper)).all()
+
+
+@pytest.fixture(scope="module")
+def fitted() -> ParZC:
+    return ParZC(seed=4).fit(*networks(20, 5))
+
+
+def test_what_was_saved_predicts_the_same(fitted: ParZC, tmp_path: Path) -> None:
+    path = tmp_path / "parzc.npz"
+    fitted.save(path)
+    others, _ = networks(30, 6)
+    again = ParZC.load(path)
+    np.testing.assert_array_equal(
+        again.predict(others, return_std=True), fitted.predict(others, return_std=True)
+    )
+    again.save(tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
+    with pytest.raises(PredictorError, match="fitted on 3 statistics a node; got 4"):
+        again.predict([np.ones((2, 4))])
+
+
+def test_what_is_no_saved_parzc_is_refused(fitted: ParZC, tmp_path: Path) -> None:
+    path = tmp_path / "parzc.npz"
+    with pytest.raises(ArtefactError, match="no such file"):
+        ParZC.load(path)
+    with pytest.raises(PredictorError, match="nothing to save"):
+        ParZC().save(path)
+    assert not path.exists()
+    fitted.save(path)
+    whole = path.read_bytes()
+    for damaged in (b"", b"hello", whole[: len(whole) // 2], whole[:-30]):
+        path.write_bytes(damaged)
+        with pytest.raises(ArtefactError, match="not a saved ParZC, or truncated"):
+            ParZC.load(path)
+    path.write_bytes(whole)
+    header, arrays = archive.read(path)
+    for other, kept, says in (
+        ({**header, "parzc": 9}, arrays, "format 9 is not 1"),
+        ({"format": 2}, arrays, "not a saved ParZC, it has no 'parzc'"),
+        (header, {"centre": arrays["centre"]}, "it has no 'spread'"),
+        (header, {**arrays, "spread": np.ones(2)}, "of every statistic"),
+        ({**header, "nodes": 7}, arrays, "not those of a mixer"),
+        ({**header, "line": 1}, arrays, "not a saved ParZC"),
+    ):
+        archive.write(path, other, kept)
+        with pytest.raises(ArtefactError, match=says):
+            ParZC.load(path)
+    np.savez(path, header=np.array(["a", {}], dtype=object))
+    with pytest.raises(ArtefactError, match="not a saved ParZC"):
+        ParZC.load(path)
 
 
 def test_what_nothing_can_be_learned_from_is_refused() -> None:
