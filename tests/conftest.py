@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Read when OpenMP and BLAS are loaded. Tests run side by side, one on each core: threads of several
+# that wait for each other would spin in each other's way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
