@@ -15,6 +15,7 @@ machine slows both; on a quiet one times in milliseconds are worth reading too.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,7 @@ def plain_passes(
     ``double`` is the same network in double precision.
     """
     parameters = list(model.parameters())
+    pieces = list(model.get_submodule("blocks").children())[:-1]
     few, ones = images[: curvature.IMAGES], torch.ones_like(images[:1], dtype=torch.float64)
 
     def forward(x: Tensor = images) -> None:
@@ -64,8 +66,14 @@ def plain_passes(
         torch.autograd.grad(double(ones).sum(), list(double.parameters()))
 
     def blocks() -> None:
-        x = images[: blockwise.IMAGES].clone().requires_grad_()
-        torch.autograd.grad(model(x).sum(), x)
+        seen = [images[: blockwise.IMAGES].clone().requires_grad_()]
+        hooks = [m.register_forward_hook(lambda *said: seen.append(said[2])) for m in pieces]
+        model(seen[0])
+        for hook in hooks:
+            hook.remove()
+        for before, after in itertools.pairwise(seen):
+            signs = torch.randint(0, 2, after.shape, dtype=after.dtype) * 2 - 1
+            torch.autograd.grad(after, before, signs, retain_graph=True)
 
     def noise() -> None:
         forward(images[: gaussian.IMAGES])

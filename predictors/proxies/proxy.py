@@ -62,7 +62,7 @@ def run(
     (needs,) = {proxy.needs for proxy in proxies.values()}
     asked = {part for proxy in proxies.values() for part in proxy.parts}
     found = {}
-    with scratch(model, seed) as mine:
+    with scratch(model, seed, needs) as mine:
         record = needs(mine, batch, torch.Generator().manual_seed(seed), asked)
         with torch.no_grad():
             for name, proxy in proxies.items():

@@ -31,7 +31,7 @@ def nodes(model: nn.Module, batch: tuple[Tensor, Tensor], *, seed: int = 0) -> F
     images = checked(model, *batch)
     records: list[Gradients] = []
     for needs in (loss_gradients, positive):
-        with scratch(model, seed) as mine:
+        with scratch(model, seed, needs) as mine:
             records.append(needs(mine, images, torch.Generator().manual_seed(seed), set()))
     loss, flow = records
     rows = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from predictors.proxies.batch import Batch
 from predictors.proxies.layers import blocks, normalise_by_batch, weights
 from predictors.proxies.passes.logits import output
 from predictors.proxies.passes.statistics import fresh_statistics
+from predictors.proxies.scratch import Remaking
 
 IMAGES = 16
 STEP = 0.01
@@ -34,6 +36,11 @@ class Gaussian:
     variances: list[Tensor]
 
 
+def _room(parameter: Tensor) -> Tensor:
+    return torch.empty_like(parameter) if parameter.ndim > 1 else parameter.clone()
+
+
+@partial(Remaking, remake=_room)
 def gaussian(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]) -> Gaussian:
     """Draw weights and as many images of noise as the batch has, 16 at most, and run both."""
     seen: list[Tensor] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,8 +13,14 @@ from predictors.proxies.batch import Batch
 from predictors.proxies.layers import norms, weights
 from predictors.proxies.passes.gradients import Gradients, derivatives
 from predictors.proxies.passes.logits import output
+from predictors.proxies.scratch import Remaking
 
 
+def _magnitude(weight: Tensor) -> Tensor:
+    return weight.abs().double()
+
+
+@partial(Remaking, remake=_magnitude)
 def positive(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]) -> Gradients:
     """Absolute weights, and the derivative of the output's sum by them.
 
@@ -21,9 +28,6 @@ def positive(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[st
     """
     for norm in norms(model):
         norm.forward = _as_it_is
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.abs_()
     model.double()
     found = weights(model)
     ones = torch.ones_like(batch.images[:1], dtype=torch.float64)
