@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -13,8 +14,8 @@ from predictors.method import Floats, State
 from search_spaces.space import Space
 from search_spaces.specs import SKIP
 
-# Beyond the samples by more than so many of their ranges, a proxy's value says nothing more.
-BEYOND = 1.0
+OUTER = 0.05
+"""Of a proxy's values this share at either end counts by order alone."""
 
 
 class Encoder:
@@ -63,28 +64,27 @@ class Encoder:
 class Standard:
     """How costs and proxies become features: less ``centre``, by ``spread``, both [numbers].
 
-    Proxies are kept within ``low`` and ``high`` [proxies]: a network that breaks a proxy would
-    else be predicted to be anything.
+    A proxy is two numbers, so that no value of it, however wild, says more than that it is the
+    last: its place among the samples' values, and itself within all but the outermost of them.
+    ``known`` [samples, proxies] are those values in order.
     """
 
     centre: Floats
     spread: Floats
-    low: Floats
-    high: Floats
+    known: Floats
 
     @classmethod
     def of(cls, costs: Floats, proxies: Floats) -> Self:
         """That of samples: costs [n, costs] and proxies [n, proxies]."""
-        numbers = np.concatenate([costs, proxies], axis=1)
+        known = np.sort(proxies, axis=0)
+        numbers = _numbers(known, costs, proxies)
         centre, spread = numbers.mean(0), numbers.std(0)
         varies = spread > 1e-9 * np.abs(centre)
-        low, high = proxies.min(0), proxies.max(0)
-        beyond = BEYOND * (high - low)
-        return cls(centre, np.where(varies, spread, 1), low - beyond, high + beyond)
+        return cls(centre, np.where(varies, spread, 1), known)
 
     def features(self, decisions: Floats, costs: Floats, proxies: Floats) -> Floats:
         """All that a method regresses on: [n, features]."""
-        numbers = np.concatenate([costs, np.clip(proxies, self.low, self.high)], axis=1)
+        numbers = _numbers(self.known, costs, proxies)
         return np.concatenate([decisions, (numbers - self.centre) / self.spread], axis=1)
 
     def arrays(self) -> State:
@@ -94,7 +94,29 @@ class Standard:
     @classmethod
     def from_arrays(cls, state: State) -> Self:
         """The inverse of ``arrays``."""
-        return cls(*(state[f"features.{name}"] for name in ("centre", "spread", "low", "high")))
+        return cls(*(state[f"features.{name}"] for name in ("centre", "spread", "known")))
+
+
+def _numbers(known: Floats, costs: Floats, proxies: Floats) -> Floats:
+    """Costs, the places of proxies, and proxies within limits: [n, costs + 2 proxies]."""
+    places = [place(values, of) for values, of in zip(proxies.T, known.T, strict=True)]
+    cut = min(math.ceil(OUTER * (len(known) - 1)), (len(known) - 1) // 2)
+    low, high = known[cut], known[len(known) - 1 - cut]
+    # By the limits themselves, because squares of what is within them may be too large.
+    largest = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
+    return np.column_stack([costs, *places, np.clip(proxies, low, high) / largest])
+
+
+def place(values: Floats, known: Floats) -> Floats:
+    """Where ``values`` [n] stand among ``known`` [samples], in order, 0 (first) to 1 (last): [n].
+
+    The mean place of equal ones, and in between by interpolation.
+    """
+    ends, counts = np.unique(known, return_counts=True)
+    ranks = np.cumsum(counts) - (counts + 1) / 2
+    # Halved, so that no difference of two of them is too large.
+    found: Floats = np.interp(values / 2, ends / 2, ranks / max(len(known) - 1, 1))
+    return found
 
 
 def _ordinal(values: tuple[object, ...]) -> Floats | None:

@@ -17,7 +17,7 @@ from predictors.method import State
 from search_spaces.errors import ArtefactError
 from search_spaces.files import write_atomic
 
-FORMAT = 2
+FORMAT = 3
 
 
 def write(path: str | Path, header: Mapping[str, Any], scale: Scale, state: State) -> None:

@@ -65,7 +65,7 @@ def test_another_version_is_refused(saved: Path) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, header=np.array(json.dumps(header | {"format": 9})), **arrays)
     saved.write_bytes(buffer.getvalue())
-    with pytest.raises(ArtefactError, match="format 9 is not 2"):
+    with pytest.raises(ArtefactError, match="format 9 is not 3"):
         predictors.load(saved, SPACE)
 
 
