@@ -14,8 +14,9 @@ from predictors.method import Floats, State
 from search_spaces.space import Space
 from search_spaces.specs import SKIP
 
-OUTER = 0.05
-"""Of a proxy's values this share at either end counts by order alone."""
+OUTER, BEYOND = 0.05, 0.5
+"""Without this share of a proxy's values at either end, those that are beyond the range of the rest
+by more than so many ranges count by order alone."""
 
 
 class Encoder:
@@ -65,7 +66,7 @@ class Standard:
     """How costs and proxies become features: less ``centre``, by ``spread``, both [numbers].
 
     A proxy is two numbers, so that no value of it, however wild, says more than that it is the
-    last: its place among the samples' values, and itself within all but the outermost of them.
+    last: its place among the samples' values, and itself within limits that most samples keep.
     ``known`` [samples, proxies] are those values in order.
     """
 
@@ -104,6 +105,9 @@ def _numbers(known: Floats, costs: Floats, proxies: Floats) -> Floats:
     low, high = known[cut], known[len(known) - 1 - cut]
     # By the limits themselves, because squares of what is within them may be too large.
     largest = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
+    beyond = BEYOND * (high / largest - low / largest)
+    with np.errstate(over="ignore"):
+        low, high = (low / largest - beyond) * largest, (high / largest + beyond) * largest
     return np.column_stack([costs, *places, np.clip(proxies, low, high) / largest])
 
 

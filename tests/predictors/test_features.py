@@ -84,10 +84,8 @@ def test_a_proxy_that_tells_all_does_so_whatever_its_scale(seen: str) -> None:
     proxy = np.exp(20 * y) if seen == "exp" else y.copy()
     proxy[:3] = {"floor": -1e18, "overflow": [-1.7e308, 1.7e308, 1.7e308]}.get(seen, proxy[:3])
     fitted, others = slice(0, 150), slice(150, None)
-    for name in ("auto", "ridge"):
-        predictor = predictors.get(name, space).fit(
-            X[fitted], y[fitted], proxies={"p": proxy[fitted]}
-        )
-        mean = predictor.predict(X[others], proxies={"p": proxy[others]})
-        assert np.isfinite(mean).all()
-        assert ranks.kendall(mean, y[others]) > 0.9
+    predictor = predictors.get("auto", space)
+    predictor.fit(X[fitted], y[fitted], proxies={"p": proxy[fitted]})
+    mean = predictor.predict(X[others], proxies={"p": proxy[others]})
+    assert np.isfinite(mean).all()
+    assert ranks.kendall(mean, y[others]) > 0.92
