@@ -43,10 +43,10 @@ def folds(
 ) -> npt.NDArray[np.int64]:
     """A fold number for each sample: ``count`` folds of about one size, or one network a fold.
 
-    Samples with equal rows of ``networks`` [n, anything] are of one network, and in one fold: else
-    a sample would be predicted by what saw it. Of a single network the samples are divided.
+    Samples of one of ``networks`` [n] are in one fold: else a sample would be predicted by what
+    saw it. Of a single network the samples are divided.
     """
-    _, network, sizes = np.unique(networks, axis=0, return_inverse=True, return_counts=True)
+    _, network, sizes = np.unique(networks, return_inverse=True, return_counts=True)
     if len(sizes) == 1:
         network, sizes = np.arange(len(networks)), np.ones(len(networks), dtype=np.int64)
     order = rng.permutation(len(sizes))

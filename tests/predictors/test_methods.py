@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
 from sklearn.linear_model import BayesianRidge, Ridge
+from sklearn.neural_network import MLPRegressor
 
 from predictors import auto, boosting, gp, mlp, ridge
 from predictors.method import folds
@@ -37,13 +39,13 @@ def test_folds_are_of_equal_size_and_never_more_than_samples() -> None:
 
 
 def test_samples_of_one_network_are_in_one_fold() -> None:
-    networks = np.repeat([[3, 1], [1, 3], [2, 2], [0, 0], [5, 5], [6, 1], [6, 2]], 4, axis=0)
+    networks = np.repeat([31, 13, 22, 0, 55, 61, 62], 4)
     networks = RNG.permutation(np.concatenate([networks, networks[:4], networks[:4]]))
     found = folds(networks, np.random.default_rng(0))
     assert sorted(np.bincount(found)) == [4, 4, 8, 8, 12]
-    for network in np.unique(networks, axis=0):
-        assert len(set(found[(networks == network).all(1)])) == 1
-    assert sorted(folds(np.zeros((4, 2), np.int64), np.random.default_rng(0))) == [0, 1, 2, 3]
+    for network in np.unique(networks):
+        assert len(set(found[networks == network])) == 1
+    assert sorted(folds(np.zeros(4, np.int64), np.random.default_rng(0))) == [0, 1, 2, 3]
 
 
 def test_ridge_is_scikit_learns() -> None:
@@ -117,6 +119,21 @@ def test_boosting_holds_out_by_those_that_have_not_seen() -> None:
     each = boosting._each(state, Z)
     np.testing.assert_array_equal(held.mean, each[FOLDS, np.arange(80)])
     assert np.mean((held.mean - Y) ** 2) > 2 * np.mean((each.mean(0) - Y) ** 2)
+
+
+def test_networks_are_scikit_learns() -> None:
+    made: list[MLPRegressor] = []
+
+    def kept(**options: object) -> MLPRegressor:
+        made.append(MLPRegressor(**options))
+        return made[-1]
+
+    with mock.patch("sklearn.neural_network.MLPRegressor", kept):
+        state, _ = mlp.fit(Z, Y, FOLDS, np.random.default_rng(2))
+    expected = np.array([network.predict(NEW) for network in made])
+    mean, std = mlp.predict(state, NEW, True)
+    np.testing.assert_allclose(mean, expected.mean(0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(std**2, expected.var(0) + state["noise"], rtol=1e-3)
 
 
 def test_networks_hold_out_by_those_that_have_not_seen() -> None:
