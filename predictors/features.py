@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.method import Floats, State
-from search_spaces.space import Space
+from search_spaces.space import Population, Space
 from search_spaces.specs import SKIP
 
 OUTER, BEYOND = 0.05, 0.5
@@ -31,30 +31,35 @@ class Encoder:
         sizes = [len(choice.values) for choice in space.choices]
         self._offsets = np.concatenate([[0], np.cumsum(sizes)])
         scales = [_ordinal(choice.values) for choice in space.choices]
-        self._ordered = {c: scale for c, scale in enumerate(scales) if scale is not None}
+        self._ordered = [c for c, scale in enumerate(scales) if scale is not None]
+        self._scale = np.concatenate(
+            [np.zeros(size) if s is None else s for s, size in zip(scales, sizes, strict=True)]
+        )
         self._macs = np.array([spec.macs for spec in space.specs], dtype=np.float64)
         self._params = np.array([spec.params for spec in space.specs], dtype=np.float64)
         self._present = np.array([spec != SKIP for spec in space.specs], dtype=np.float64)
         self._stages = stages(space)
 
-    def __call__(self, X: npt.ArrayLike) -> tuple[Floats, Floats]:
-        """Decisions [n, options + ordered choices] in -1..1, and costs [n, 3 + 3 stages]."""
-        rows = self.space.canonical(X)
-        return self._decisions(rows), self.costs(rows)
+    def __call__(self, X: npt.ArrayLike) -> tuple[Floats, Floats, npt.NDArray[np.int32]]:
+        """Decisions [n, options + ordered choices] in -1..1, costs [n, 3 + 3 stages], and the
+        plans [n, slots] as ``space.index`` has them, of canonical rows.
+        """
+        rows, used, plans = self.space.resolved(X)
+        return self._decisions(rows, used), self._costs(plans), plans
 
-    def _decisions(self, rows: npt.NDArray[np.int64]) -> Floats:
-        used = self.space.used(rows)
-        options = int(self._offsets[-1])
-        encoded = np.zeros((len(rows), options + len(self._ordered)))
-        np.put_along_axis(encoded, rows + self._offsets[:-1], used.astype(np.float64), axis=1)
-        for column, (choice, scale) in enumerate(self._ordered.items(), start=options):
-            encoded[:, column] = np.where(used[:, choice], scale[rows[:, choice]], 0)
+    def _decisions(self, rows: Population, used: npt.NDArray[np.bool_]) -> Floats:
+        at = rows + self._offsets[:-1]
+        width = len(self._scale) + len(self._ordered)
+        flat = np.zeros(len(rows) * width)
+        flat[at + width * np.arange(len(rows))[:, None]] = used
+        encoded = flat.reshape(len(rows), width)
+        ordered = self._scale[at[:, self._ordered]] * used[:, self._ordered]
+        encoded[:, len(self._scale) :] = ordered
         return encoded
 
-    def costs(self, rows: npt.NDArray[np.int64]) -> Floats:
-        """Costs [n, 3 + 3 stages] of checked rows: log MACs, log parameters, layers; by stage."""
-        index = self.space.index(rows)
-        per_layer = (self._macs[index], self._params[index], self._present[index])
+    def _costs(self, plans: npt.NDArray[np.int32]) -> Floats:
+        """Log MACs, log parameters, layers; and MACs, parameters, layers by stage."""
+        per_layer = (self._macs[plans], self._params[plans], self._present[plans])
         starts = [stage.start for stage in self._stages]
         macs, params, depth = (np.add.reduceat(values, starts, axis=1) for values in per_layer)
         totals = [np.log1p(macs.sum(1)), np.log1p(params.sum(1)), depth.sum(1)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-State = dict[str, npt.NDArray[np.float64]]
+State = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)

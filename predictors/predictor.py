@@ -21,7 +21,7 @@ from predictors.networks import networks
 from predictors.threads import one_thread
 from search_spaces.space import Space
 
-CHUNK = 4096
+CHUNK = 1024
 
 
 class Predictor:
@@ -72,12 +72,13 @@ class Predictor:
         rows = self.space.canonical(X)
         labels = _checked(y, len(rows))
         beside = stacked(proxies, len(rows))
-        standard = Standard.of(self._encoder.costs(rows), beside)
+        decisions, costs, plans = self._encoder(rows)
+        standard = Standard.of(costs, beside)
         scale = Scale.fit(labels)
         rng = np.random.default_rng(self._seed)
         with one_thread():
             state, held = self._method.fit(
-                self._inputs(standard, rows, beside),
+                self._inputs(standard.features(decisions, costs, beside), plans),
                 scale.forward(labels),
                 folds(networks(self.space, rows), rng),
                 rng,
@@ -119,14 +120,14 @@ class Predictor:
         with one_thread():
             for start in range(0, len(rows), CHUNK):
                 part = slice(start, start + CHUNK)
-                Z = self._inputs(standard, rows[part], beside[part])
+                decisions, costs, plans = self._encoder(rows[part])
+                Z = self._inputs(standard.features(decisions, costs, beside[part]), plans)
                 mean[part], std[part] = self._labels(self._scale, Z, return_std)
         return (mean, std) if return_std else mean
 
-    def _inputs(self, standard: Standard, rows: npt.NDArray[np.int64], proxies: Floats) -> Floats:
-        """What the method regresses on, of any rows."""
-        Z = standard.features(*self._encoder(rows), proxies)
-        return np.concatenate([Z, self.space.index(rows)], axis=1) if self._method.plans else Z
+    def _inputs(self, features: Floats, plans: npt.NDArray[np.int32]) -> Floats:
+        """What the method regresses on."""
+        return np.concatenate([features, plans], axis=1) if self._method.plans else features
 
     def _labels(self, scale: Scale, Z: Floats, std: bool) -> tuple[Floats, Floats]:
         latent, deviation = self._method.predict(self._state, Z, std)

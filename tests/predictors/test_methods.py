@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from dataclasses import astuple
+from typing import Any
 from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
 from sklearn.linear_model import BayesianRidge, Ridge
 from sklearn.neural_network import MLPRegressor
 
 from predictors import auto, boosting, gp, mlp, ridge
+from predictors.likelihood import BOUNDS, JITTER, Gram, Hyperparameters, _loss, likeliest
 from predictors.method import folds
 from predictors.threads import one_thread
 
@@ -51,11 +56,37 @@ def test_samples_of_one_network_are_in_one_fold() -> None:
 def test_ridge_is_scikit_learns() -> None:
     state, _ = ridge.fit(Z, Y, FOLDS, RNG)
     mean, std = BayesianRidge().fit(Z, Y).predict(NEW, return_std=True)
-    np.testing.assert_allclose(ridge.predict(state, NEW, True), (mean, std), rtol=1e-9)
+    found = ridge.predict(state, NEW, True)
+    np.testing.assert_allclose(found[0], mean, rtol=1e-9)
+    np.testing.assert_allclose(found[1], std, rtol=1e-6)
+    np.testing.assert_array_equal(ridge.predict(state, NEW, False)[0], found[0])
 
 
-def kernel_of(state: dict[str, Floats]) -> object:
-    trend = ConstantKernel(state["trend"]) * DotProduct(1.0)
+@pytest.mark.parametrize("n", [2, 10, 80])
+def test_hyperparameters_are_scikit_learns(n: int) -> None:
+    trend = ConstantKernel(0.1, (1e-6, 1e3)) * DotProduct(1.0, sigma_0_bounds="fixed")
+    smooth = ConstantKernel(1.0, (1e-4, 1e3)) * RBF(6**0.5, (0.1, 1e3))
+    kernel = trend + smooth + WhiteKernel(0.1, (1e-4, 1e1))
+    with warnings.catch_warnings():
+        # Of an end of a range, which is where some are.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = GaussianProcessRegressor(kernel, alpha=JITTER).fit(Z[:n], Y[:n])
+    found = likeliest(Gram.of(Z[:n]), Y[:n], Hyperparameters(0.1, 1.0, 6**0.5, 0.1))
+    np.testing.assert_allclose(astuple(found), np.exp(model.kernel_.theta), rtol=1e-4)
+
+
+def test_the_likelihood_and_its_slopes_are_scikit_learns() -> None:
+    state = dict(zip(BOUNDS, np.array([0.3, 0.7, 1.9, 0.05]), strict=True))
+    kernel = kernel_of(state, sigma_0_bounds="fixed")
+    model = GaussianProcessRegressor(kernel, alpha=JITTER, optimizer=None).fit(Z, Y)
+    value, slopes = model.log_marginal_likelihood(kernel.theta, eval_gradient=True)
+    loss, ours = _loss(np.log([*state.values()]), Gram.of(Z), Y)
+    assert loss == pytest.approx(-value, rel=1e-9)
+    np.testing.assert_allclose(ours, -slopes, rtol=1e-7)
+
+
+def kernel_of(state: dict[str, Floats], **options: Any) -> Any:
+    trend = ConstantKernel(state["trend"]) * DotProduct(1.0, **options)
     smooth = ConstantKernel(state["deviation"]) * RBF(state["length"])
     return trend + smooth + WhiteKernel(state["noise"])
 
