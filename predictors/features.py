@@ -14,6 +14,8 @@ from predictors.method import Floats, State
 from search_spaces.space import Population, Space
 from search_spaces.specs import SKIP
 
+Singles = npt.NDArray[np.float32]
+
 OUTER, BEYOND = 0.05, 0.5
 """Without this share of a proxy's values at either end, those that are beyond the range of the rest
 by more than so many ranges count by order alone."""
@@ -40,17 +42,17 @@ class Encoder:
         self._present = np.array([spec != SKIP for spec in space.specs], dtype=np.float64)
         self._stages = stages(space)
 
-    def __call__(self, X: npt.ArrayLike) -> tuple[Floats, Floats, npt.NDArray[np.int32]]:
+    def __call__(self, X: npt.ArrayLike) -> tuple[Singles, Floats, npt.NDArray[np.int32]]:
         """Decisions [n, options + ordered choices] in -1..1, costs [n, 3 + 3 stages], and the
         plans [n, slots] as ``space.index`` has them, of canonical rows.
         """
         rows, used, plans = self.space.resolved(X)
         return self._decisions(rows, used), self._costs(plans), plans
 
-    def _decisions(self, rows: Population, used: npt.NDArray[np.bool_]) -> Floats:
+    def _decisions(self, rows: Population, used: npt.NDArray[np.bool_]) -> Singles:
         at = rows + self._offsets[:-1]
         width = len(self._scale) + len(self._ordered)
-        flat = np.zeros(len(rows) * width)
+        flat = np.zeros(len(rows) * width, dtype=np.float32)
         flat[at + width * np.arange(len(rows))[:, None]] = used
         encoded = flat.reshape(len(rows), width)
         ordered = self._scale[at[:, self._ordered]] * used[:, self._ordered]
@@ -88,10 +90,11 @@ class Standard:
         varies = spread > 1e-9 * np.abs(centre)
         return cls(centre, np.where(varies, spread, 1), known)
 
-    def features(self, decisions: Floats, costs: Floats, proxies: Floats) -> Floats:
+    def features(self, decisions: Singles, costs: Floats, proxies: Floats) -> Singles:
         """All that a method regresses on: [n, features]."""
         numbers = _numbers(self.known, costs, proxies)
-        return np.concatenate([decisions, (numbers - self.centre) / self.spread], axis=1)
+        standard = ((numbers - self.centre) / self.spread).astype(np.float32)
+        return np.concatenate([decisions, standard], axis=1)
 
     def arrays(self) -> State:
         """For a file; ``from_arrays`` takes them out of all that is there."""

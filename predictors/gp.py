@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.likelihood import Gram, Hyperparameters, likeliest
-from predictors.method import Floats, Held, Method, State
+from predictors.method import Floats, Held, Inputs, Method, State
 
 
 def fit(
@@ -27,7 +27,7 @@ def fit(
     state = {name: np.array(value) for name, value in asdict(found).items()}
     # In single precision is what is only used so; ``slope`` is that of the trend.
     state |= {
-        "inputs": Z.astype(np.float32),
+        "inputs": Z.astype(np.float32, copy=False),
         "factor": factor.astype(np.float32, order="F"),
         "weights": weights,
         "slope": weights @ Z,
@@ -35,12 +35,12 @@ def fit(
     return state, _held(precision, weights, y, folds)
 
 
-def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+def predict(state: State, Z: Inputs, std: bool) -> tuple[Floats, Floats]:
     """Mean [n] and standard deviation [n] (equations 2.25 and 2.26)."""
     from scipy.linalg.blas import strmm
 
     # Single precision halves the time, and the smooth part is bounded; the trend is not.
-    single, inputs = Z.astype(np.float32), state["inputs"]
+    single, inputs = Z.astype(np.float32, copy=False), state["inputs"]
     products = single @ inputs.T
     smooth = products - np.einsum("nf,nf->n", single, single)[:, None] / 2
     smooth -= np.einsum("nf,nf->n", inputs, inputs) / 2
@@ -49,7 +49,7 @@ def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
     np.exp(smooth, out=smooth)
     smooth *= np.float32(state["deviation"])
     weights = state["weights"]
-    trend = state["trend"] * (weights.sum() + Z @ state["slope"])
+    trend = state["trend"] * (weights.sum() + Z @ state["slope"].astype(Z.dtype))
     mean = trend + smooth @ weights.astype(np.float32)
     if not std:
         return mean, np.zeros_like(mean)

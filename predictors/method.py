@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Inputs = npt.NDArray[np.floating[Any]]
 State = dict[str, npt.NDArray[Any]]
 
 
@@ -26,16 +27,17 @@ class Method:
     """One way to regress standardised labels on features.
 
     ``fit(Z [n, features], y [n], folds [n], rng)`` returns arrays, all that there is to save, and
-    the predictions for each fold by what was fitted on the others. ``predict(state, Z, std)``
-    returns mean [n] and standard deviation [n], noise of the labels included; the latter is zeros
-    where ``std`` is false, since it can cost more than the mean.
+    the predictions for each fold by what was fitted on the others. ``predict(state, Z, std)``,
+    where ``Z`` may be of single precision, returns mean [n] and standard deviation [n], noise of
+    the labels included; the latter is zeros where ``std`` is false, since it can cost more than
+    the mean.
 
     With ``plans`` the last columns of ``Z`` are the networks' plans [n, slots], numbers into the
     specs of the space, as its ``index`` gives them.
     """
 
     fit: Callable[[Floats, Floats, npt.NDArray[np.int64], np.random.Generator], tuple[State, Held]]
-    predict: Callable[[State, Floats, bool], tuple[Floats, Floats]]
+    predict: Callable[[State, Inputs, bool], tuple[Floats, Floats]]
     plans: bool = False
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.ensemble import hold_out, mean_and_std
-from predictors.method import Floats, Held, Method, State
+from predictors.method import Floats, Held, Inputs, Method, State
 
 HIDDEN = (32, 32)
 PER_FOLD = 2
@@ -45,17 +45,19 @@ def fit(
     return state, held
 
 
-def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+def predict(state: State, Z: Inputs, std: bool) -> tuple[Floats, Floats]:
     """Mean [n] and standard deviation [n]."""
     return mean_and_std(_each(state, Z), state["noise"], std)
 
 
-def _each(state: State, Z: Floats) -> Floats:
+def _each(state: State, Z: Inputs) -> Floats:
     """What every network says: [networks, n]. Single precision halves the time."""
     first = state["weights0"]
     networks, features, hidden = first.shape
     # The first layers of all networks are one matrix product.
-    x = Z.astype(np.float32) @ first.transpose(1, 0, 2).reshape(features, networks * hidden)
+    x = Z.astype(np.float32, copy=False) @ first.transpose(1, 0, 2).reshape(
+        features, networks * hidden
+    )
     x = x.reshape(len(Z), networks, hidden).transpose(1, 0, 2)
     for layer in range(len(HIDDEN)):
         if layer:

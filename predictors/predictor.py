@@ -16,7 +16,7 @@ from predictors.columns import Columns, numbers, stacked
 from predictors.errors import PredictorError
 from predictors.features import Encoder, Standard
 from predictors.labels import LARGEST, Scale, constant
-from predictors.method import Floats, Method, State, folds
+from predictors.method import Floats, Inputs, Method, State, folds
 from predictors.networks import networks
 from predictors.threads import one_thread
 from search_spaces.space import Space
@@ -78,7 +78,7 @@ class Predictor:
         rng = np.random.default_rng(self._seed)
         with one_thread():
             state, held = self._method.fit(
-                self._inputs(standard.features(decisions, costs, beside), plans),
+                self._inputs(standard.features(decisions, costs, beside), plans).astype(np.float64),
                 scale.forward(labels),
                 folds(networks(self.space, rows), rng),
                 rng,
@@ -125,11 +125,15 @@ class Predictor:
                 mean[part], std[part] = self._labels(self._scale, Z, return_std)
         return (mean, std) if return_std else mean
 
-    def _inputs(self, features: Floats, plans: npt.NDArray[np.int32]) -> Floats:
+    def _inputs(self, features: Inputs, plans: npt.NDArray[np.int32]) -> Inputs:
         """What the method regresses on."""
-        return np.concatenate([features, plans], axis=1) if self._method.plans else features
+        return (
+            np.concatenate([features, plans.astype(np.float32)], axis=1)
+            if self._method.plans
+            else features
+        )
 
-    def _labels(self, scale: Scale, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+    def _labels(self, scale: Scale, Z: Inputs, std: bool) -> tuple[Floats, Floats]:
         latent, deviation = self._method.predict(self._state, Z, std)
         if not std:
             return scale.inverse(latent), deviation

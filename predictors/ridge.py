@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from predictors.method import Floats, Held, Method, State
+from predictors.method import Floats, Held, Inputs, Method, State
 
 
 def fit(
@@ -24,7 +24,7 @@ def fit(
         "bias": np.array(model.intercept_),
         "factor": factor.astype(np.float32),
         "noise": np.array(1 / model.alpha_),
-        "centre": Z.mean(0),
+        "middle": (Z.mean(0) @ factor).astype(np.float32),
     }
     return state, _held(state, factor, Z, y, folds)
 
@@ -36,13 +36,13 @@ def _factor(covariance: Floats) -> Floats:
     return factor
 
 
-def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+def predict(state: State, Z: Inputs, std: bool) -> tuple[Floats, Floats]:
     """Mean [n] and standard deviation [n]."""
-    mean = Z @ state["weights"] + state["bias"]
+    mean = (Z @ state["weights"].astype(Z.dtype)).astype(np.float64) + state["bias"]
     if not std:
         return mean, np.zeros_like(mean)
     # Single precision halves the time, and squares of a factor are never below zero.
-    away = (Z - state["centre"]).astype(np.float32) @ state["factor"]
+    away = Z.astype(np.float32, copy=False) @ state["factor"] - state["middle"]
     return mean, np.sqrt(np.einsum("nf,nf->n", away, away) + state["noise"])
 
 
@@ -51,7 +51,7 @@ def _held(state: State, factor: Floats, Z: Floats, y: Floats, folds: npt.NDArray
     # are (I - H)^-1 those of the fit, H the block of the hat matrix that belongs to them.
     mean, std = np.empty_like(y), np.empty_like(y)
     residual = y - predict(state, Z, False)[0]
-    away = (Z - state["centre"]) @ factor
+    away = (Z - Z.mean(0)) @ factor
     for fold in np.unique(folds):
         at = folds == fold
         hat = away[at] @ away[at].T / state["noise"] + 1 / len(y)
