@@ -15,9 +15,12 @@ from safetensors.numpy import load_file, save_file
 from scipy.stats import kendalltau
 
 import predictors
+from nas.jobs.evaluate import measured
 from nas.jobs.proxies import COMBINED, ProxyScores
+from nas.jobs.sampling import foreseen
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
+from nas.terminal import Screen
 from predictors import proxies
 from predictors.evaluation import Measures, evaluate, split
 from predictors.proxies import combine
@@ -90,6 +93,20 @@ def test_predictors_are_evaluated_on_what_was_measured(
     assert again.code == 0 and "ridge" in again.out and "±" in again.out
     assert accuracies(run) == measured and len(asked) == 9
     assert json.loads((run / "predictors.json").read_text()) == kept
+
+
+def test_further_subnets_are_others_than_the_sample(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TrainedRun, "val_accuracy", lambda _, row: float(row.sum()))
+    (run / "samples.sqlite").unlink()
+    with registered():
+        X, accuracy = measured(TrainedRun(Run.open(run)), 120, Screen(as_json=True))
+        fewer, _ = measured(TrainedRun(Run.open(run)), 20, Screen(as_json=True))
+    assert len(np.unique(X, axis=0)) == len(X) == 120
+    np.testing.assert_array_equal(accuracy, X.sum(1))
+    np.testing.assert_array_equal(fewer[:12], foreseen(tiny(), "stratified", 12, 0))
+    np.testing.assert_array_equal(fewer[:12], X[:12])
 
 
 def test_proxies_join_in_and_are_kept(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
