@@ -8,7 +8,7 @@ from pathlib import Path
 
 from search_spaces.errors import NasLoopError
 
-__all__ = ["megabytes", "require_room"]
+__all__ = ["existing", "megabytes", "require_room"]
 
 
 def megabytes(size: float) -> str:
@@ -21,7 +21,7 @@ def require_room(path: Path, needed: int, option: str) -> None:
 
     ``path`` need not be there yet; ``option`` is the one that chooses another place.
     """
-    free = shutil.disk_usage(_existing(path)).free
+    free = shutil.disk_usage(existing(path)).free
     if free < needed:
         raise NasLoopError(
             f"{path}: {megabytes(needed)} are needed and {free / 1e6:,.0f} MB are free; make room "
@@ -29,7 +29,7 @@ def require_room(path: Path, needed: int, option: str) -> None:
         )
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
     """The nearest folder above that is there: its disk is the one that will be written to."""
     path = path.absolute()
     while not path.exists():

@@ -128,6 +128,10 @@ class Run:
         """How good predictors are: ``json``, ``csv`` or ``html``."""
         return self.folder / f"predictors.{kind}"
 
+    def fits(self, identity: str) -> Path:
+        """How good each fit of an evaluation of predictors was, by what it belongs to."""
+        return self.folder / "predictor_fits" / f"{identity[:16]}.json"
+
     @property
     def front(self) -> Path:
         return self.folder / "front.json"

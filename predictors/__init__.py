@@ -10,7 +10,7 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from predictors.catalogue import USUAL, get, load, names
+from predictors.catalogue import ERROR, USUAL, get, load, names
 from predictors.cost_proxy import COSTS, CostProxy
 from predictors.errors import PredictorError
 from predictors.predictor import Predictor
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COSTS",
+    "ERROR",
     "USUAL",
     "CostProxy",
     "Predictor",

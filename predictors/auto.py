@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.gp import GP
-from predictors.method import Floats, Held, Method, State
+from predictors.method import Floats, Held, Inputs, Method, State
 from predictors.mlp import MLP
 from predictors.ridge import RIDGE
 
@@ -35,7 +35,7 @@ def fit(
     return state, Held(mean, std)
 
 
-def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+def predict(state: State, Z: Inputs, std: bool) -> tuple[Floats, Floats]:
     """Mean [n] and standard deviation [n] of the mixture of the members."""
     parts = []
     for (name, member), weight in zip(MEMBERS.items(), state["weights"], strict=True):

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.ensemble import hold_out, mean_and_std
-from predictors.method import Floats, Held, Method, State
+from predictors.method import Floats, Held, Inputs, Method, State
 
 Bits = npt.NDArray[np.bool_]
 
@@ -52,7 +52,7 @@ def fit(
     return state, held
 
 
-def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+def predict(state: State, Z: Inputs, std: bool) -> tuple[Floats, Floats]:
     """Mean [n] and standard deviation [n]."""
     return mean_and_std(_each(state, Z), state["noise"], std)
 
@@ -98,11 +98,11 @@ def _rounded_down(values: Floats) -> npt.NDArray[np.float32]:
     return np.where(rounded > values, np.nextafter(rounded, np.float32(-np.inf)), rounded)
 
 
-def _each(state: State, Z: Floats) -> Floats:
+def _each(state: State, Z: Inputs) -> Floats:
     """What every model says: [models, n]."""
     # Single precision is what scikit-learn's trees are fitted on and asked with.
-    columns = np.ascontiguousarray(Z.T.astype(np.float32))
-    each: Floats = state["weights"] @ Z.T + state["bias"][:, None]
+    columns = np.ascontiguousarray(Z.T, dtype=np.float32)
+    each: Floats = state["weights"] @ Z.T.astype(np.float64) + state["bias"][:, None]
     trees = (state["feature"], state["threshold"], state["leaf"])
     for total, *of_model in zip(each, *trees, strict=True):
         for feature, threshold, leaf in zip(*of_model, strict=True):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from predictors.auto import AUTO
 from predictors.boosting import BOOSTING
@@ -19,6 +22,8 @@ from search_spaces.space import Space
 from search_spaces.unknown import unknown
 
 USUAL = "auto"
+ERROR = "error, %"
+"""The labels that a search goes by: 100 less the accuracy in percent."""
 METHODS = {"auto": AUTO, "ridge": RIDGE, "gp": GP, "boosting": BOOSTING, "mlp": MLP}
 # Made for a space, whose plans they read.
 READERS = {"graph": graph}
@@ -29,8 +34,24 @@ def names() -> tuple[str, ...]:
     return (*METHODS, *READERS)
 
 
-def get(name: str, space: Space, *, seed: int = 0, data: str = "") -> Predictor:
-    """An unfitted predictor of networks of ``space``; ``data`` as in ``Predictor``.
+def get(
+    name: str,
+    space: Space,
+    *,
+    seed: int = 0,
+    labels: str | None = None,
+    belongs: Mapping[str, str] | None = None,
+) -> Predictor:
+    """An unfitted predictor of networks of ``space``; ``labels`` and ``belongs`` are saved along.
+
+    Args:
+        name: one of ``names()``.
+        space: whose rows it is to be fitted on.
+        seed: of all that is random in fits.
+        labels: what they will be, with the unit: ``ERROR`` where a search is to take it from a
+            file. None leaves it open.
+        belongs: what they are measured on, by name, such as a run's weights and images; ``load``
+            compares. None leaves it open.
 
     Raises:
         PredictorError: no predictor of that name.
@@ -38,26 +59,49 @@ def get(name: str, space: Space, *, seed: int = 0, data: str = "") -> Predictor:
     if name not in names():
         raise PredictorError(unknown("predictor", name, names()))
     method = READERS[name](space) if name in READERS else METHODS[name]
-    return Predictor(name, method, space, seed=seed, data=data)
+    return Predictor(name, method, space, seed=seed, labels=labels, belongs=belongs)
 
 
-def load(path: str | Path, space: Space, *, data: str | None = None) -> Predictor:
+def load(path: str | Path, space: Space, *, belongs: Mapping[str, str] | None = None) -> Predictor:
     """A predictor that ``save`` wrote, for the space that it was fitted for.
 
     Raises:
-        ArtefactError: not a saved predictor, or one of another space, or of other data than
-            ``data`` where that is given.
+        ArtefactError: not a saved predictor, or one of another space; or, where ``belongs`` is
+            given, one whose labels were measured on something else, or on nobody knows what.
     """
     header, scale, state = read(path)
-    if header["identity"] != space.identity:
+    if header.identity != space.identity:
         raise ArtefactError(
             f"{path}: fitted for space "
-            f"{apart(header['space'], header['identity'], space.name, space.identity)}; fit one "
+            f"{apart(header.space, header.identity, space.name, space.identity)}; fit one "
             "for this space"
         )
-    if data is not None and header["data"] != data:
-        raise ArtefactError(
-            f"{path}: fitted on data {header['data'][:12]!r}, not on {data[:12]!r}; fit it again"
+    if belongs is not None:
+        _require(path, header.belongs, belongs)
+    try:
+        fitted = get(header.name, space, labels=header.labels, belongs=header.belongs)
+        fitted.restore(header, scale, state)
+        said = fitted.predict(
+            space.smallest, return_std=True, proxies={name: [0.0] for name in header.proxies}
         )
-    fitted = get(header["name"], space, data=header["data"])
-    return fitted.restore(scale, state, header["samples"], tuple(header["proxies"]))
+    except (PredictorError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise ArtefactError(f"{path}: damaged; fit it again ({error})") from error
+    if not np.isfinite(said).all():
+        raise ArtefactError(f"{path}: damaged, it does not predict numbers; fit it again")
+    return fitted
+
+
+def _require(path: str | Path, known: Mapping[str, str] | None, wanted: Mapping[str, str]) -> None:
+    again = "fit one with `nas predict RUN`"
+    if not known:
+        raise ArtefactError(
+            f"{path}: does not say what its labels were measured on ({' and '.join(wanted)}); "
+            f"{again}, or say it in predictors.get(..., belongs=...)"
+        )
+    differ = [
+        f"{name} ({known.get(name, '')[:12] or 'none'}, not {value[:12] or 'none'})"
+        for name, value in wanted.items()
+        if known.get(name) != value
+    ]
+    if differ:
+        raise ArtefactError(f"{path}: fitted on other {' and '.join(differ)}; {again}")

@@ -18,9 +18,14 @@ def stacked(columns: Columns | None, rows: int, names: tuple[str, ...] | None = 
     """The columns side by side, [n, names], in the order of ``names`` or else their own.
 
     Raises:
-        PredictorError: other names than ``names``, not one number for each row, or one that is
-            not finite.
+        PredictorError: no names, or other ones than ``names``; not one number for each row, or one
+            that is not finite.
     """
+    if not isinstance(columns, Mapping | None):
+        raise PredictorError(
+            "proxies are given by name, {name: a number of each row}; got "
+            f"{type(columns).__name__}"
+        )
     given = columns or {}
     if names is not None and set(given) != set(names):
         raise PredictorError(
@@ -28,7 +33,7 @@ def stacked(columns: Columns | None, rows: int, names: tuple[str, ...] | None = 
         )
     stack = np.empty((rows, len(given)))
     for k, name in enumerate(given if names is None else names):
-        values = np.asarray(given[name], dtype=np.float64)
+        values = numbers(given[name], f"proxy {name!r}")
         if values.shape != (rows,):
             raise PredictorError(
                 f"proxy {name!r}: one number for each of {rows} rows; got shape {values.shape}"
@@ -41,6 +46,18 @@ def stacked(columns: Columns | None, rows: int, names: tuple[str, ...] | None = 
             )
         stack[:, k] = values
     return stack
+
+
+def numbers(values: npt.ArrayLike, what: str) -> Floats:
+    """As an array; ``what`` they are is said in errors.
+
+    Raises:
+        PredictorError: something else than numbers.
+    """
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise PredictorError(f"{what}: numbers are needed ({error})") from error
 
 
 def _listed(names: tuple[str, ...]) -> str:

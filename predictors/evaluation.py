@@ -12,7 +12,9 @@ import numpy.typing as npt
 from predictors import ranks
 from predictors.catalogue import get
 from predictors.errors import PredictorError
+from predictors.labels import constant
 from predictors.method import Floats
+from predictors.networks import networks
 from search_spaces.space import Space
 
 TOP = 10
@@ -46,12 +48,23 @@ class Measures:
         )
 
 
+NOTHING = Measures(math.nan, math.nan, math.nan, math.nan)
+"""Of a predictor that could not be fitted."""
+
+
 @dataclass(frozen=True)
 class Summary:
-    """Over repetitions: ``mean``, and ``half``, half the width of its 95% interval (Student's)."""
+    """Over repetitions: ``mean``, and ``half``, half the width of its 95% interval (Student's).
+
+    ``counted`` is how many of them ranked anything; what is NaN counts nowhere. Repetitions share
+    networks, so that the interval is too narrow: it says how far a mean of other draws from the
+    same networks may be, not from others (Nadeau and Bengio, "Inference for the Generalization
+    Error", Machine Learning 2003).
+    """
 
     mean: Measures
     half: Measures
+    counted: int
 
 
 def split(
@@ -62,7 +75,7 @@ def split(
     Raises:
         PredictorError: too few networks are left to rank.
     """
-    _, network = np.unique(space.index(space.canonical(X)), axis=0, return_inverse=True)
+    network = networks(space, space.checked(X))
     order = rng.permutation(len(network))
     _, first = np.unique(network[order], return_index=True)
     if len(first) < n + LEAST_UNSEEN:
@@ -88,13 +101,15 @@ def evaluate(
     """Fit on ``n`` networks drawn by ``seed``, measure on those that are left.
 
     ``X`` [rows, choices], ``y`` [rows]; ``proxies``: for each name a number of every row, passed
-    to the predictor.
+    to the predictor. ``NOTHING`` where the labels of all that were drawn are equal.
 
     Raises:
         PredictorError: too few networks, or what ``fit`` refuses.
     """
     rows, labels = space.checked(X), np.asarray(y, dtype=np.float64)
     fitted, others = split(space, rows, n, np.random.default_rng(seed))
+    if constant(labels[fitted]):
+        return NOTHING
     told, asked = (
         {key: values[part] for key, values in (proxies or {}).items()} for part in (fitted, others)
     )
@@ -103,13 +118,39 @@ def evaluate(
     return Measures.of(mean, std, labels[others], larger_is_better)
 
 
+def judge(
+    scores: npt.ArrayLike,
+    space: Space,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    n: int,
+    seed: int,
+    *,
+    larger_is_better: bool = True,
+) -> Measures:
+    """Measure ``scores`` [rows] on the networks that ``evaluate`` would measure a predictor on.
+
+    Raises:
+        PredictorError: too few networks.
+    """
+    _, others = split(space, X, n, np.random.default_rng(seed))
+    said, labels = np.asarray(scores, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    return Measures.of(said[others], None, labels[others], larger_is_better)
+
+
 def summary(measures: Sequence[Measures]) -> Summary:
     """Of repetitions; the interval of a single one is NaN."""
+    values = np.array([astuple(one) for one in measures])
+    mean, half = zip(*(_mean_and_half(column) for column in values.T), strict=True)
+    return Summary(Measures(*mean), Measures(*half), int(np.isfinite(values[:, 0]).sum()))
+
+
+def _mean_and_half(values: Floats) -> tuple[float, float]:
     from scipy.stats import t
 
-    values = np.array([astuple(one) for one in measures])
-    n = len(values)
-    half = np.full(values.shape[1], math.nan)
-    if n > 1:
-        half = t.ppf(0.975, n - 1) * values.std(axis=0, ddof=1) / math.sqrt(n)
-    return Summary(Measures(*values.mean(axis=0).tolist()), Measures(*half.tolist()))
+    known = values[np.isfinite(values)]
+    n = len(known)
+    if n < 2:
+        return (float(known[0]) if n else math.nan), math.nan
+    half = t.ppf(0.975, n - 1) * known.std(ddof=1) / math.sqrt(n)
+    return float(known.mean()), float(half)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -10,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.method import Floats, State
-from search_spaces.space import Space
+from search_spaces.space import Population, Space
 from search_spaces.specs import SKIP
 
-# Beyond the samples by more than so many of their ranges, a proxy's value says nothing more.
-BEYOND = 1.0
+Singles = npt.NDArray[np.float32]
+
+OUTER, BEYOND = 0.05, 0.5
+"""Without this share of a proxy's values at either end, those that are beyond the range of the rest
+by more than so many ranges count by order alone."""
 
 
 class Encoder:
@@ -29,30 +33,35 @@ class Encoder:
         sizes = [len(choice.values) for choice in space.choices]
         self._offsets = np.concatenate([[0], np.cumsum(sizes)])
         scales = [_ordinal(choice.values) for choice in space.choices]
-        self._ordered = {c: scale for c, scale in enumerate(scales) if scale is not None}
+        self._ordered = [c for c, scale in enumerate(scales) if scale is not None]
+        self._scale = np.concatenate(
+            [np.zeros(size) if s is None else s for s, size in zip(scales, sizes, strict=True)]
+        )
         self._macs = np.array([spec.macs for spec in space.specs], dtype=np.float64)
         self._params = np.array([spec.params for spec in space.specs], dtype=np.float64)
         self._present = np.array([spec != SKIP for spec in space.specs], dtype=np.float64)
         self._stages = stages(space)
 
-    def __call__(self, X: npt.ArrayLike) -> tuple[Floats, Floats]:
-        """Decisions [n, options + ordered choices] in -1..1, and costs [n, 3 + 3 stages]."""
-        rows = self.space.canonical(X)
-        return self._decisions(rows), self.costs(rows)
+    def __call__(self, X: npt.ArrayLike) -> tuple[Singles, Floats, npt.NDArray[np.int32]]:
+        """Decisions [n, options + ordered choices] in -1..1, costs [n, 3 + 3 stages], and the
+        plans [n, slots] as ``space.index`` has them, of canonical rows.
+        """
+        rows, used, plans = self.space.resolved(X)
+        return self._decisions(rows, used), self._costs(plans), plans
 
-    def _decisions(self, rows: npt.NDArray[np.int64]) -> Floats:
-        used = self.space.used(rows)
-        options = int(self._offsets[-1])
-        encoded = np.zeros((len(rows), options + len(self._ordered)))
-        np.put_along_axis(encoded, rows + self._offsets[:-1], used.astype(np.float64), axis=1)
-        for column, (choice, scale) in enumerate(self._ordered.items(), start=options):
-            encoded[:, column] = np.where(used[:, choice], scale[rows[:, choice]], 0)
+    def _decisions(self, rows: Population, used: npt.NDArray[np.bool_]) -> Singles:
+        at = rows + self._offsets[:-1]
+        width = len(self._scale) + len(self._ordered)
+        flat = np.zeros(len(rows) * width, dtype=np.float32)
+        flat[at + width * np.arange(len(rows))[:, None]] = used
+        encoded = flat.reshape(len(rows), width)
+        ordered = self._scale[at[:, self._ordered]] * used[:, self._ordered]
+        encoded[:, len(self._scale) :] = ordered
         return encoded
 
-    def costs(self, rows: npt.NDArray[np.int64]) -> Floats:
-        """Costs [n, 3 + 3 stages] of checked rows: log MACs, log parameters, layers; by stage."""
-        index = self.space.index(rows)
-        per_layer = (self._macs[index], self._params[index], self._present[index])
+    def _costs(self, plans: npt.NDArray[np.int32]) -> Floats:
+        """Log MACs, log parameters, layers; and MACs, parameters, layers by stage."""
+        per_layer = (self._macs[plans], self._params[plans], self._present[plans])
         starts = [stage.start for stage in self._stages]
         macs, params, depth = (np.add.reduceat(values, starts, axis=1) for values in per_layer)
         totals = [np.log1p(macs.sum(1)), np.log1p(params.sum(1)), depth.sum(1)]
@@ -63,29 +72,29 @@ class Encoder:
 class Standard:
     """How costs and proxies become features: less ``centre``, by ``spread``, both [numbers].
 
-    Proxies are kept within ``low`` and ``high`` [proxies]: a network that breaks a proxy would
-    else be predicted to be anything.
+    A proxy is two numbers, so that no value of it, however wild, says more than that it is the
+    last: its place among the samples' values, and itself within limits that most samples keep.
+    ``known`` [samples, proxies] are those values in order.
     """
 
     centre: Floats
     spread: Floats
-    low: Floats
-    high: Floats
+    known: Floats
 
     @classmethod
     def of(cls, costs: Floats, proxies: Floats) -> Self:
         """That of samples: costs [n, costs] and proxies [n, proxies]."""
-        numbers = np.concatenate([costs, proxies], axis=1)
+        known = np.sort(proxies, axis=0)
+        numbers = _numbers(known, costs, proxies)
         centre, spread = numbers.mean(0), numbers.std(0)
         varies = spread > 1e-9 * np.abs(centre)
-        low, high = proxies.min(0), proxies.max(0)
-        beyond = BEYOND * (high - low)
-        return cls(centre, np.where(varies, spread, 1), low - beyond, high + beyond)
+        return cls(centre, np.where(varies, spread, 1), known)
 
-    def features(self, decisions: Floats, costs: Floats, proxies: Floats) -> Floats:
+    def features(self, decisions: Singles, costs: Floats, proxies: Floats) -> Singles:
         """All that a method regresses on: [n, features]."""
-        numbers = np.concatenate([costs, np.clip(proxies, self.low, self.high)], axis=1)
-        return np.concatenate([decisions, (numbers - self.centre) / self.spread], axis=1)
+        numbers = _numbers(self.known, costs, proxies)
+        standard = ((numbers - self.centre) / self.spread).astype(np.float32)
+        return np.concatenate([decisions, standard], axis=1)
 
     def arrays(self) -> State:
         """For a file; ``from_arrays`` takes them out of all that is there."""
@@ -94,7 +103,32 @@ class Standard:
     @classmethod
     def from_arrays(cls, state: State) -> Self:
         """The inverse of ``arrays``."""
-        return cls(*(state[f"features.{name}"] for name in ("centre", "spread", "low", "high")))
+        return cls(*(state[f"features.{name}"] for name in ("centre", "spread", "known")))
+
+
+def _numbers(known: Floats, costs: Floats, proxies: Floats) -> Floats:
+    """Costs, the places of proxies, and proxies within limits: [n, costs + 2 proxies]."""
+    places = [place(values, of) for values, of in zip(proxies.T, known.T, strict=True)]
+    cut = min(math.ceil(OUTER * (len(known) - 1)), (len(known) - 1) // 2)
+    low, high = known[cut], known[len(known) - 1 - cut]
+    # By the limits themselves, because squares of what is within them may be too large.
+    largest = np.maximum(np.maximum(np.abs(low), np.abs(high)), np.finfo(np.float64).tiny)
+    beyond = BEYOND * (high / largest - low / largest)
+    with np.errstate(over="ignore"):
+        low, high = (low / largest - beyond) * largest, (high / largest + beyond) * largest
+    return np.column_stack([costs, *places, np.clip(proxies, low, high) / largest])
+
+
+def place(values: Floats, known: Floats) -> Floats:
+    """Where ``values`` [n] stand among ``known`` [samples], in order, 0 (first) to 1 (last): [n].
+
+    The mean place of equal ones, and in between by interpolation.
+    """
+    ends, counts = np.unique(known, return_counts=True)
+    ranks = np.cumsum(counts) - (counts + 1) / 2
+    # Halved, so that no difference of two of them is too large.
+    found: Floats = np.interp(values / 2, ends / 2, ranks / max(len(known) - 1, 1))
+    return found
 
 
 def _ordinal(values: tuple[object, ...]) -> Floats | None:

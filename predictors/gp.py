@@ -1,76 +1,66 @@
 """A Gaussian process: a linear trend and a smooth deviation from it, one length for all features.
 
-Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), chapters 2 and 5;
-hyperparameters are scikit-learn's maximum of the marginal likelihood.
+Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), chapters 2 and 5.
 """
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
 
-from predictors.method import Floats, Held, Method, State
+from predictors.likelihood import Gram, Hyperparameters, likeliest
+from predictors.method import Floats, Held, Inputs, Method, State
 
 
 def fit(
     Z: Floats, y: Floats, folds: npt.NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[State, Held]:
     """Hyperparameters and the inverse of the kernel matrix's factor; nothing is random."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
-
-    trend = ConstantKernel(0.1, (1e-6, 1e3)) * DotProduct(1.0, sigma_0_bounds="fixed")
-    deviation = ConstantKernel(1.0, (1e-4, 1e3)) * RBF(Z.shape[1] ** 0.5, (0.1, 1e3))
-    kernel = trend + deviation + WhiteKernel(0.1, (1e-4, 1e1))
-    with warnings.catch_warnings():
-        # A hyperparameter at the end of its range says that its part of the kernel is not needed.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        found = GaussianProcessRegressor(kernel, alpha=1e-10).fit(Z, y).kernel_
-    state = {
-        "inputs": Z,
-        "trend": np.array(found.k1.k1.k1.constant_value),
-        "deviation": np.array(found.k1.k2.k1.constant_value),
-        "length": np.array(found.k1.k2.k2.length_scale),
-        "noise": np.array(found.k2.noise_level),
+    gram = Gram.of(Z)
+    found = likeliest(gram, y, Hyperparameters(0.1, 1.0, Z.shape[1] ** 0.5, 0.1))
+    trend, deviation = gram.parts(found)
+    factor = np.linalg.inv(np.linalg.cholesky(trend + deviation + found.noise * np.eye(len(Z))))
+    precision = factor.T @ factor
+    weights = precision @ y
+    state = {name: np.array(value) for name, value in asdict(found).items()}
+    # In single precision is what is only used so; ``slope`` is that of the trend.
+    state |= {
+        "inputs": Z.astype(np.float32, copy=False),
+        "factor": factor.astype(np.float32, order="F"),
+        "weights": weights,
+        "slope": weights @ Z,
     }
-    trend_of_all = state["trend"] * (1 + Z @ Z.T)
-    covariance = trend_of_all + _smooth(state, Z, np.float64) + state["noise"] * np.eye(len(Z))
-    state["factor"] = np.linalg.inv(np.linalg.cholesky(covariance))
-    precision = state["factor"].T @ state["factor"]
-    state["weights"] = precision @ y
-    return state, _held(precision, state["weights"], y, folds)
+    return state, _held(precision, weights, y, folds)
 
 
-def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+def predict(state: State, Z: Inputs, std: bool) -> tuple[Floats, Floats]:
     """Mean [n] and standard deviation [n] (equations 2.25 and 2.26)."""
+    from scipy.linalg.blas import strmm
+
     # Single precision halves the time, and the smooth part is bounded; the trend is not.
-    smooth = _smooth(state, Z, np.float32)
-    weights, inputs = state["weights"], state["inputs"]
-    trend = state["trend"] * (weights.sum() + Z @ (weights @ inputs))
+    single, inputs = Z.astype(np.float32, copy=False), state["inputs"]
+    products = single @ inputs.T
+    smooth = products - np.einsum("nf,nf->n", single, single)[:, None] / 2
+    smooth -= np.einsum("nf,nf->n", inputs, inputs) / 2
+    np.minimum(smooth, 0, out=smooth)
+    smooth *= np.float32(1 / state["length"] ** 2)
+    np.exp(smooth, out=smooth)
+    smooth *= np.float32(state["deviation"])
+    weights = state["weights"]
+    trend = state["trend"] * (weights.sum() + Z @ state["slope"].astype(Z.dtype))
     mean = trend + smooth @ weights.astype(np.float32)
     if not std:
         return mean, np.zeros_like(mean)
-    smooth += (state["trend"] * (1 + Z @ inputs.T)).astype(np.float32)
-    whitened = smooth @ state["factor"].T.astype(np.float32)
+    products += 1
+    products *= np.float32(state["trend"])
+    products += smooth
+    # The factor is a lower triangle: half of a product.
+    whitened = strmm(1.0, state["factor"], products.T, lower=1, overwrite_b=1)
     own = state["trend"] * (1 + np.einsum("nf,nf->n", Z, Z)) + state["deviation"]
-    left = own - np.einsum("ns,ns->n", whitened, whitened)
+    left = own - np.einsum("sn,sn->n", whitened, whitened)
     return mean, np.sqrt(np.maximum(left, 0) + state["noise"])
-
-
-def _smooth(state: State, Z: Floats, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """The kernel of the deviation between rows [n, features] and the samples: [n, samples]."""
-    A, B = Z.astype(dtype), state["inputs"].astype(dtype)
-    half: npt.NDArray[Any] = A @ B.T
-    half -= np.einsum("nf,nf->n", A, A)[:, None] / 2
-    half -= np.einsum("nf,nf->n", B, B) / 2
-    half *= A.dtype.type(1 / state["length"] ** 2)
-    np.exp(np.minimum(half, 0, out=half), out=half)
-    half *= A.dtype.type(state["deviation"])
-    return half
 
 
 def _held(precision: Floats, weights: Floats, y: Floats, folds: npt.NDArray[np.int64]) -> Held:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.ensemble import hold_out, mean_and_std
-from predictors.method import Floats, Held, Method, State
+from predictors.method import Floats, Held, Inputs, Method, State
 from predictors.nodes import node_features
 from search_spaces.space import Space
 
@@ -72,7 +72,7 @@ def fit(
     return state, held
 
 
-def predict(space: Space, state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+def predict(space: Space, state: State, Z: Inputs, std: bool) -> tuple[Floats, Floats]:
     """Mean [n] and standard deviation [n]."""
     return mean_and_std(_each(space, state, Z), state["noise"], std)
 
@@ -129,7 +129,7 @@ def _start(
     }
 
 
-def _each(space: Space, state: State, Z: Floats) -> Floats:
+def _each(space: Space, state: State, Z: Inputs) -> Floats:
     """What every network says: [models, n]."""
     import torch
 
@@ -139,7 +139,7 @@ def _each(space: Space, state: State, Z: Floats) -> Floats:
     return found.astype(np.float64)
 
 
-def _inputs(space: Space, nodes: Floats, Z: Floats) -> tuple[Any, ...]:
+def _inputs(space: Space, nodes: Floats, Z: Inputs) -> tuple[Any, ...]:
     import torch
 
     features, plans = Z[:, : -len(space.slots)], Z[:, -len(space.slots) :]

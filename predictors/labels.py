@@ -11,6 +11,15 @@ Floats = npt.NDArray[np.float64]
 
 # Powers of a few skewed labels run away, and past these an inverse is steeper than any use.
 POWERS = (-3.0, 5.0)
+LARGEST = 1e300
+"""Beyond this sums of labels may overflow."""
+ROUNDING = 1e-12
+"""Labels that differ by less than this share of them are equal."""
+
+
+def constant(y: Floats) -> bool:
+    """Whether labels [n] are all equal but for rounding: they rank nothing."""
+    return bool(np.ptp(y) <= ROUNDING * np.abs(y).max())
 
 
 @dataclass(frozen=True)
@@ -35,11 +44,12 @@ class Scale:
         """The map for labels [n] that are not all equal."""
         from scipy.stats import yeojohnson_normmax
 
-        centre, scale = float(y.mean()), float(y.std())
+        # By their range first: the squares of labels may be too large or too small.
+        span = float(np.ptp(y))
+        centre, scale = float(y.mean()), float((y / span).std() * span)
         z = (y - centre) / scale
         power = float(np.clip(yeojohnson_normmax(z), *POWERS)) if len(np.unique(z)) > 2 else 1.0
         latent = yeo_johnson(z, power)
-        span = float(np.ptp(y))
         low, high = float(y.min()) - span, float(y.max()) + span
         return cls(centre, scale, power, float(latent.mean()), float(latent.std()), low, high)
 

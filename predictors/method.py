@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-State = dict[str, npt.NDArray[np.float64]]
+Inputs = npt.NDArray[np.floating[Any]]
+State = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,16 +27,17 @@ class Method:
     """One way to regress standardised labels on features.
 
     ``fit(Z [n, features], y [n], folds [n], rng)`` returns arrays, all that there is to save, and
-    the predictions for each fold by what was fitted on the others. ``predict(state, Z, std)``
-    returns mean [n] and standard deviation [n], noise of the labels included; the latter is zeros
-    where ``std`` is false, since it can cost more than the mean.
+    the predictions for each fold by what was fitted on the others. ``predict(state, Z, std)``,
+    where ``Z`` may be of single precision, returns mean [n] and standard deviation [n], noise of
+    the labels included; the latter is zeros where ``std`` is false, since it can cost more than
+    the mean.
 
     With ``plans`` the last columns of ``Z`` are the networks' plans [n, slots], numbers into the
     specs of the space, as its ``index`` gives them.
     """
 
     fit: Callable[[Floats, Floats, npt.NDArray[np.int64], np.random.Generator], tuple[State, Held]]
-    predict: Callable[[State, Floats, bool], tuple[Floats, Floats]]
+    predict: Callable[[State, Inputs, bool], tuple[Floats, Floats]]
     plans: bool = False
 
 
@@ -43,10 +46,10 @@ def folds(
 ) -> npt.NDArray[np.int64]:
     """A fold number for each sample: ``count`` folds of about one size, or one network a fold.
 
-    Samples with equal rows of ``networks`` [n, anything] are of one network, and in one fold: else
-    a sample would be predicted by what saw it. Of a single network the samples are divided.
+    Samples of one of ``networks`` [n] are in one fold: else a sample would be predicted by what
+    saw it. Of a single network the samples are divided.
     """
-    _, network, sizes = np.unique(networks, axis=0, return_inverse=True, return_counts=True)
+    _, network, sizes = np.unique(networks, return_inverse=True, return_counts=True)
     if len(sizes) == 1:
         network, sizes = np.arange(len(networks)), np.ones(len(networks), dtype=np.int64)
     order = rng.permutation(len(sizes))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors.ensemble import hold_out, mean_and_std
-from predictors.method import Floats, Held, Method, State
+from predictors.method import Floats, Held, Inputs, Method, State
 
 HIDDEN = (32, 32)
 PER_FOLD = 2
@@ -35,35 +35,38 @@ def fit(
                     random_state=int(rng.integers(1 << 31)),
                 )
                 networks.append(network.fit(Z[folds != fold], y[folds != fold]))
-    state = {}
+    state: State = {}
     for layer in range(len(HIDDEN) + 1):
-        state[f"weights{layer}"] = np.stack([network.coefs_[layer] for network in networks])
-        state[f"biases{layer}"] = np.stack([network.intercepts_[layer] for network in networks])
+        for name, each in (("weights", "coefs_"), ("biases", "intercepts_")):
+            arrays = [getattr(network, each)[layer] for network in networks]
+            state[f"{name}{layer}"] = np.stack(arrays).astype(np.float32)
     without = np.repeat(np.unique(folds), PER_FOLD)
     state["noise"], held = hold_out(_each(state, Z), without, folds, y)
     return state, held
 
 
-def predict(state: State, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+def predict(state: State, Z: Inputs, std: bool) -> tuple[Floats, Floats]:
     """Mean [n] and standard deviation [n]."""
     return mean_and_std(_each(state, Z), state["noise"], std)
 
 
-def _each(state: State, Z: Floats) -> Floats:
+def _each(state: State, Z: Inputs) -> Floats:
     """What every network says: [networks, n]. Single precision halves the time."""
-    first = state["weights0"].astype(np.float32)
+    first = state["weights0"]
     networks, features, hidden = first.shape
     # The first layers of all networks are one matrix product.
-    x = Z.astype(np.float32) @ first.transpose(1, 0, 2).reshape(features, networks * hidden)
+    x = Z.astype(np.float32, copy=False) @ first.transpose(1, 0, 2).reshape(
+        features, networks * hidden
+    )
     x = x.reshape(len(Z), networks, hidden).transpose(1, 0, 2)
     for layer in range(len(HIDDEN)):
         if layer:
-            x = np.matmul(x, state[f"weights{layer}"].astype(np.float32))
-        x += state[f"biases{layer}"].astype(np.float32)[:, None]
+            x = np.matmul(x, state[f"weights{layer}"])
+        x += state[f"biases{layer}"][:, None]
         np.maximum(x, 0, out=x)
     last = len(HIDDEN)
-    each = np.matmul(x, state[f"weights{last}"].astype(np.float32))[..., 0]
-    return each + state[f"biases{last}"]
+    each = np.matmul(x, state[f"weights{last}"])[..., 0]
+    return (each + state[f"biases{last}"]).astype(np.float64)
 
 
 MLP = Method(fit, predict)

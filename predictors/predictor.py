@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self, overload
 
@@ -11,17 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from predictors import calibration, files
-from predictors.columns import Columns, stacked
+from predictors.columns import Columns, numbers, stacked
 from predictors.errors import PredictorError
 from predictors.features import Encoder, Standard
-from predictors.labels import Scale
-from predictors.method import Floats, Method, State, folds
+from predictors.labels import LARGEST, Scale, constant
+from predictors.method import Floats, Inputs, Method, State, folds
+from predictors.networks import networks
 from predictors.threads import one_thread
 from search_spaces.space import Space
 
-CHUNK = 4096
-# Labels that differ by less than this share of them are equal.
-ROUNDING = 1e-12
+CHUNK = 1024
 
 
 class Predictor:
@@ -35,12 +35,22 @@ class Predictor:
     """
 
     def __init__(
-        self, name: str, method: Method, space: Space, *, seed: int = 0, data: str = ""
+        self,
+        name: str,
+        method: Method,
+        space: Space,
+        *,
+        seed: int = 0,
+        labels: str | None = None,
+        belongs: Mapping[str, str] | None = None,
     ) -> None:
-        """``data`` is the fingerprint of what the labels were measured on; it is saved along."""
+        """``labels`` is what they are, with the unit; ``belongs``, by name, what they were measured
+        on; None for what is not known. Both are saved along.
+        """
         self.name = name
         self.space = space
-        self.data = data
+        self.labels = labels
+        self.belongs = belongs
         self.samples = ""
         self.proxies: tuple[str, ...] = ()
         self._seed = seed
@@ -50,41 +60,35 @@ class Predictor:
         self._state: State = {}
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, *, proxies: Columns | None = None) -> Self:
-        """Fit on rows [n, choices] and labels [n]; equal labels are fitted as a constant.
+        """Fit on rows [n, choices] and labels [n].
 
-        ``proxies``: for each name a number of every row [n].
+        ``proxies``: for each name a number of every row [n]. A fit that fails changes nothing.
 
         Raises:
             SpaceError: rows that are not of the space.
-            PredictorError: fewer than two samples, another number of labels or of a proxy's
-                values, or one of them not finite.
+            PredictorError: fewer than two samples, labels that are all equal, another number of
+                labels or of a proxy's values, or one of them no finite number.
         """
         rows = self.space.canonical(X)
         labels = _checked(y, len(rows))
         beside = stacked(proxies, len(rows))
-        self.proxies = tuple(proxies or ())
-        self.samples = _digest(rows, labels, beside, self.proxies)
-        if not labels.std() > ROUNDING * np.abs(labels).max():
-            constant = float(labels[0])
-            self._scale, self._state = Scale(constant, 0, 1, 0, 1, constant, constant), {}
-            return self
-        standard = Standard.of(self._encoder.costs(rows), beside)
+        decisions, costs, plans = self._encoder(rows)
+        standard = Standard.of(costs, beside)
         scale = Scale.fit(labels)
         rng = np.random.default_rng(self._seed)
         with one_thread():
             state, held = self._method.fit(
-                self._inputs(standard, rows, beside),
+                self._inputs(standard.features(decisions, costs, beside), plans).astype(np.float64),
                 scale.forward(labels),
-                folds(self.space.index(rows), rng),
+                folds(networks(self.space, rows), rng),
                 rng,
             )
         away = np.abs(labels - scale.inverse(held.mean)) / scale.spread(held.mean, held.std)
+        stretch = np.array(calibration.stretch(away))
+        self.proxies = tuple(proxies or ())
+        self.samples = _digest(rows, labels, beside, self.proxies)
         self._scale = scale
-        self._state = {
-            **state,
-            **standard.arrays(),
-            "calibration.stretch": np.array(calibration.stretch(away)),
-        }
+        self._state = {**state, **standard.arrays(), "calibration.stretch": stretch}
         return self
 
     @overload
@@ -110,24 +114,26 @@ class Predictor:
             raise PredictorError(f"predictor {self.name!r} is not fitted; call fit(X, y) first")
         rows = self.space.checked(X)
         beside = stacked(proxies, len(rows), self.proxies)
-        mean, std = np.full(len(rows), self._scale.centre), np.zeros(len(rows))
-        if not self._state:
-            return (mean, std) if return_std else mean
+        mean, std = np.empty(len(rows)), np.zeros(len(rows))
         standard = Standard.from_arrays(self._state)
         # In chunks, because kernel matrices of a whole population would not fit into the cache.
         with one_thread():
             for start in range(0, len(rows), CHUNK):
                 part = slice(start, start + CHUNK)
-                Z = self._inputs(standard, rows[part], beside[part])
+                decisions, costs, plans = self._encoder(rows[part])
+                Z = self._inputs(standard.features(decisions, costs, beside[part]), plans)
                 mean[part], std[part] = self._labels(self._scale, Z, return_std)
         return (mean, std) if return_std else mean
 
-    def _inputs(self, standard: Standard, rows: npt.NDArray[np.int64], proxies: Floats) -> Floats:
-        """What the method regresses on, of any rows."""
-        Z = standard.features(*self._encoder(rows), proxies)
-        return np.concatenate([Z, self.space.index(rows)], axis=1) if self._method.plans else Z
+    def _inputs(self, features: Inputs, plans: npt.NDArray[np.int32]) -> Inputs:
+        """What the method regresses on."""
+        return (
+            np.concatenate([features, plans.astype(np.float32)], axis=1)
+            if self._method.plans
+            else features
+        )
 
-    def _labels(self, scale: Scale, Z: Floats, std: bool) -> tuple[Floats, Floats]:
+    def _labels(self, scale: Scale, Z: Inputs, std: bool) -> tuple[Floats, Floats]:
         latent, deviation = self._method.predict(self._state, Z, std)
         if not std:
             return scale.inverse(latent), deviation
@@ -143,34 +149,41 @@ class Predictor:
         """
         if self._scale is None:
             raise PredictorError(f"predictor {self.name!r} is not fitted; there is nothing to save")
-        header = {
-            "name": self.name,
-            "space": self.space.name,
-            "identity": self.space.identity,
-            "data": self.data,
-            "samples": self.samples,
-            "proxies": self.proxies,
-        }
+        header = files.Header(
+            self.name,
+            self.space.name,
+            self.space.identity,
+            self.samples,
+            self.proxies,
+            self.labels,
+            self.belongs,
+        )
         files.write(path, header, self._scale, self._state)
 
-    def restore(self, scale: Scale, state: State, samples: str, proxies: tuple[str, ...]) -> Self:
+    def restore(self, header: files.Header, scale: Scale, state: State) -> Self:
         """Take over what ``files.read`` found in a file instead of fitting."""
-        self._scale, self._state, self.samples, self.proxies = scale, state, samples, proxies
+        self.samples, self.proxies = header.samples, header.proxies
+        self._scale, self._state = scale, state
         return self
 
 
 def _checked(y: npt.ArrayLike, rows: int) -> Floats:
-    labels = np.asarray(y, dtype=np.float64)
+    labels = numbers(y, "labels")
     if labels.shape != (rows,):
         raise PredictorError(f"one label for each of {rows} rows; got shape {labels.shape}")
-    bad = np.flatnonzero(~np.isfinite(labels))
+    bad = np.flatnonzero(~(np.abs(labels) <= LARGEST))
     if len(bad):
         raise PredictorError(
-            f"labels are finite numbers; label {bad[0]} is {labels[bad[0]]}: "
+            f"labels are finite numbers, {LARGEST:g} at most; label {bad[0]} is {labels[bad[0]]}: "
             "leave out what could not be measured"
         )
     if rows < 2:
         raise PredictorError(f"at least two samples are needed to fit a predictor; got {rows}")
+    if constant(labels):
+        raise PredictorError(
+            f"labels of a predictor differ; all {rows} are {labels[0]:g}: measure networks that "
+            "differ more, or measure them more finely"
+        )
     return labels
 
 

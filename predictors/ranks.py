@@ -48,14 +48,23 @@ def regret(
 ) -> float:
     """What is lost by measuring only the ``k`` that are predicted best: best of all less best of k.
 
-    In units of ``actual``, 0 where the best is among them.
+    In units of ``actual``, 0 where the best is among them. Of those that are predicted alike at the
+    end of the k, the mean over all ways to choose.
     """
     p, a = _pair(predicted, actual)
     if not 1 <= k <= len(a):
         raise PredictorError(f"k is between 1 and the number of networks, {len(a)}; got {k}")
     sign = 1 if larger_is_better else -1
-    top = np.argsort(-sign * p, kind="stable")[:k]
-    return float((sign * a).max() - (sign * a)[top].max())
+    score, value = sign * p, sign * a
+    last = -np.partition(-score, k - 1)[k - 1]
+    sure = value[score > last].max(initial=-np.inf)
+    tied = -np.sort(-value[score == last])
+    chosen = k - int((score > last).sum())
+    # Best first: the chance that one is chosen and none before it was.
+    left = len(tied) - np.arange(len(tied))
+    chance = np.minimum(chosen / left, 1)
+    first = chance * np.concatenate([[1], np.cumprod(1 - chance)[:-1]])
+    return float(value.max() - first @ np.maximum(tied, sure))
 
 
 def _pair(predicted: npt.ArrayLike, actual: npt.ArrayLike) -> tuple[Floats, Floats]:

@@ -151,8 +151,8 @@ class Space:
     def _sizes(self) -> Population:
         return np.array([len(choice.values) for choice in self.choices], dtype=np.int64)
 
-    def _walk(self, X: npt.ArrayLike) -> tuple[Population, list[npt.NDArray[np.int64]]]:
-        options = np.ascontiguousarray(self.checked(X).T)
+    def _walk(self, rows: Population) -> tuple[Population, list[npt.NDArray[np.int64]]]:
+        options = np.ascontiguousarray(rows.T)
         states: list[npt.NDArray[np.int64]] = []
         positions = []
         for column in self._trace.columns:
@@ -166,14 +166,16 @@ class Space:
 
         Equal rows are equal plans.
         """
-        _, positions = self._walk(X)
+        return self._plans(self._walk(self.checked(X))[1])
+
+    def _plans(self, positions: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int32]:
         columns = zip(self._trace.columns[1:], positions[1:], strict=True)
         return np.stack([column.spec[position] for column, position in columns], axis=1)
 
     def total(self, metric: npt.ArrayLike, X: npt.ArrayLike) -> Floats:
         """The sum over each row's layers of ``metric`` [specs]: [n]."""
         values = np.asarray(metric, dtype=np.float64)
-        _, positions = self._walk(X)
+        _, positions = self._walk(self.checked(X))
         total = np.zeros(len(positions[0]))
         for column, position in zip(self._trace.columns[1:], positions[1:], strict=True):
             total += values[column.spec][position]
@@ -205,7 +207,11 @@ class Space:
 
     def used(self, X: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Which choices each row reads: [n, choices]."""
-        options, positions = self._walk(X)
+        return self._used(*self._walk(self.checked(X)))
+
+    def _used(
+        self, options: Population, positions: list[npt.NDArray[np.int64]]
+    ) -> npt.NDArray[np.bool_]:
         used = np.zeros_like(options, dtype=np.bool_)
         for column, position in zip(self._trace.columns, positions, strict=True):
             bits = column.read[position]
@@ -218,8 +224,28 @@ class Space:
 
         Equal rows, equal networks.
         """
-        rows = np.where(self.used(X), self.checked(X), 0)
+        rows = self.checked(X)
+        rows = np.where(self._used(*self._walk(rows)), rows, 0)
         return self._canonical(self, rows) if self._canonical else rows
+
+    def resolved(
+        self, X: npt.ArrayLike
+    ) -> tuple[Population, npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
+        """``canonical`` rows [n, choices], and what ``used`` and ``index`` say of those.
+
+        In one walk, and a second over the rows that a form of the space's own changes.
+        """
+        rows = self.checked(X)
+        options, positions = self._walk(rows)
+        used, plans = self._used(options, positions), self._plans(positions)
+        rows = np.where(used, rows, 0)
+        if self._canonical:
+            own = self._canonical(self, rows)
+            changed = np.flatnonzero((own != rows).any(axis=1))
+            options, positions = self._walk(own[changed])
+            used[changed], plans[changed] = self._used(options, positions), self._plans(positions)
+            rows = own
+        return rows, used, plans
 
     def sample(
         self,

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
+import itertools
 import json
 import math
 import sys
@@ -36,8 +38,8 @@ from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from predictors import USUAL
 from predictors.evaluation import Measures, evaluate, summary
+from predictors.fits import Fits, digest
 from search_spaces import Space
-from search_spaces.files import write_atomic
 from search_spaces.nas_bench_macro import rows_of
 
 SIZES = (50, 100, 200, 400)
@@ -75,21 +77,28 @@ def subnets(folder: Path) -> Data:
     return Data(trained.space, np.array(list(known)), np.array(list(known.values())), RUN_SIZES)
 
 
-def claims_of(document: Mapping[str, Any], name: str) -> dict[str, bool]:
+def claims_of(fits: Fits, name: str) -> dict[str, bool]:
     """What the fits say of each claim."""
     found: dict[str, bool] = {}
-    for data, fits in document["fits"].items():
-        for size, of_size in fits.get(name, {}).items():
-            mean = summary([Measures(**one) for one in of_size.values()]).mean
-            least = LEAST_TAU[int(size)] if data == "nas-bench-macro" else RUN_TAU
-            if data == "nas-bench-macro" or size == "100":
+    for data in fits.document["fits"]:
+        for size, of_size in fits.known(data).get(name, {}).items():
+            mean = summary(of_size).mean
+            least = LEAST_TAU[size] if data == "nas-bench-macro" else RUN_TAU
+            if data == "nas-bench-macro" or size == 100:
                 said = f"{data}, {size} samples: tau {mean.kendall:.3f}, at least {least}"
                 found[said] = mean.kendall >= least
-            if data == "run" and size == "100":
+            if data == "run" and size == 100:
                 said = f"{data}, {size} samples: regret {mean.regret:.2f}, at most {RUN_REGRET}"
                 found[said] = mean.regret <= RUN_REGRET
             said = f"{data}, {size} samples: 90% intervals hold {mean.coverage:.1%}, 85 to 95%"
             found[said] = COVERED[0] <= mean.coverage <= COVERED[1]
+    return found
+
+
+def fit(data: Data, name: str, size: int, seed: int) -> Measures:
+    """What a fit says of the networks that it has not seen."""
+    found = evaluate(name, data.space, data.X, data.accuracy, size, seed, proxies=data.proxies)
+    print(f"seed {seed}, {data.space.name}, {name}, {size}: {found}", file=sys.stderr)
     return found
 
 
@@ -99,21 +108,21 @@ def rounded(measures: Measures) -> dict[str, float | None]:
     return {key: round(value, 4) if math.isfinite(value) else None for key, value in values}
 
 
-def tables_of(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+def tables_of(fits: Fits) -> dict[str, list[dict[str, Any]]]:
     """For each data set a row for each predictor and size: means, and halves of 95% intervals."""
     tables: dict[str, list[dict[str, Any]]] = {}
-    for data, fits in document["fits"].items():
+    for data in fits.document["fits"]:
         tables[data] = [
             {
                 "predictor": name,
-                "samples": int(size),
-                "seeds": len(of_size),
+                "samples": size,
+                "seeds": whole.counted,
                 "mean": rounded(whole.mean),
                 "half": rounded(whole.half),
             }
-            for name, sizes in fits.items()
+            for name, sizes in fits.known(data).items()
             for size, of_size in sizes.items()
-            for whole in [summary([Measures(**one) for one in of_size.values()])]
+            for whole in [summary(of_size)]
         ]
     return tables
 
@@ -160,35 +169,21 @@ def main() -> None:
     if options.run:
         sets["run"] = subnets(options.run)
     options.out.mkdir(parents=True, exist_ok=True)
-    file = options.out / "benchmark.json"
     belongs = {
-        name: [data.space.identity, len(data.X), [*data.proxies]] for name, data in sets.items()
+        name: digest({"space": data.space.identity}, data.X, data.accuracy, data.proxies)
+        for name, data in sets.items()
     }
-    document: dict[str, Any] = {"belongs": belongs, "fits": {name: {} for name in sets}}
-    if file.is_file():
-        earlier = json.loads(file.read_text())
-        if earlier["belongs"] != belongs:
-            sys.exit(f"{file} is of other data; choose another -o")
-        document = {"belongs": belongs, "fits": earlier["fits"]}
+    fits = Fits(options.out / "benchmark.json", belongs)
     # Seed by seed, so that what is interrupted has as many of each.
-    for seed in range(options.seeds):
-        for label, data in sets.items():
-            for name in options.predictor:
-                for size in data.sizes:
-                    done = document["fits"][label].setdefault(name, {}).setdefault(str(size), {})
-                    if str(seed) in done:
-                        continue
-                    measures = evaluate(
-                        name, data.space, data.X, data.accuracy, size, seed, proxies=data.proxies
-                    )
-                    done[str(seed)] = {
-                        key: round(value, 6) for key, value in dataclasses.asdict(measures).items()
-                    }
-                    print(f"seed {seed}, {label}, {name}, {size}: {measures}", file=sys.stderr)
-                write_atomic(file, json.dumps(document) + "\n")
-    document["claims"] = claims_of(document, USUAL)
-    document["tables"] = tables_of(document)
-    write_atomic(file, json.dumps(document) + "\n")
+    for seed, (label, data), name in itertools.product(
+        range(options.seeds), sets.items(), options.predictor
+    ):
+        for size in data.sizes:
+            fits.measured(label, name, size, seed, functools.partial(fit, data, name, size, seed))
+    document = fits.document
+    document["claims"] = claims_of(fits, USUAL)
+    document["tables"] = tables_of(fits)
+    fits.save()
     draw(document, options.out / "benchmark.png")
     for label, rows in document["tables"].items():
         for row in rows:

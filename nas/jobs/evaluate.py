@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
 import itertools
 import json
-import math
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +14,19 @@ import numpy.typing as npt
 from rich.table import Table
 
 import predictors
+from nas.disk import existing
+from nas.jobs.evaluated import as_csv, as_row, as_table
+from nas.jobs.guide import SAVED
 from nas.jobs.predictor import fitted_predictor, measured_accuracies, measured_sample
-from nas.jobs.proxies import proxy_scores
+from nas.jobs.proxies import COMBINED, proxy_scores
 from nas.jobs.sampling import at_random
 from nas.jobs.trained import TrainedRun
 from nas.report.predictors import write_predictors
 from nas.run import Run
 from nas.terminal import Screen
 from predictors import COSTS, CostProxy
-from predictors.evaluation import LEAST_UNSEEN, Measures, Summary, evaluate, summary
+from predictors.evaluation import LEAST_UNSEEN, Measures, evaluate, judge, summary
+from predictors.fits import Fits, digest
 from search_spaces.errors import ConfigError
 from search_spaces.files import write_atomic
 from search_spaces.space import Population
@@ -43,12 +44,13 @@ def fit_command(
     """The command ``nas predict``: fit a predictor of the error in percent, and keep it.
 
     Raises:
-        ConfigError: the run has no images.
-        PredictorError: no predictor of that name.
+        ConfigError: the run has no images, or ``out`` cannot be the file of a predictor.
+        PredictorError: no predictor of that name, or subnets that are all as accurate.
     """
     trained = _opened(folder)
     predictors.get(name or predictors.USUAL, trained.space)
     target = out or trained.run.predictor
+    _require_writable(target)
     fitted = fitted_predictor(trained, name or predictors.USUAL, screen)
     fitted.save(target)
     data = {
@@ -71,7 +73,8 @@ def evaluate_command(
 ) -> tuple[dict[str, Any], Table]:
     """The command ``nas predict --evaluate``: ``predictors.json``, ``.csv`` and ``.html``.
 
-    Subnets that are not measured yet are measured on the held-out images and kept.
+    Subnets that are not measured yet are measured on the held-out images and kept, and so is what
+    each fit says. What needs no fit is judged on what the largest size leaves over.
 
     Args:
         names: of predictors; none for all.
@@ -84,13 +87,14 @@ def evaluate_command(
     Raises:
         ConfigError: fewer networks than a size needs, or the run has no images.
         PredictorError: a predictor of another name.
+        ArtefactError: a file in the run of fits or scores that is damaged or of something else.
     """
     trained = _opened(folder)
-    names = names or predictors.names()
+    names = tuple(dict.fromkeys(names)) or predictors.names()
     for name in names:
         predictors.get(name, trained.space)
     total = networks or trained.config.search.samples
-    sizes = sorted(sizes) or [size for size in SIZES if 2 * size <= total]
+    sizes = sorted(set(sizes)) or [size for size in SIZES if 2 * size <= total]
     if not sizes or sizes[-1] + LEAST_UNSEEN > total:
         most = sizes[-1] if sizes else SIZES[0]
         raise ConfigError(
@@ -100,34 +104,30 @@ def evaluate_command(
     X, accuracy = measured(trained, total, screen)
     errors = 100.0 - accuracy
     scores = proxy_scores(trained, X, screen) if with_proxies else {}
-    asked: list[tuple[str, str, dict[str, Floats] | None]] = [(name, name, None) for name in names]
+    plain = _KeptFits(trained, X, errors, {})
+    asked = [(name, name, plain) for name in names]
     if scores and predictors.USUAL in names:
-        asked.append((f"{predictors.USUAL} and proxies", predictors.USUAL, scores))
+        # Not the combination, which has seen how all of them rank, those to be predicted too.
+        alone = {name: values for name, values in scores.items() if name != COMBINED}
+        title = f"{predictors.USUAL} and proxies"
+        asked.append((title, predictors.USUAL, _KeptFits(trained, X, errors, alone)))
     rows = []
     with screen.progress("fit predictors", len(asked) * len(sizes) * repeats) as advance:
-        for number, ((title, name, beside), size) in enumerate(itertools.product(asked, sizes)):
+        for number, ((title, name, fits), size) in enumerate(itertools.product(asked, sizes)):
             of_one = []
             for seed in range(repeats):
-                of_one.append(
-                    evaluate(
-                        name,
-                        trained.space,
-                        X,
-                        errors,
-                        size,
-                        seed,
-                        larger_is_better=False,
-                        proxies=beside,
-                    )
-                )
+                of_one.append(fits.measured(name, size, seed))
                 advance(number * repeats + seed + 1, f"{title}, {size} subnets")
-            rows.append(_row(title, size, summary(of_one)))
-    unlabelled = {name: CostProxy(name, trained.space).predict(X) for name in COSTS}
-    unlabelled |= {name: -values for name, values in scores.items()}
-    rows += [
-        _row(name, 0, summary([Measures.of(ranked, None, errors, larger_is_better=False)]))
-        for name, ranked in unlabelled.items()
-    ]
+            rows.append(as_row(title, size, summary(of_one)))
+    unfitted = {name: -values for name, values in scores.items() if name not in COSTS}
+    for name in COSTS:
+        unfitted[name] = CostProxy(name, trained.space).predict(X)
+    for name, said in unfitted.items():
+        judged = [
+            judge(said, trained.space, X, errors, sizes[-1], seed, larger_is_better=False)
+            for seed in range(repeats)
+        ]
+        rows.append(as_row(name, 0, summary(judged)))
     document = {
         "format": FORMAT,
         "space": trained.space.identity,
@@ -139,9 +139,30 @@ def evaluate_command(
     }
     files = {kind: trained.run.predictors(kind) for kind in ("json", "csv", "html")}
     write_atomic(files["json"], json.dumps(document, indent=1) + "\n")
-    write_atomic(files["csv"], _csv(rows))
+    write_atomic(files["csv"], as_csv(rows))
     write_predictors(document, files["html"])
-    return {**document, "files": {kind: str(file) for kind, file in files.items()}}, _table(rows)
+    return {**document, "files": {kind: str(file) for kind, file in files.items()}}, as_table(rows)
+
+
+class _KeptFits:
+    """Fits on subnets of a run, with ``scores`` beside them; what they say is kept in the run."""
+
+    def __init__(
+        self, trained: TrainedRun, X: Population, errors: Floats, scores: dict[str, Floats]
+    ) -> None:
+        self._data = trained.space, X, errors
+        self._scores = scores
+        belongs = {"space": trained.space.identity, **trained.belongs()}
+        identity = digest(belongs, X, errors, scores)
+        self._fits = Fits(trained.run.fits(identity), {"subnets": identity})
+
+    def measured(self, name: str, size: int, seed: int) -> Measures:
+        def measure() -> Measures:
+            return evaluate(
+                name, *self._data, size, seed, larger_is_better=False, proxies=self._scores
+            )
+
+        return self._fits.measured("subnets", name, size, seed, measure)
 
 
 def _opened(folder: Path) -> TrainedRun:
@@ -154,57 +175,26 @@ def _opened(folder: Path) -> TrainedRun:
     return trained
 
 
+def _require_writable(target: Path) -> None:
+    folder = existing(target.parent)
+    if target.suffix != SAVED:
+        wrong = f"ends with {SAVED}"
+    elif target.is_dir():
+        wrong = "is a file, and this is a folder"
+    elif not (folder.is_dir() and os.access(folder, os.W_OK)):
+        wrong = f"is written, and {folder} is no folder that can be written to"
+    else:
+        return
+    raise ConfigError(f"-o {target}: a predictor's file {wrong}; name another")
+
+
 def measured(trained: TrainedRun, total: int, screen: Screen) -> tuple[Population, Floats]:
-    """The run's sample, filled up to ``total`` with random subnets: rows and accuracies."""
-    X, accuracy = measured_sample(trained, screen)
+    """The run's sample, cut or filled up with random subnets to ``total``: rows and accuracies."""
+    X, accuracy = measured_sample(trained, screen, total)
     known = set(map(tuple, X.tolist()))
     rng = np.random.default_rng([trained.config.search.seed, 2])
     wanted = min(trained.space.size, len(X) + total)
     others = at_random(trained.space, wanted, rng) if total > len(X) else X[:0]
     others = others[[tuple(row) not in known for row in others.tolist()]][: max(0, total - len(X))]
     more = measured_accuracies(trained, others, "measure further subnets", screen)
-    return np.concatenate([X, others])[:total], np.concatenate([accuracy, more])[:total]
-
-
-def _row(name: str, size: int, found: Summary) -> dict[str, Any]:
-    row: dict[str, Any] = {"predictor": name, "samples": size}
-    for key, value in dataclasses.asdict(found.mean).items():
-        row[key] = _number(value)
-        row[f"{key}_half"] = _number(getattr(found.half, key))
-    return row
-
-
-def _number(value: float) -> float | None:
-    return round(value, 6) if math.isfinite(value) else None
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _table(rows: Iterable[dict[str, Any]]) -> Table:
-    table = Table(header_style="bold")
-    table.add_column("predictor")
-    for title in ("samples", "Kendall", "Spearman", "regret of 10, points", "in 90% interval"):
-        table.add_column(title, justify="right")
-    for row in rows:
-        table.add_row(
-            row["predictor"],
-            str(row["samples"] or "none"),
-            _spread(row, "kendall", 3),
-            _spread(row, "spearman", 3),
-            _spread(row, "regret", 2),
-            _spread(row, "coverage", 2),
-        )
-    return table
-
-
-def _spread(row: dict[str, Any], key: str, digits: int) -> str:
-    value, half = row[key], row[f"{key}_half"]
-    if value is None:
-        return ""
-    return f"{value:.{digits}f}" + (f" ± {half:.{digits}f}" if half is not None else "")
+    return np.concatenate([X, others]), np.concatenate([accuracy, more])

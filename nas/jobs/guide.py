@@ -13,7 +13,7 @@ import predictors
 from nas.jobs.predictor import fitted_predictor
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
-from predictors import COSTS, USUAL, CostProxy
+from predictors import COSTS, ERROR, USUAL, CostProxy, Predictor
 from predictors.method import Floats
 from search_spaces.errors import ArtefactError, ConfigError
 from search_spaces.files import sha256_of
@@ -59,7 +59,9 @@ class Guide:
         return -values if self.unit else 100.0 - values
 
 
-def ready_guide(trained: TrainedRun, predictor: str | None, proxy: str | None) -> Guide | None:
+def ready_guide(
+    trained: TrainedRun, predictor: str | None, proxy: str | None, screen: Screen
+) -> Guide | None:
     """The guide that a user names; None where a predictor is to be fitted on measured subnets.
 
     Args:
@@ -68,8 +70,8 @@ def ready_guide(trained: TrainedRun, predictor: str | None, proxy: str | None) -
 
     Raises:
         PredictorError: no predictor, or no proxy, of that name.
-        ArtefactError: the file is no predictor of errors in percent, or one of another space or
-            of other images.
+        ArtefactError: the file is no predictor of errors in percent, or one of another space, of
+            other weights or of other images.
         ConfigError: both are named; or a predictor to be fitted, and no images to measure on.
     """
     if predictor is not None and proxy is not None:
@@ -80,7 +82,7 @@ def ready_guide(trained: TrainedRun, predictor: str | None, proxy: str | None) -
         made = CostProxy(proxy, trained.space)
         return Guide(f"proxy {proxy}", f"proxy {proxy}", made, made.unit)
     if predictor is not None and predictor.endswith(SAVED):
-        return _loaded(trained, Path(predictor))
+        return _loaded(trained, Path(predictor), screen)
     predictors.get(predictor or USUAL, trained.space)
     if not trained.has_images:
         raise ConfigError(
@@ -96,18 +98,34 @@ def fitted_guide(trained: TrainedRun, name: str, screen: Screen) -> Guide:
     return Guide(f"{name} predictor", f"{name} {fitted.samples}", fitted)
 
 
-def _loaded(trained: TrainedRun, file: Path) -> Guide:
-    data = trained.header.data if trained.has_images else None
-    loaded = predictors.load(file, trained.space, data=data)
+def _loaded(trained: TrainedRun, file: Path, screen: Screen) -> Guide:
+    belongs = trained.belongs() if trained.has_images else None
+    loaded = predictors.load(file, trained.space, belongs=belongs)
     if loaded.proxies:
         raise ArtefactError(
             f"{file}: wants the proxies {', '.join(loaded.proxies)} of every network, which a "
             "search does not compute; fit one without them"
         )
-    usual = float(np.median(loaded.predict(trained.space.sample(TRIED, np.random.default_rng(0)))))
+    if loaded.labels is None:
+        _require_percentages(loaded, file)
+        screen.say(
+            f"ATTENTION: {file} does not say what it predicts; it is read as the error in percent, "
+            "of which less is better (100 minus the accuracy). If it is the accuracy, stop here: "
+            f'fit it on 100 minus that, with predictors.get(..., labels="{ERROR}")'
+        )
+    elif loaded.labels != ERROR:
+        raise ArtefactError(
+            f"{file}: a search goes by {ERROR!r}, which is 100 minus the accuracy; this one "
+            f'predicts {loaded.labels!r}: fit one with predictors.get(..., labels="{ERROR}")'
+        )
+    return Guide(f"{loaded.name} predictor in {file.name}", f"SHA-256 {sha256_of(file)}", loaded)
+
+
+def _require_percentages(loaded: Predictor, file: Path) -> None:
+    some = loaded.space.sample(TRIED, np.random.default_rng(0))
+    usual = float(np.median(loaded.predict(some)))
     if not 0 <= usual <= 100:
         raise ArtefactError(
             f"{file}: a predictor for a search predicts errors in percent, from 0 to 100; this one "
             f"says {usual:.4g} of a middling network: fit it on 100 minus the accuracy"
         )
-    return Guide(f"{loaded.name} predictor in {file.name}", f"SHA-256 {sha256_of(file)}", loaded)

@@ -10,7 +10,7 @@ from nas.jobs import sampling
 from nas.jobs.samples import Samples
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
-from predictors import Predictor
+from predictors import ERROR, Predictor
 from search_spaces.space import Population
 
 __all__ = ["fitted_predictor", "measured_accuracies", "measured_sample", "sampled"]
@@ -23,16 +23,18 @@ def sampled(trained: TrainedRun) -> Population:
 
 
 def measured_sample(
-    trained: TrainedRun, screen: Screen
+    trained: TrainedRun, screen: Screen, most: int | None = None
 ) -> tuple[Population, npt.NDArray[np.float64]]:
     """The subnets [samples, choices] that predictors are fitted on, their accuracies in percent.
 
-    What is not known yet is measured on the held-out images, and kept.
+    What is not known yet is measured on the held-out images, and kept. With ``most``, the first so
+    many of them alone.
     """
     search = trained.config.search
     samples = Samples(trained.run.samples, trained.space, trained.belongs())
     done = 0
-    with screen.progress("measure accuracies", search.samples) as advance:
+    total = search.samples if most is None else min(most, search.samples)
+    with screen.progress("measure accuracies", total) as advance:
 
         def measure(X: Population) -> npt.NDArray[np.float64]:
             nonlocal done
@@ -42,13 +44,17 @@ def measured_sample(
             )
 
         return sampling.in_rounds(
-            trained.space, search.sampling, search.samples, search.seed, measure
+            trained.space, search.sampling, search.samples, search.seed, measure, most
         )
 
 
 def fitted_predictor(trained: TrainedRun, name: str, screen: Screen) -> Predictor:
-    """A predictor of the error in percent, fitted on the run's measured subnets."""
-    predictor = predictors.get(name, trained.space, data=trained.header.data)
+    """A predictor of the error in percent, fitted on the run's measured subnets.
+
+    Raises:
+        PredictorError: all of them are as accurate; what was measured is kept.
+    """
+    predictor = predictors.get(name, trained.space, labels=ERROR, belongs=trained.belongs())
     X, accuracy = measured_sample(trained, screen)
     return predictor.fit(X, 100.0 - accuracy)
 

@@ -74,11 +74,15 @@ class RowStore(ABC, Generic[Value]):
         """The inverse of ``encoded``."""
 
     def known(self) -> dict[Key, Value]:
-        """All that was measured."""
-        return {row: self.decoded(value) for row, value, _ in self._rows()}
+        """All that was measured.
+
+        Raises:
+            ArtefactError: the file is damaged.
+        """
+        return {row: value for row, value, _ in self._rows()}
 
     def seconds(self) -> dict[Key, float]:
-        """How long each took to measure."""
+        """How long each took to measure; raises as ``known``."""
         return {row: seconds for row, _, seconds in self._rows()}
 
     def values(
@@ -103,16 +107,22 @@ class RowStore(ABC, Generic[Value]):
             tell(done + 1, len(X))
         return found
 
-    def _rows(self) -> list[tuple[Key, float | str, float]]:
+    def _rows(self) -> list[tuple[Key, Value, float]]:
         column = self.COLUMN.partition(" ")[0]
         try:
             rows = self._file.execute(f"SELECT row, {column}, seconds FROM samples").fetchall()
-        except sqlite3.Error as error:
+            return [(self._key(row), self.decoded(kept), float(took)) for row, kept, took in rows]
+        except (sqlite3.Error, ValueError, TypeError, AttributeError) as error:
             raise ArtefactError(
                 f"{self.path}: its {self.WHAT} cannot be read ({error}); remove the file to "
                 "measure anew"
             ) from error
-        return [(tuple(json.loads(row)), value, seconds) for row, value, seconds in rows]
+
+    def _key(self, row: str) -> Key:
+        key = tuple(json.loads(row))
+        if len(key) != len(self.space.choices) or not all(type(option) is int for option in key):
+            raise ValueError(f"{row!r} is no row of {self.space.name}")
+        return key
 
     def _store(self, key: Key, value: Value, seconds: float) -> None:
         try:

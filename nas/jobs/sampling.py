@@ -28,6 +28,10 @@ JUDGE = "gp"
 POOL = 500
 # Random rows that are drawn at a time: always as many, so that more begin with the same ones.
 DRAWN = 256
+# Of each of three kinds, to take stratified rows from; always as many, for the same reason.
+CANDIDATES = 2048
+# As near as this share of the range of log MACs is near.
+NEAR = 0.02
 
 
 def foreseen(space: Space, sampling: SamplingName, n: int, seed: int) -> Population:
@@ -41,25 +45,32 @@ def foreseen(space: Space, sampling: SamplingName, n: int, seed: int) -> Populat
 
 
 def in_rounds(
-    space: Space, sampling: SamplingName, n: int, seed: int, measure: Measure
+    space: Space,
+    sampling: SamplingName,
+    n: int,
+    seed: int,
+    measure: Measure,
+    most: int | None = None,
 ) -> tuple[Population, Floats]:
     """Choose and ``measure``: distinct canonical rows [n, choices] and their accuracies [n].
 
     What is chosen follows from the seed and from the accuracies of what was chosen before: who
-    keeps accuracies can be interrupted anywhere, and chooses the same rows the next time.
+    keeps accuracies can be interrupted anywhere, and chooses the same rows the next time. With
+    ``most`` only so many are measured, the first ones.
 
     Raises:
         NasLoopError: the space has fewer than ``n`` networks.
     """
+    most = min(n, n if most is None else most)
     X = foreseen(space, sampling, n, seed)
     if sampling != "active":
-        return X, measure(X)
-    X = X[: max(2, round(FIRST * n))]
+        return X[:most], measure(X[:most])
+    X = X[: max(2, round(FIRST * n))][:most]
     accuracy = measure(X)
     rng = np.random.default_rng([seed, 1])
-    step = -(-(n - len(X)) // ROUNDS)
-    while len(X) < n:
-        more = most_promising(space, X, accuracy, min(step, n - len(X)), rng)
+    step = -(-(n - max(2, round(FIRST * n))) // ROUNDS)
+    while len(X) < most:
+        more = most_promising(space, X, accuracy, min(step, n - len(X)), rng)[: most - len(X)]
         accuracy = np.concatenate([accuracy, measure(more)])
         X = np.concatenate([X, more])
     return X, accuracy
@@ -120,38 +131,46 @@ def at_random(space: Space, n: int, rng: np.random.Generator) -> Population:
 def stratified(space: Space, n: int, rng: np.random.Generator) -> Population:
     """``n`` distinct canonical rows [n, choices]: both ends, and the rest spread over cost.
 
-    Uniformly drawn networks crowd in the middle; candidates are drawn uniform over networks and
-    over choices, and taken in equal numbers from bands of MACs.
+    Of fewer the first. Uniformly drawn networks crowd in the middle; candidates are drawn uniform
+    over networks and over choices, and leaning to either end. Taken is, for every point of a
+    sequence that fills the range of log MACs evenly however far it goes (van der Corput's, 1935,
+    begun anywhere), a candidate that is near.
 
     Raises:
         NasLoopError: the space has fewer than ``n`` networks.
     """
     _require(space, n)
     ends = np.stack([space.smallest, space.largest])
-    pool = np.concatenate(
-        [space.sample(20 * n, rng), space.sample(20 * n, rng, "networks"), _leaning(space, n, rng)]
-    )
-    pool = pool[(pool[:, None] != ends[None]).any(2).all(1)]
-    _, first = np.unique(pool, axis=0, return_index=True)
-    pool = pool[np.sort(first)]
-    band = _bands(np.log(space.macs(pool)), n)
-    order = np.lexsort((rng.random(len(pool)), band))
-    # The k-th member of every band comes before the k+1st of any.
-    turn = np.arange(len(order)) - np.searchsorted(band[order], band[order])
-    return np.concatenate([ends, pool[order][np.argsort(turn, kind="stable")][: n - 2]])
+    taken = dict.fromkeys(map(tuple, ends.tolist()))
+    low, high = np.log(space.macs(ends))
+    shift = rng.random()
+    while len(taken) < n:
+        drawn = (space.sample(CANDIDATES, rng), space.sample(CANDIDATES, rng, "networks"))
+        pool = np.unique(np.concatenate([*drawn, _leaning(space, CANDIDATES, rng)]), axis=0)
+        pool = rng.permutation(pool[[tuple(row) not in taken for row in pool.tolist()]])
+        costs = np.log(space.macs(pool))
+        # Half of a pool is left when the next is drawn, so that something near is there.
+        for _ in range(min(n - len(taken), -(-len(pool) // 2))):
+            wanted = (_van_der_corput(len(taken) - len(ends)) + shift) % 1
+            away = np.abs(costs - low - (high - low) * wanted)
+            # The first of a pool in random order: any, while the nearest would often be the same.
+            one = int((away <= max(away.min(), NEAR * (high - low))).argmax())
+            costs[one] = np.inf
+            taken[tuple(pool[one].tolist())] = None
+    return np.array(list(taken)[:n], dtype=np.int64)
 
 
-def _bands(values: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.int64]:
-    low, high = values.min(), values.max()
-    bands = max(1, n // 5)
-    return np.minimum((values - low) / max(high - low, 1e-12) * bands, bands - 1).astype(np.int64)
+def _van_der_corput(k: int) -> float:
+    """The bits of ``k`` + 1 mirrored at the binary point, 0 to 1."""
+    bits = f"{k + 1:b}"
+    return int(bits[::-1], 2) / (1 << len(bits))
 
 
 def _leaning(space: Space, n: int, rng: np.random.Generator) -> Population:
-    """Rows whose choices lean to one end by a strength of their own, to fill the outer bands."""
+    """``n`` rows whose choices lean to one end by a strength of their own, to fill the ends."""
     sizes = np.array([len(choice.values) for choice in space.choices])
-    lean = rng.random((20 * n, 1)) ** np.where(rng.random((20 * n, 1)) < 0.5, 3.0, 1 / 3.0)
-    rows = (rng.random((20 * n, len(sizes))) < lean) * (sizes - 1)
+    lean = rng.random((n, 1)) ** np.where(rng.random((n, 1)) < 0.5, 3.0, 1 / 3.0)
+    rows = (rng.random((n, len(sizes))) < lean) * (sizes - 1)
     mix = rng.random(rows.shape) < 0.3
     return space.canonical(np.where(mix, rng.integers(0, sizes, rows.shape), rows))
 

@@ -60,7 +60,7 @@ def search_run(
     table.require(device.fingerprint())
     # What can be refused is refused before hours of measuring, and before anything is removed.
     searchers.get(options.searcher)
-    ready = ready_guide(trained, options.predictor, options.proxy)
+    ready = ready_guide(trained, options.predictor, options.proxy, screen)
     require_budget(space, table, options)
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
     if trained.has_images:

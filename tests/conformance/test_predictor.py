@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +13,11 @@ import pytest
 import predictors
 import search_spaces
 from predictors import PredictorError, ranks
+from predictors.method import Held, Method
 from search_spaces.errors import ArtefactError, SpaceError
 
 SPACE = search_spaces.get("small-images")
 CHOICES = len(SPACE.choices)
-# What the limit of a prediction's time is multiplied by: a graph network walks every plan.
-SLOWER = {"graph": 10}
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
@@ -43,7 +43,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def fitted(name: str) -> predictors.Predictor:
-    return predictors.get(name, SPACE).fit(*samples(200, 0))
+    return predictors.get(name, SPACE).fit(*samples(150, 0))
 
 
 def test_ranks_networks_that_it_has_not_seen(fitted: predictors.Predictor) -> None:
@@ -80,7 +80,7 @@ def test_fits_are_deterministic_and_replace_each_other(
     fitted: predictors.Predictor, name: str
 ) -> None:
     rows, _ = samples(50, 5)
-    again = predictors.get(name, SPACE).fit(*samples(60, 9)).fit(*samples(200, 0))
+    again = predictors.get(name, SPACE).fit(*samples(12, 9)).fit(*samples(150, 0))
     np.testing.assert_array_equal(again.predict(rows), fitted.predict(rows))
     assert again.samples == fitted.samples
 
@@ -103,7 +103,7 @@ def test_saved_without_pickles_and_the_same_after_loading(
         predictors.load(path, search_spaces.get("small-images", num_classes=3))
 
 
-@pytest.mark.parametrize("n", [2, 3, 5, 12])
+@pytest.mark.parametrize("n", [2, 5])
 def test_few_samples_are_enough_to_say_something(name: str, n: int) -> None:
     rows, labels = samples(n, 7)
     mean, std = predictors.get(name, SPACE).fit(rows, labels).predict(rows, return_std=True)
@@ -112,16 +112,24 @@ def test_few_samples_are_enough_to_say_something(name: str, n: int) -> None:
     assert abs(mean - labels.mean()).max() < 10 * np.ptp(labels)
 
 
-def test_constant_labels_are_fitted_as_a_constant(name: str, tmp_path: Path) -> None:
-    rows, _ = samples(20, 8)
-    labels = np.full(20, 71.5)
-    labels[3] += 1e-14
-    constant = predictors.get(name, SPACE).fit(rows, labels)
-    constant.save(tmp_path / "constant.npz")
-    for predictor in (constant, predictors.load(tmp_path / "constant.npz", SPACE)):
-        mean, std = predictor.predict(rows, return_std=True)
-        np.testing.assert_array_equal(mean, 71.5)
-        np.testing.assert_array_equal(std, 0)
+def test_a_fit_that_fails_changes_nothing(
+    name: str, fitted: predictors.Predictor, tmp_path: Path
+) -> None:
+    rows, labels = samples(12, 8)
+    fitted.save(tmp_path / "predictor.npz")
+    predictor = predictors.load(tmp_path / "predictor.npz", SPACE)
+    before = predictor.predict(rows)
+    with (
+        mock.patch("predictors.calibration.stretch", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        predictor.fit(rows, labels, proxies={"p": labels})
+    constant = np.full(12, 71.5)
+    constant[3] += 1e-14
+    with pytest.raises(PredictorError, match=r"labels .* differ; all 12 are 71.5: measure"):
+        predictor.fit(rows, constant)
+    assert (predictor.samples, predictor.proxies) == (fitted.samples, ())
+    np.testing.assert_array_equal(predictor.predict(rows), before)
 
 
 def test_one_network_measured_again_and_again(name: str) -> None:
@@ -133,11 +141,12 @@ def test_one_network_measured_again_and_again(name: str) -> None:
 
 
 def test_labels_of_any_scale(name: str) -> None:
-    rows, labels = samples(80, 10)
+    rows, labels = samples(30, 10)
     new, _ = samples(50, 11)
     plain = predictors.get(name, SPACE).fit(rows, labels).predict(new)
-    tiny = predictors.get(name, SPACE).fit(rows, labels * 1e-6).predict(new)
-    np.testing.assert_allclose(tiny, plain * 1e-6, rtol=1e-3)
+    for scale in (1e-200, 1e200):
+        other = predictors.get(name, SPACE).fit(rows, labels * scale).predict(new)
+        np.testing.assert_allclose(other, plain * scale, rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -147,12 +156,15 @@ def test_labels_of_any_scale(name: str) -> None:
         (np.zeros((3, CHOICES), dtype=np.int64), [1.0, 2.0], "one label for each of 3 rows"),
         (np.zeros((2, CHOICES), dtype=np.int64), [1.0, np.nan], "label 1 is nan"),
         (np.zeros((2, CHOICES), dtype=np.int64), [np.inf, 1.0], "label 0 is inf"),
+        (np.zeros((2, CHOICES), dtype=np.int64), [1e301, 1.0], r"1e\+300 at most; label 0"),
+        (np.zeros((2, CHOICES), dtype=np.int64), ["a", "b"], "labels: numbers are needed"),
+        (np.zeros((2, CHOICES), dtype=np.int64), [5.0, 5.0], "labels .* differ; all 2 are 5"),
         (np.zeros((2, CHOICES - 1), dtype=np.int64), [1.0, 2.0], f"{CHOICES} columns"),
         (np.zeros((2, CHOICES)), [1.0, 2.0], "integers"),
     ],
 )
 def test_samples_that_are_none_are_refused(
-    name: str, rows: Rows, labels: list[float], says: str
+    name: str, rows: Rows, labels: list[Any], says: str
 ) -> None:
     predictor = predictors.get(name, SPACE)
     with pytest.raises((PredictorError, SpaceError), match=says):
@@ -175,7 +187,9 @@ def test_proxies_are_used_and_asked_for_again(name: str, tmp_path: Path) -> None
     told = {k: proxies[k][new] for k in ("told", "random")}
     mean, std = predictor.predict(rows[new], return_std=True, proxies=told)
     assert ranks.kendall(mean, labels[new]) > 0.6
-    assert predictor.samples != predictors.get(name, SPACE).fit(rows[known], labels[known]).samples
+    others = {"random": proxies["random"][known], "told": proxies["told"][known] + 1}
+    other = predictors.get("ridge", SPACE).fit(rows[known], labels[known], proxies=others)
+    assert predictor.samples != other.samples
     predictor.save(tmp_path / "predictor.npz")
     again = predictors.load(tmp_path / "predictor.npz", SPACE)
     np.testing.assert_array_equal(
@@ -189,9 +203,30 @@ def test_proxies_are_used_and_asked_for_again(name: str, tmp_path: Path) -> None
         ({**told, "other": told["told"]}, "got 'told', 'random', 'other'"),
         ({**told, "told": told["told"][:-1]}, r"each of 40 rows; got shape \(39,\)"),
         ({**told, "told": np.full(40, np.nan)}, "that of row 0 is nan"),
+        ({**told, "told": ["a"] * 40}, "proxy 'told': numbers are needed"),
+        (told["told"], "by name, .* got ndarray"),
     ):
         with pytest.raises(PredictorError, match=says):
             again.predict(rows[new], proxies=wrong)
+
+
+@pytest.mark.parametrize("off", [1 / 3, 3.0])
+def test_deviations_are_stretched_to_what_is_held_out(off: float) -> None:
+    """A method that knows all but the noise, and is wrong about the noise by a factor."""
+    rng = np.random.default_rng(20)
+    method = Method(
+        lambda Z, y, folds, rng: ({}, Held(np.zeros(len(y)), np.full(len(y), off))),
+        lambda state, Z, std: (np.zeros(len(Z)), np.full(len(Z), off)),
+    )
+    covered = []
+    for _ in range(20):
+        rows = SPACE.sample(300, rng)
+        labels = rng.normal(size=300)
+        predictor = predictors.Predictor("ridge", method, SPACE).fit(rows[:200], labels[:200])
+        mean, std = predictor.predict(rows[200:], return_std=True)
+        covered.append(ranks.coverage(mean, std, labels[200:]))
+    # Held-out labels outweigh what the method says of itself ten to one.
+    assert np.mean(covered) == pytest.approx(0.9, abs=0.03)
 
 
 def test_proxies_that_were_not_there_at_fit_are_refused(fitted: predictors.Predictor) -> None:
@@ -201,7 +236,7 @@ def test_proxies_that_were_not_there_at_fit_are_refused(fitted: predictors.Predi
 
 def test_a_network_that_is_there_twice_is_not_held_out_from_itself(name: str) -> None:
     # Labels are noise: whoever holds a network's twin out has to see that nothing is known.
-    rows, _ = samples(30, 17)
+    rows, _ = samples(20, 17)
     rows = np.repeat(np.unique(rows, axis=0), 4, axis=0)
     noise = np.random.default_rng(18).normal(size=len(rows) // 4)
     predictor = predictors.get(name, SPACE).fit(rows, 70 + np.repeat(noise, 4))
@@ -215,15 +250,3 @@ def test_rows_of_another_space_are_refused(fitted: predictors.Predictor) -> None
         fitted.predict(np.zeros((1, 5), dtype=np.int64))
     with pytest.raises(SpaceError, match="has options"):
         fitted.predict(np.full((1, CHOICES), 9))
-
-
-def test_fast_enough_for_a_search(fitted: predictors.Predictor, name: str) -> None:
-    # Five times what is promised on a free core: 5 s to fit 400, 1 s to predict 100,000.
-    rows, labels = samples(400, 12)
-    start = time.process_time()
-    predictors.get(name, SPACE).fit(rows, labels)
-    assert time.process_time() - start < 25
-    rows = SPACE.sample(20_000, np.random.default_rng(13))
-    start = time.process_time()
-    fitted.predict(rows)
-    assert time.process_time() - start < SLOWER.get(name, 1)

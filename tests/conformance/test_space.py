@@ -47,6 +47,10 @@ def test_canonical_is_idempotent_and_changes_no_cost(space: Space) -> None:
     np.testing.assert_array_equal(space.canonical(canonical), canonical)
     np.testing.assert_array_equal(space.macs(canonical), space.macs(rows))
     np.testing.assert_array_equal(space.parameters(canonical), space.parameters(rows))
+    # What is worked out at once is what is said one by one.
+    expected = canonical, space.used(canonical), space.index(canonical)
+    for found, wanted in zip(space.resolved(rows), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
 
 
 def test_equal_canonical_rows_have_equal_digests_and_unequal_ones_where_declared(

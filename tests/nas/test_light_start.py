@@ -13,6 +13,7 @@ import pytest
 
 import predictors
 from nas.header import peek
+from search_spaces.files import sha256_of
 from tests.nas.conftest import Job
 from tests.nas.tiny import ROOT, rows, tiny
 
@@ -90,13 +91,16 @@ def test_the_command_imports_pytorch_to_measure_candidates_only(
     if guide:
         (run / "samples.sqlite").unlink()
     if "fitted.npz" in guide:
-        space, data = tiny(), peek(run / "supernet.safetensors").data
+        weights = run / "supernet.safetensors"
+        space, belongs = tiny(), {"weights": sha256_of(weights), "data": peek(weights).data}
         X = space.sample(20, np.random.default_rng(0))
-        predictors.get("ridge", space, data=data).fit(X, X.sum(1)).save(run / "fitted.npz")
+        predictors.get("ridge", space, belongs=belongs).fit(X, X.sum(1)).save(run / "fitted.npz")
         guide = ("--predictor", str(run / "fitted.npz"))
     arguments = ("search", run, "--latency-ms", 1, "--budget", BUDGET, *guide)
     done = run_in_process(COMMAND, *arguments)
     assert done.returncode == 0, done.stderr
+    # Who does not say what was predicted is told how it was read.
+    assert ("it is read as the error in percent" in done.stderr) == ("--predictor" in guide)
     assert len(rows(run / "study.sqlite", "evaluations")) == BUDGET
     # Other packages look whether PyTorch is there, but import it no earlier than this.
     assert done.stderr.splitlines()[-1] == f"[{BUDGET}]"

@@ -85,6 +85,26 @@ def test_samples_of_something_else(tmp_path: Path, name: str) -> None:
         Samples(tmp_path / "samples.sqlite", space, belongs)
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("accuracy", None, "NoneType"),
+        ("accuracy", "much", "much"),
+        ("row", "[0, 1", "delimiter"),
+        ("row", "[0, 1]", "no row of tiny"),
+        ("row", "7", "not iterable"),
+        ("seconds", None, "NoneType"),
+    ],
+)
+def test_damaged_values(tmp_path: Path, column: str, value: str | None, says: str) -> None:
+    samples = Samples(tmp_path / "samples.sqlite", SPACE, BELONGS)
+    samples.measure(SPACE.smallest[None], Measured(), ignored)
+    with sqlite3.connect(tmp_path / "samples.sqlite") as file:
+        file.execute(f"UPDATE samples SET {column} = ?", (value,))
+    with pytest.raises(ArtefactError, match=f"cannot be read .*{says}.*; remove the file"):
+        samples.known()
+
+
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     samples = Samples(tmp_path / "samples.sqlite", SPACE, BELONGS)
     samples.measure(SPACE.smallest[None], Measured(), ignored)

@@ -88,13 +88,15 @@ def test_a_gain_is_over_what_costs_no_more(monkeypatch: pytest.MonkeyPatch) -> N
     pool = pool[np.argsort(SPACE.macs(pool))][[10, 150, 250, 390]]
     X = np.stack([SPACE.smallest, SPACE.largest])
 
+    deviations = np.full(4, 1e-9)
+
     class Judge:
         def fit(self, X: np.ndarray, y: np.ndarray) -> Judge:
             return self
 
         def predict(self, X: np.ndarray, return_std: bool) -> tuple[np.ndarray, np.ndarray]:
             np.testing.assert_array_equal(X, pool)
-            return np.array([51.0, 54.0, 54.5, 80.0]), np.full(4, 1e-9)
+            return np.array([51.0, 54.0, 54.5, 80.0]), deviations
 
     monkeypatch.setattr("predictors.get", lambda name, space, seed: Judge())
     monkeypatch.setattr("nas.jobs.sampling._others", lambda *_: pool)
@@ -103,6 +105,13 @@ def test_a_gain_is_over_what_costs_no_more(monkeypatch: pytest.MonkeyPatch) -> N
     # Gains 1, 4, 4.5, 30; with 80 believed, which costs most, the others' stay: 4.5; then 54.5 is
     # believed, and the cheaper 54 still gains 4.
     np.testing.assert_array_equal(found, pool[[3, 2, 1]])
+
+    # Unsure of all but the last. Equation 15 by hand, against 50: the gain of 51 with deviation 9
+    # is 1 * 0.5442 + 9 * 0.3965 = 4.113, of 54 with 1 4.000, of 54.5 with 0.1 4.5.
+    deviations[:] = [9.0, 1.0, 0.1, 1e-9]
+    found = most_promising(SPACE, X, np.array([50.0, 90.0]), 4, np.random.default_rng(0))
+    # With 54.5 believed the others, which cost less, gain what they did.
+    np.testing.assert_array_equal(found, pool[[3, 2, 0, 1]])
 
 
 def test_all_networks_of_a_space_may_be_asked_for() -> None:
@@ -131,6 +140,31 @@ def test_samples_are_distinct_canonical_and_hold_both_ends(n: int) -> None:
     assert len(np.unique(X, axis=0)) == n and np.array_equal(SPACE.canonical(X), X)
     assert np.array_equal(X[0], SPACE.smallest) and np.array_equal(X[1], SPACE.largest)
     assert np.array_equal(stratified(SPACE, n, np.random.default_rng(3)), X)
+
+
+@pytest.mark.parametrize("sampling", ["random", "stratified", "active"])
+@pytest.mark.parametrize(("few", "many"), [(2, 3), (14, 40)])
+def test_more_samples_begin_with_fewer(sampling: str, few: int, many: int) -> None:
+    if sampling != "active":
+        X = foreseen(SPACE, sampling, many, 7)
+        np.testing.assert_array_equal(foreseen(SPACE, sampling, few, 7), X[:few])
+    whole, accuracy = in_rounds(SPACE, sampling, many, 7, true_accuracy)
+    asked: list[np.ndarray] = []
+
+    def measure(X: np.ndarray) -> np.ndarray:
+        asked.extend(X)
+        return true_accuracy(X)
+
+    # Of the same samples the first are measured, and no others.
+    first, known = in_rounds(SPACE, sampling, many, 7, measure, few)
+    np.testing.assert_array_equal(first, whole[:few])
+    np.testing.assert_array_equal(known, accuracy[:few])
+    np.testing.assert_array_equal(asked, first)
+
+
+def test_draws_of_other_seeds_are_others() -> None:
+    one, other = (stratified(SPACE, 40, np.random.default_rng(seed)) for seed in (0, 1))
+    assert len(set(map(tuple, one.tolist())) & set(map(tuple, other.tolist()))) < 15
 
 
 def test_samples_are_spread_over_cost() -> None:

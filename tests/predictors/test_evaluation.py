@@ -9,7 +9,10 @@ import pytest
 
 import search_spaces
 from predictors import PredictorError, ranks
-from predictors.evaluation import Measures, evaluate, split, summary
+from predictors.evaluation import NOTHING, Measures, evaluate, judge, split, summary
+from predictors.networks import networks
+from search_spaces import Net, Space, choice, one_of
+from search_spaces.specs import Classifier, Conv
 
 SPACE = search_spaces.get("nas-bench-macro")
 
@@ -24,6 +27,62 @@ def test_no_network_is_on_both_sides() -> None:
     assert len(seen) == len(fitted) == 200
     assert {i for i, digest in enumerate(digests) if digest not in seen} == set(others.tolist())
     assert len(others) < 2800
+
+
+def inexact() -> Space:
+    """A layer of one shape in either of two slots: equal networks, unequal rows."""
+    net = Net(image=(3, 8))
+    net("stem", Conv, out=8)
+    for name in ("first", "second"):
+        there = choice(f"{name} is there", 0, 1)
+        net(name, Conv, out=8, kernel=3, when=there > 0)
+    net("third", Conv, out=8, kernel=one_of(1, 3, 5, 7))
+    for k in range(4):
+        net(f"last.{k}", Conv, out=8, kernel=one_of(1, 3, 5))
+    net("classifier", Classifier, classes=2)
+    return Space(net, "inexact")
+
+
+def test_equal_networks_of_unequal_rows_are_on_one_side() -> None:
+    space = inexact()
+    assert not space.rows_are_exact
+    rng = np.random.default_rng(0)
+    X = np.unique(space.sample(200, rng), axis=0)
+    digests = np.array([space.digest(space.decode(row)) for row in X])
+    assert len(set(digests)) < len(X)
+    fitted, others = split(space, X, 30, rng)
+    assert len(set(digests[fitted])) == 30
+    assert set(digests[others]) == set(digests) - set(digests[fitted])
+    found = networks(space, X)
+    assert len(set(zip(found, digests, strict=True))) == len(set(found)) == len(set(digests))
+
+
+def test_draws_whose_labels_are_equal_do_not_count() -> None:
+    X = np.unique(SPACE.sample(80, np.random.default_rng(0)), axis=0)
+    y = np.zeros(len(X))
+    y[:3] = 1.0
+    found = [evaluate("ridge", SPACE, X, y, 5, seed) for seed in range(12)]
+    drawn = [y[split(SPACE, X, 5, np.random.default_rng(seed))[0]].any() for seed in range(12)]
+    assert 0 < sum(drawn) < 12
+    assert [one is not NOTHING for one in found] == drawn
+    whole = summary(found)
+    counting = [one.kendall for one in found if math.isfinite(one.kendall)]
+    assert 0 < whole.counted == len(counting) <= sum(drawn)
+    assert whole.mean.kendall == pytest.approx(np.mean(counting))
+    assert math.isnan(summary([NOTHING]).mean.regret) and summary([NOTHING]).counted == 0
+
+
+def test_scores_are_judged_on_what_predictors_are_judged_on() -> None:
+    X = np.unique(SPACE.sample(80, np.random.default_rng(0)), axis=0)
+    y = np.log(SPACE.macs(X))
+    fitted, others = split(SPACE, X, 20, np.random.default_rng(4))
+    # Right about what is left, wrong about what a predictor would be fitted on.
+    scores = y.copy()
+    scores[fitted] *= -1
+    assert judge(scores, SPACE, X, y, 20, 4).kendall == pytest.approx(1)
+    ranked = np.sort(y[others])
+    lost = judge(-scores, SPACE, X, y, 20, 4, larger_is_better=False).regret
+    assert lost == pytest.approx(ranked[-10] - ranked[0])
 
 
 def test_too_few_networks() -> None:
@@ -65,5 +124,6 @@ def test_intervals_over_repetitions_by_hand() -> None:
     # Student's t for two degrees of freedom: 4.303; the deviation is 0.2.
     assert whole.mean.kendall == pytest.approx(0.7)
     assert whole.half.kendall == pytest.approx(4.3027 * 0.2 / math.sqrt(3), rel=1e-4)
+    assert whole.counted == 3
     assert whole.half.spearman == 0 and math.isnan(whole.mean.coverage)
     assert math.isnan(summary([Measures(1, 1, 0, 1)]).half.kendall)

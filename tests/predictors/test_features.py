@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import predictors
 import search_spaces
-from predictors.features import Encoder, stages
+from predictors import ranks
+from predictors.features import Encoder, place, stages
 from search_spaces import Net, Space, choice, layer, one_of, path
 from search_spaces.specs import Classifier, Conv
 
@@ -62,3 +64,28 @@ def test_equal_networks_are_encoded_alike() -> None:
     rows = rng.integers(0, 2, (200, len(space.choices)))
     for part, same in zip(Encoder(space)(rows), Encoder(space)(space.canonical(rows)), strict=True):
         np.testing.assert_array_equal(part, same)
+
+
+def test_places_by_hand() -> None:
+    known = np.array([-1e308, 1.0, 1.0, 3.0, 1e308])
+    values = np.array([-1.7e308, -1e308, 0.9, 1.0, 2.0, 3.0, 1e308, 1.7e308])
+    expected = [0, 0, 0.375, 0.375, (0.375 + 0.75) / 2, 0.75, 1, 1]
+    np.testing.assert_allclose(place(values, known), expected, atol=1e-9)
+    assert place(np.array([5.0]), np.array([7.0])).tolist() == [0]
+
+
+@pytest.mark.parametrize("seen", ["plain", "exp", "floor", "overflow"])
+def test_a_proxy_that_tells_all_does_so_whatever_its_scale(seen: str) -> None:
+    # The label itself is the proxy, and nothing else tells it.
+    rng = np.random.default_rng(0)
+    space = search_spaces.get("nas-bench-macro")
+    X = np.unique(space.sample(260, rng), axis=0)
+    y = rng.normal(size=len(X))
+    proxy = np.exp(20 * y) if seen == "exp" else y.copy()
+    proxy[:3] = {"floor": -1e18, "overflow": [-1.7e308, 1.7e308, 1.7e308]}.get(seen, proxy[:3])
+    fitted, others = slice(0, 150), slice(150, None)
+    predictor = predictors.get("auto", space)
+    predictor.fit(X[fitted], y[fitted], proxies={"p": proxy[fitted]})
+    mean = predictor.predict(X[others], proxies={"p": proxy[others]})
+    assert np.isfinite(mean).all()
+    assert ranks.kendall(mean, y[others]) > 0.92

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
+from dataclasses import astuple
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, WhiteKernel
 from sklearn.linear_model import BayesianRidge, Ridge
+from sklearn.neural_network import MLPRegressor
 
 from predictors import auto, boosting, gp, mlp, ridge
+from predictors.likelihood import BOUNDS, JITTER, Gram, Hyperparameters, _loss, likeliest
 from predictors.method import folds
 from predictors.threads import one_thread
 
@@ -37,23 +44,49 @@ def test_folds_are_of_equal_size_and_never_more_than_samples() -> None:
 
 
 def test_samples_of_one_network_are_in_one_fold() -> None:
-    networks = np.repeat([[3, 1], [1, 3], [2, 2], [0, 0], [5, 5], [6, 1], [6, 2]], 4, axis=0)
+    networks = np.repeat([31, 13, 22, 0, 55, 61, 62], 4)
     networks = RNG.permutation(np.concatenate([networks, networks[:4], networks[:4]]))
     found = folds(networks, np.random.default_rng(0))
     assert sorted(np.bincount(found)) == [4, 4, 8, 8, 12]
-    for network in np.unique(networks, axis=0):
-        assert len(set(found[(networks == network).all(1)])) == 1
-    assert sorted(folds(np.zeros((4, 2), np.int64), np.random.default_rng(0))) == [0, 1, 2, 3]
+    for network in np.unique(networks):
+        assert len(set(found[networks == network])) == 1
+    assert sorted(folds(np.zeros(4, np.int64), np.random.default_rng(0))) == [0, 1, 2, 3]
 
 
 def test_ridge_is_scikit_learns() -> None:
     state, _ = ridge.fit(Z, Y, FOLDS, RNG)
     mean, std = BayesianRidge().fit(Z, Y).predict(NEW, return_std=True)
-    np.testing.assert_allclose(ridge.predict(state, NEW, True), (mean, std), rtol=1e-9)
+    found = ridge.predict(state, NEW, True)
+    np.testing.assert_allclose(found[0], mean, rtol=1e-9)
+    np.testing.assert_allclose(found[1], std, rtol=1e-6)
+    np.testing.assert_array_equal(ridge.predict(state, NEW, False)[0], found[0])
 
 
-def kernel_of(state: dict[str, Floats]) -> object:
-    trend = ConstantKernel(state["trend"]) * DotProduct(1.0)
+@pytest.mark.parametrize("n", [2, 10, 80])
+def test_hyperparameters_are_scikit_learns(n: int) -> None:
+    trend = ConstantKernel(0.1, (1e-6, 1e3)) * DotProduct(1.0, sigma_0_bounds="fixed")
+    smooth = ConstantKernel(1.0, (1e-4, 1e3)) * RBF(6**0.5, (0.1, 1e3))
+    kernel = trend + smooth + WhiteKernel(0.1, (1e-4, 1e1))
+    with warnings.catch_warnings():
+        # Of an end of a range, which is where some are.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = GaussianProcessRegressor(kernel, alpha=JITTER).fit(Z[:n], Y[:n])
+    found = likeliest(Gram.of(Z[:n]), Y[:n], Hyperparameters(0.1, 1.0, 6**0.5, 0.1))
+    np.testing.assert_allclose(astuple(found), np.exp(model.kernel_.theta), rtol=1e-4)
+
+
+def test_the_likelihood_and_its_slopes_are_scikit_learns() -> None:
+    state = dict(zip(BOUNDS, np.array([0.3, 0.7, 1.9, 0.05]), strict=True))
+    kernel = kernel_of(state, sigma_0_bounds="fixed")
+    model = GaussianProcessRegressor(kernel, alpha=JITTER, optimizer=None).fit(Z, Y)
+    value, slopes = model.log_marginal_likelihood(kernel.theta, eval_gradient=True)
+    loss, ours = _loss(np.log([*state.values()]), Gram.of(Z), Y)
+    assert loss == pytest.approx(-value, rel=1e-9)
+    np.testing.assert_allclose(ours, -slopes, rtol=1e-7)
+
+
+def kernel_of(state: dict[str, Floats], **options: Any) -> Any:
+    trend = ConstantKernel(state["trend"]) * DotProduct(1.0, **options)
     smooth = ConstantKernel(state["deviation"]) * RBF(state["length"])
     return trend + smooth + WhiteKernel(state["noise"])
 
@@ -117,6 +150,21 @@ def test_boosting_holds_out_by_those_that_have_not_seen() -> None:
     each = boosting._each(state, Z)
     np.testing.assert_array_equal(held.mean, each[FOLDS, np.arange(80)])
     assert np.mean((held.mean - Y) ** 2) > 2 * np.mean((each.mean(0) - Y) ** 2)
+
+
+def test_networks_are_scikit_learns() -> None:
+    made: list[MLPRegressor] = []
+
+    def kept(**options: object) -> MLPRegressor:
+        made.append(MLPRegressor(**options))
+        return made[-1]
+
+    with mock.patch("sklearn.neural_network.MLPRegressor", kept):
+        state, _ = mlp.fit(Z, Y, FOLDS, np.random.default_rng(2))
+    expected = np.array([network.predict(NEW) for network in made])
+    mean, std = mlp.predict(state, NEW, True)
+    np.testing.assert_allclose(mean, expected.mean(0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(std**2, expected.var(0) + state["noise"], rtol=1e-3)
 
 
 def test_networks_hold_out_by_those_that_have_not_seen() -> None:

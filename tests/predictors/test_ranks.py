@@ -56,6 +56,21 @@ def test_coverage_and_regret_by_hand() -> None:
     assert ranks.regret(predicted, actual, 1, larger_is_better=False) == 4
 
 
+@given(PAIRS, st.data())
+@settings(max_examples=40, deadline=None)
+def test_ties_are_broken_by_chance(pairs: list[tuple[int, int]], data: st.DataObject) -> None:
+    predicted, actual = (np.array(side[:7]) for side in zip(*pairs, strict=True))
+    k = data.draw(st.integers(1, len(actual)))
+    lost = []
+    for order in itertools.permutations(range(len(actual))):
+        top = sorted(order, key=lambda i: -predicted[i])[:k]
+        lost.append(actual.max() - actual[top].max())
+    assert ranks.regret(predicted, actual, k) == pytest.approx(np.mean(lost), abs=1e-9)
+    assert ranks.regret(-predicted, -actual, k, larger_is_better=False) == pytest.approx(
+        np.mean(lost), abs=1e-9
+    )
+
+
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(PredictorError, match="of one length"):
         ranks.kendall([1, 2], [1, 2, 3])
