@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from predictors.evaluation import Measures, evaluate, split
 from predictors.proxies import combine
 from tests.nas.tiny import accuracies, nas, registered, tiny
 
+TASTE = np.array([3.0, -2.0, 1.1, 2.3, -1.7, 0.4, 1.9, -0.8, 2.6, -1.2, 0.7])
 EVALUATE = ("--evaluate", "--networks", 45, "--samples", 20, "--samples", 12, "--repeats", 2)
 
 
@@ -40,6 +42,10 @@ def test_predictors_are_evaluated_on_what_was_measured(
 ) -> None:
     chosen = ("--predictor", "ridge", "--predictor", "gp", "--predictor", "ridge")
     (run / "samples.sqlite").unlink()
+    # Hard to predict, so that something is lost and it shows which way is up.
+    monkeypatch.setattr(
+        TrainedRun, "val_accuracy", lambda _, row: 60 + 9 * math.sin(row @ TASTE * 11)
+    )
     # More than are asked for: no more are measured.
     config = run / "config.yaml"
     config.write_text(config.read_text().replace("samples: 12", "samples: 50"))
@@ -72,14 +78,24 @@ def test_predictors_are_evaluated_on_what_was_measured(
     assert len(measured) == 45
     X = np.array([json.loads(row) for row, _ in measured])
     accuracy = np.array([accuracy for _, accuracy in measured])
-    tau, lost = [], []
-    for fitted, others in left_of_draws(X, 20, 2):
-        tau.append(kendalltau(tiny().macs(X[others]), accuracy[others]).statistic)
+    tau, lost, lost_by_macs, wrongly = [], [], [], []
+
+    def best_left_out(scores: np.ndarray, quality: np.ndarray) -> float:
+        return float(quality.max() - quality[np.argsort(-scores, kind="stable")[:10]].max())
+
+    for fitted, others in left_of_draws(X, 12, 2):
         ridge = predictors.get("ridge", tiny(), seed=len(lost))
         errors = ridge.fit(X[fitted], 100 - accuracy[fitted]).predict(X[others])
-        lost.append(accuracy[others].max() - accuracy[others][np.argsort(errors)[:10]].max())
+        lost.append(best_left_out(-errors, accuracy[others]))
+        wrongly.append(best_left_out(errors, -accuracy[others]))
+    assert rows["ridge", 12]["regret"] == pytest.approx(np.mean(lost), abs=1e-5)
+    assert abs(np.mean(lost) - np.mean(wrongly)) > 0.1, "nobody would notice"
+    for _, others in left_of_draws(X, 20, 2):
+        macs = tiny().macs(X[others])
+        tau.append(kendalltau(macs, accuracy[others]).statistic)
+        lost_by_macs.append(best_left_out(macs, accuracy[others]))
     assert rows["macs", 0]["kendall"] == pytest.approx(np.mean(tau), abs=1e-5)
-    assert rows["ridge", 20]["regret"] == pytest.approx(np.mean(lost), abs=1e-5)
+    assert rows["macs", 0]["regret"] == pytest.approx(np.mean(lost_by_macs), abs=1e-5)
     assert rows["macs", 0]["coverage"] is None and rows["macs", 0]["counted"] == 2
     assert all(-1 <= row["kendall"] <= 1 and row["regret"] >= 0 for row in rows.values())
     kept = json.loads((run / "predictors.json").read_text())
