@@ -136,8 +136,9 @@ def test_what_a_deployer_needs_is_in_the_file(
     assert (known["input_name"], known["output_name"]) == (taken.name, given.name)
     dims = [d.dim_param or d.dim_value for d in taken.type.tensor_type.shape.dim]
     layout = "NHWC" if "NHWC" in kind else "NCHW"
-    assert known["input_layout"] == layout and known["input_size"] == "10x10"
-    assert dims[1:] == ([10, 10, 3] if layout == "NHWC" else [3, 10, 10])
+    side = json.loads((job.run / "best.json").read_text())["choices"]["resolution"]
+    assert known["input_layout"] == layout and known["input_size"] == f"{side}x{side}"
+    assert dims[1:] == ([side, side, 3] if layout == "NHWC" else [3, side, side])
     fixed = {"free batch": "dynamic", "batch of 16": "16", "raw batch of 64": "64"}
     assert known["batch"] == fixed.get(kind, "1")
     assert known["batch"] == ("dynamic" if isinstance(dims[0], str) else str(dims[0]))
