@@ -51,4 +51,6 @@ def reading(path: str | Path, what: str) -> Iterator[None]:
     except KeyError as error:
         raise ArtefactError(f"{path}: not a saved {what}, it has no {error}") from error
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ArtefactError(f"{path}: not a saved {what}, or truncated ({error})") from error
+        # NumPy takes what it does not know for a pickle, and advises to load it.
+        why = "no plain arrays" if "pickle" in str(error) else error
+        raise ArtefactError(f"{path}: not a saved {what}, or truncated ({why})") from error

@@ -197,10 +197,11 @@ class Desk:
             self._changed.notify_all()
 
     def content(self, number: str) -> bytes | None:
-        """The model of the job of that number, or None."""
+        """The model of the job of that number while it is due, or None."""
         with self._changed:
             job = self._job
-            return job.content if job is not None and str(job.number) == number else None
+            due = job is not None and str(job.number) == number and not self._answers
+            return job.content if job is not None and due else None
 
     def _hear(self, tab: str) -> None:
         self._require(tab)

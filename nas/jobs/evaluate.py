@@ -58,7 +58,10 @@ def fit_command(
         "name": fitted.name,
         "samples": trained.config.search.samples,
     }
-    text = f"wrote {target}; next: nas search {folder} --predictor {target}"
+    search = trained.config.search
+    budget = " --latency-ms MS" if search.latency_ms is None else ""
+    text = f"wrote {target}, fitted on {search.samples} subnets"
+    text += f"; next: nas search {folder}{budget} --predictor {target}"
     return data, text
 
 
