@@ -54,3 +54,12 @@ def reading(path: str | Path, what: str) -> Iterator[None]:
         # NumPy takes what it does not know for a pickle, and advises to load it.
         why = "no plain arrays" if "pickle" in str(error) else error
         raise ArtefactError(f"{path}: not a saved {what}, or truncated ({why})") from error
+
+
+def require_format(path: str | Path, what: str, found: object, wanted: int) -> None:
+    """Raises ``ArtefactError`` for a saved ``what`` of another format than this version's."""
+    if found != wanted:
+        raise ArtefactError(
+            f"{path}: {what} format {found!r} is not {wanted}, the one this version reads; fit it "
+            "again"
+        )

@@ -11,7 +11,6 @@ from typing import Any
 from predictors import archive
 from predictors.labels import Scale
 from predictors.method import State
-from search_spaces.errors import ArtefactError
 
 FORMAT = 3
 
@@ -56,11 +55,7 @@ def read(path: str | Path) -> tuple[Header, Scale, State]:
     """
     with archive.reading(path, "predictor"):
         document, arrays = archive.read(path)
-        if document["format"] != FORMAT:
-            raise ArtefactError(
-                f"{path}: predictor format {document['format']!r} is not {FORMAT}, the one this "
-                "version reads; fit it again"
-            )
+        archive.require_format(path, "predictor", document["format"], FORMAT)
         return _header(document["header"]), Scale(**document["scale"]), arrays
 
 

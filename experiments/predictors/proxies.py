@@ -87,28 +87,30 @@ def recorded(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def known(path: Path) -> dict[str, dict[str, Any]]:
-    """What was scored, by genotype."""
+def known(
+    path: Path,
+    what: Callable[[dict[str, Any]], tuple[str, ...]],
+    names: tuple[str, ...],
+) -> dict[str, dict[str, Any]]:
+    """The lines of a file by genotype, all of which hold ``what`` of the names ``names``."""
     found = recorded(path)
     for one in found:
-        if tuple(one["scores"]) != NAMES:
+        if what(one) != names:
             raise ArtefactError(
-                f"{path}: network {one['genotype']} was scored by other proxies than there are "
-                "now; move the file away to score anew"
+                f"{path}: network {one['genotype']} has {what(one)}, and there are {names} now; "
+                "move the file away to record anew"
             )
     return {one["genotype"]: one for one in found}
 
 
-def known_nodes(path: Path) -> dict[str, Floats]:
-    """Statistics of layers [nodes, statistics], by genotype."""
-    found = recorded(path)
-    for one in found:
-        if tuple(one["statistics"]) != STATISTICS:
-            raise ArtefactError(
-                f"{path}: network {one['genotype']} has other statistics than there are now; move "
-                "the file away to record anew"
-            )
-    return {one["genotype"]: np.array(one["nodes"]) for one in found}
+def known_scores(path: Path) -> dict[str, dict[str, Any]]:
+    """What was scored by all proxies, by genotype."""
+    return known(path, lambda one: tuple(one["scores"]), NAMES)
+
+
+def known_nodes(path: Path) -> dict[str, dict[str, Any]]:
+    """Statistics of layers, ``nodes`` [nodes, statistics], by genotype."""
+    return known(path, lambda one: tuple(one["statistics"]), STATISTICS)
 
 
 def scores_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Any]:
@@ -238,7 +240,7 @@ def learned(learner: Learner, accuracy: Floats) -> dict[str, Any]:
 
 def report(rows: np.ndarray, data: Path, out: Path, part: str) -> None:
     """Write the results and the table of what was scored."""
-    done = known(out / f"{part}.jsonl")
+    done = known_scores(out / f"{part}.jsonl")
     names = [name for name in genotypes(rows) if name in done]
     if len(names) < LEAST:
         print(f"{len(names)} networks are scored; a report needs {LEAST}")
@@ -277,7 +279,9 @@ def report(rows: np.ndarray, data: Path, out: Path, part: str) -> None:
         document["learned where nodes are recorded"] = {
             "networks": len(both),
             "weights": learned(by_weights([scores[i] for i in both], truth), truth),
-            "ParZC": learned(by_parzc([tables[names[i]] for i in both], truth), truth),
+            "ParZC": learned(
+                by_parzc([np.array(tables[names[i]]["nodes"]) for i in both], truth), truth
+            ),
         }
     write_atomic(out / f"{part}.json", json.dumps(document, indent=1) + "\n")
     write_atomic(out / f"{part}.md", "\n".join(lines) + "\n")
@@ -301,7 +305,7 @@ def main() -> None:
     if not options.report:
         batch = images(options.data)
         path = options.out / f"{options.part}.jsonl"
-        record(rows, path, known(path), scores_of, batch)
+        record(rows, path, known_scores(path), scores_of, batch)
         path = options.out / f"{options.part}-nodes.jsonl"
         record(rows[: options.nodes], path, known_nodes(path), nodes_of, batch)
     report(rows, options.data, options.out, options.part)

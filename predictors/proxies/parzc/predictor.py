@@ -15,7 +15,6 @@ from predictors import archive
 from predictors.errors import PredictorError
 from predictors.proxies.parzc.diffkendall import diff_kendall
 from predictors.proxies.parzc.mixer import Mixer
-from search_spaces.errors import ArtefactError
 
 Floats = npt.NDArray[np.float64]
 
@@ -132,11 +131,7 @@ class ParZC:
         """
         with archive.reading(path, "ParZC"):
             header, arrays = archive.read(path)
-            if header["parzc"] != FORMAT:
-                raise ArtefactError(
-                    f"{path}: ParZC format {header['parzc']!r} is not {FORMAT}, the one this "
-                    "version reads; fit it again"
-                )
+            archive.require_format(path, "ParZC", header["parzc"], FORMAT)
             loaded = cls(seed=int(header["seed"]))
             loaded._nodes = int(header["nodes"])
             slope, bias = header["line"]
