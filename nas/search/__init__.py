@@ -7,6 +7,7 @@ from nas.search.reachable import require_reachable, smallest
 from nas.search.searcher import Population, Searcher
 from nas.search.searchers import names
 from nas.search.study import Evaluation, Study
+from nas.search.task import Task
 
 __all__ = [
     "Evaluation",
@@ -16,6 +17,7 @@ __all__ = [
     "SearchError",
     "Searcher",
     "Study",
+    "Task",
     "hypervolume",
     "load",
     "minimize",

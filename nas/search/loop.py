@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,10 @@ from nas.search.searcher import Floats, Population, Rows
 from nas.search.seen import Seen
 from nas.search.store import Store, stored
 from nas.search.study import Records, Study
+from nas.search.task import Task
 from search_spaces.space import Space
+from search_spaces.unknown import unknown
 
-# Generations of a search, and how large they may be: few large ones explore, many refine.
-GENERATIONS = 20
-SMALLEST_BATCH, LARGEST_BATCH = 10, 200
 # Answers in a row without a new network after which a searcher has nothing left to propose.
 IDLE = 20
 
@@ -36,6 +35,7 @@ def minimize(
     *,
     path: str | Path | None = None,
     functions: Mapping[str, Function] | None = None,
+    free: Collection[str] = (),
     belongs: Mapping[str, str] | None = None,
     batch: int | None = None,
     progress: Progress | None = None,
@@ -46,16 +46,17 @@ def minimize(
         objectives: names to functions of rows [n, choices] that return one float a row, [n];
             all are minimised, and they keep their order.
         constraints: upper limits on objectives, or on ``functions``, by name.
-        searcher: "nsga2", "random", or a function (space, generator) -> ``Searcher``.
+        searcher: one of ``names()``, or a function (task, generator) -> ``Searcher``.
         budget: how many distinct networks are evaluated; fewer where the space has fewer.
         seed: searches with equal seeds are equal.
         path: a SQLite file that keeps every evaluation. A search that was stopped is taken up
             where it was: it ends as if it had not been, and nothing is evaluated twice.
         functions: what constraints limit beside the objectives.
+        free: names of objectives and functions that cost next to nothing (counts, tables):
+            searchers may ask them about networks that are never evaluated.
         belongs: fingerprints of what the functions stand on (data, table, predictor), by name;
             a file with others is refused.
-        batch: how many networks are asked for at once; a twentieth of the budget,
-            within 10 and 200.
+        batch: how many networks are asked for at once; else what serves the searcher.
         progress: called with (evaluated, budget) after each batch.
 
     Raises:
@@ -67,9 +68,16 @@ def minimize(
         NasLoopError: the file cannot be written.
     """
     problem, known = state(space, objectives, constraints or {}, functions or {})
+    for name in free:
+        if name not in known:
+            raise SearchError(unknown("free function", name, known))
     if budget < 1 or (batch is not None and batch < 1):
         raise SearchError(f"budget and batch are 1 or more; got {budget} and {batch}")
-    maker = searchers.get(searcher) if isinstance(searcher, str) else searcher
+    if isinstance(searcher, str):
+        named = searchers.get(searcher)
+        maker, usual_batch = named.make, named.batch
+    else:
+        maker, usual_batch = searcher, searchers.usual_batch
     asking = remembered(problem, known)
     study = Study(problem)
     store = Store(path, problem, belongs or {}) if path is not None else None
@@ -80,8 +88,8 @@ def minimize(
         checking, searching = np.random.default_rng(seed).spawn(2)
         for name, limit in problem.limits.items():
             require_reachable(space, name, asking[name], limit, checking)
-        proposer = maker(space, searching)
-        size = batch or min(LARGEST_BATCH, max(SMALLEST_BATCH, budget // GENERATIONS))
+        proposer = maker(Task(problem, {name: known[name] for name in free}, budget), searching)
+        size = batch or usual_batch(budget)
         origin = searcher if isinstance(searcher, str) else type(proposer).__name__
         told, idle, generation = Seen(), 0, 0
         while len(told) < budget and idle < IDLE:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from nas.search.operators import sizes
 from nas.search.searcher import Floats, Rows
+from nas.search.searchers.operators import neighbours
 from search_spaces.errors import InfeasibleError
 from search_spaces.space import Space
 
@@ -85,22 +85,12 @@ def _descend(
     space: Space, function: Values, row: Rows, value: float, enough: float
 ) -> tuple[Rows, float]:
     while value > enough:
-        rows = _neighbours(space, row)
+        rows = neighbours(space, row)
         values = function(rows)
         if values.min() >= value:
             break
         row, value = rows[values.argmin()], float(values.min())
     return row, value
-
-
-def _neighbours(space: Space, row: Rows) -> Rows:
-    """The networks that differ from ``row`` [choices] in one choice: [neighbours, choices]."""
-    rows = []
-    for choice, options in enumerate(sizes(space)):
-        changed = np.repeat(row[None], options, axis=0)
-        changed[:, choice] = np.arange(options)
-        rows.append(changed)
-    return np.unique(space.canonical(np.concatenate(rows)), axis=0)
 
 
 class _Patient:

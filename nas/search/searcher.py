@@ -14,7 +14,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """``rows`` [n, choices], canonical; ``fidelity`` [n] where cheaper trials are asked for."""
+    """``rows`` [n, choices], canonical; ``fidelity`` [n] where cheaper trials are asked for.
+
+    A fidelity is a share of the whole evaluation, above 0 and at most 1; None is 1 for all.
+    """
 
     rows: Rows
     fidelity: Floats | None = None
@@ -26,9 +29,10 @@ class Population:
 class Searcher(Protocol):
     """Proposes rows and learns what they are worth. Called in turn: ask, tell, ask, tell.
 
-    What is told is a prefix of what was asked (a budget may end in the middle). Two searchers
-    made with equally seeded generators and told the same ask the same. A row is proposed once;
-    fewer than ``n`` rows, or none, say that the space has no more that could be found.
+    What is told is a part of what was asked, in its order, maybe nothing: a budget may end in the
+    middle, and evaluations may fail. Two searchers made with equally seeded generators and told
+    the same ask the same. A row is proposed once at a fidelity; fewer than ``n`` rows, or none, say
+    that the space has no more that could be found.
     """
 
     def ask(self, n: int) -> Population:

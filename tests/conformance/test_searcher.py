@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 import search_spaces
-from nas.search import Population, Searcher, hypervolume, searchers
+from nas.search import Population, Problem, Searcher, Task, hypervolume, searchers
 from search_spaces import Net, Space, choice, one_of
 from search_spaces.specs import Classifier, Conv
 
@@ -32,8 +32,12 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def make(name: str, space: Space, seed: int = 0) -> Searcher:
-    return searchers.get(name)(space, np.random.default_rng(seed))
+def make(
+    name: str, space: Space, seed: int = 0, objectives: int = 2, constraints: int = 0
+) -> Searcher:
+    limits = {f"limited{number}": 0.0 for number in range(constraints)}
+    problem = Problem(space, tuple(f"bad{number}" for number in range(objectives)), limits)
+    return searchers.get(name).make(Task(problem), np.random.default_rng(seed))
 
 
 def values(space: Space, rows: Rows, limit: float = 0.0) -> tuple[Floats, Floats]:
@@ -91,11 +95,15 @@ def test_batches_of_any_size(name: str, batch: int) -> None:
     assert {len(rows) for rows in asked} == {batch}
 
 
-def test_takes_a_prefix_of_what_it_asked(name: str) -> None:
+@pytest.mark.parametrize(
+    "told", [range(3), range(1), range(0), range(0, 20, 3), range(17, 20)], ids=str
+)
+def test_takes_a_part_of_what_it_asked(name: str, told: range) -> None:
     searcher = make(name, SPACE)
-    for told in (20, 3, 1, 20):
-        population = Population(searcher.ask(20).rows[:told])
-        searcher.tell(population, *values(SPACE, population.rows))
+    for part in (told, range(20), told, told, range(20)):
+        rows = searcher.ask(20).rows
+        assert len(rows) == 20
+        searcher.tell(Population(rows[part]), *values(SPACE, rows[part]))
     assert len(searcher.ask(20)) == 20
 
 
@@ -104,7 +112,8 @@ def test_takes_a_prefix_of_what_it_asked(name: str) -> None:
 def test_any_number_of_objectives_and_constraints(
     name: str, objectives: int, constraints: int
 ) -> None:
-    searcher, rng = make(name, SPACE), np.random.default_rng(0)
+    searcher = make(name, SPACE, objectives=objectives, constraints=constraints)
+    rng = np.random.default_rng(0)
     for _ in range(5):
         population = searcher.ask(12)
         assert len(population) == 12
@@ -113,7 +122,7 @@ def test_any_number_of_objectives_and_constraints(
 
 
 def test_equal_values_stop_nobody(name: str) -> None:
-    searcher = make(name, SPACE)
+    searcher = make(name, SPACE, constraints=1)
     for _ in range(5):
         population = searcher.ask(10)
         assert len(population) == 10
@@ -134,6 +143,6 @@ def test_finds_networks_within_a_limit_that_chance_seldom_meets(name: str) -> No
         return
     sample = np.log(SPACE.macs(SPACE.sample(2000, np.random.default_rng(0))))
     limit = float(np.quantile(sample, 0.01))
-    asked, _ = run(make(name, SPACE), SPACE, 400, 20, limit)
+    asked, _ = run(make(name, SPACE, constraints=1), SPACE, 400, 20, limit)
     last = np.log(SPACE.macs(np.concatenate(asked[-5:])))
     assert (last <= limit).mean() > 0.4

@@ -13,7 +13,7 @@ from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 import nas.search
 import predictors
 import search_spaces
-from nas.search import Population, SearchError
+from nas.search import Population, SearchError, Task
 from search_spaces import Net, Space, choice, one_of
 from search_spaces.errors import InfeasibleError
 from search_spaces.specs import Classifier, Conv
@@ -186,8 +186,8 @@ def test_functions_may_not_change_the_rows_and_must_answer_for_each() -> None:
 
 def test_a_searcher_of_ones_own_that_repeats_itself_ends_the_search() -> None:
     class Stuck:
-        def __init__(self, space: Space, rng: np.random.Generator) -> None:
-            self.rows = space.sample(5, rng)
+        def __init__(self, task: Task, rng: np.random.Generator) -> None:
+            self.rows = task.space.sample(5, rng)
 
         def ask(self, n: int) -> Population:
             return Population(self.rows)

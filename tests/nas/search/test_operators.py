@@ -6,7 +6,7 @@ from pymoo.algorithms.moo.nsga2 import binary_tournament
 from pymoo.core.population import Population
 
 import search_spaces
-from nas.search import operators
+from nas.search.searchers import operators
 from nas.search.seen import Seen, keys, unseen
 
 SPACE = search_spaces.get("small-images")

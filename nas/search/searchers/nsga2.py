@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from nas.search import operators
 from nas.search.searcher import Floats, Population, Rows
+from nas.search.searchers import operators
 from nas.search.seen import Seen, unseen
-from search_spaces.space import Space
+from nas.search.task import Task
 
 # Matings that may bring nothing new before random rows take their place.
 MATINGS = 10
@@ -27,8 +27,8 @@ class Nsga2:
     Constraints go before objectives.
     """
 
-    def __init__(self, space: Space, rng: np.random.Generator, size: int = 0) -> None:
-        self._space = space
+    def __init__(self, task: Task, rng: np.random.Generator, size: int = 0) -> None:
+        self._space = task.space
         self._rng = rng
         self._size = size
         self._seen = Seen()
@@ -68,7 +68,7 @@ class Nsga2:
         from pymoo.core.problem import Problem
         from pymoo.core.termination import NoTermination
 
-        from nas.search.mating import Mating
+        from nas.search.searchers.mating import Mating
 
         top = operators.sizes(self._space) - 1
         problem = Problem(

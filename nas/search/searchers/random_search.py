@@ -6,14 +6,14 @@ import numpy as np
 
 from nas.search.searcher import Floats, Population
 from nas.search.seen import Seen, unseen
-from search_spaces.space import Space
+from nas.search.task import Task
 
 
 class RandomSearch:
     """Rows uniform over choices; deaf to what it is told."""
 
-    def __init__(self, space: Space, rng: np.random.Generator) -> None:
-        self._space = space
+    def __init__(self, task: Task, rng: np.random.Generator) -> None:
+        self._space = task.space
         self._rng = rng
         self._seen = Seen()
 

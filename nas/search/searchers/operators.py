@@ -81,3 +81,13 @@ def mutate(space: Space, rows: Rows, rng: np.random.Generator) -> Rows:
 def sizes(space: Space) -> npt.NDArray[np.int64]:
     """How many options each choice has: [choices]."""
     return np.array([len(choice.values) for choice in space.choices], dtype=np.int64)
+
+
+def neighbours(space: Space, row: npt.NDArray[np.int64]) -> Rows:
+    """The networks that differ from ``row`` [choices] in one choice: [neighbours, choices]."""
+    rows = []
+    for choice, options in enumerate(sizes(space)):
+        changed = np.repeat(row[None], options, axis=0)
+        changed[:, choice] = np.arange(options)
+        rows.append(changed)
+    return np.unique(space.canonical(np.concatenate(rows)), axis=0)

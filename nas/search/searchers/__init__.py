@@ -1,0 +1,5 @@
+"""What proposes networks: one file for each, by name in ``catalogue``."""
+
+from nas.search.searchers.catalogue import SEARCHERS, Entry, Maker, get, names, usual_batch
+
+__all__ = ["SEARCHERS", "Entry", "Maker", "get", "names", "usual_batch"]

@@ -1,0 +1,59 @@
+"""Names of searchers become searchers here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.search.problem import SearchError
+from nas.search.searcher import Searcher
+from nas.search.searchers.nsga2 import Nsga2
+from nas.search.searchers.random_search import RandomSearch
+from nas.search.task import Task
+from search_spaces.unknown import unknown
+
+Maker = Callable[[Task, np.random.Generator], Searcher]
+
+# Generations of a search, and how large they may be: few large ones explore, many refine.
+GENERATIONS = 20
+SMALLEST_BATCH, LARGEST_BATCH = 10, 200
+
+
+def usual_batch(budget: int) -> int:
+    """How many networks are asked for at once where so many are to be evaluated."""
+    return min(LARGEST_BATCH, max(SMALLEST_BATCH, budget // GENERATIONS))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A searcher: what makes it, whose idea it is, and the ``batch`` that serves a budget."""
+
+    make: Maker
+    paper: str
+    batch: Callable[[int], int] = usual_batch
+
+
+SEARCHERS: dict[str, Entry] = {
+    "nsga2": Entry(
+        Nsga2,
+        "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II (2002)",
+    ),
+    "random": Entry(
+        RandomSearch,
+        "Li and Talwalkar, Random search and reproducibility for neural architecture search (2019)",
+    ),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The searchers that ``get`` knows."""
+    return tuple(SEARCHERS)
+
+
+def get(name: str) -> Entry:
+    """The searcher of that name; raises ``SearchError`` if there is none."""
+    if name not in SEARCHERS:
+        raise SearchError(unknown("searcher", name, SEARCHERS))
+    return SEARCHERS[name]

@@ -1,0 +1,43 @@
+"""What a searcher is told before it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nas.search.problem import Function, Problem
+from nas.search.searcher import Floats, Rows
+from search_spaces.space import Space
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A problem, and what may be known of networks without evaluating them.
+
+    Attributes:
+        problem: space, objectives in their order, limits.
+        free: objectives and limited functions that cost next to nothing (counts, tables), by
+            name. A searcher may ask them about any rows [n, choices] as often as it likes; the
+            study does not hear of it.
+        evaluations: how many networks the search is to evaluate; None where something else ends it.
+    """
+
+    problem: Problem
+    free: Mapping[str, Function] = field(default_factory=dict)
+    evaluations: int | None = None
+
+    @property
+    def space(self) -> Space:
+        """What is searched."""
+        return self.problem.space
+
+    def known(self, rows: Rows) -> Floats:
+        """Values [n, names] of rows [n, choices] in the order of ``problem.names``; NaN where a
+        function is not free."""
+        values = np.full((len(rows), len(self.problem.names)), np.nan)
+        for column, name in enumerate(self.problem.names):
+            if name in self.free:
+                values[:, column] = self.free[name](rows)
+        return values
