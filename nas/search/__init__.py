@@ -1,21 +1,27 @@
 """The search: what proposes networks, what remembers them, and the front that remains."""
 
-from nas.search.loop import load, minimize
+from nas.search.budget import Budget
+from nas.search.loop import Observer, Step, load, minimize
 from nas.search.pareto import hypervolume, nondominated
-from nas.search.problem import Function, Problem, SearchError
+from nas.search.problem import Function, Graded, Problem, SearchError
 from nas.search.reachable import require_reachable, smallest
 from nas.search.searcher import Population, Searcher
 from nas.search.searchers import names
-from nas.search.study import Evaluation, Study
+from nas.search.study import Evaluation, Failure, Study
 from nas.search.task import Task
 
 __all__ = [
+    "Budget",
     "Evaluation",
+    "Failure",
     "Function",
+    "Graded",
+    "Observer",
     "Population",
     "Problem",
     "SearchError",
     "Searcher",
+    "Step",
     "Study",
     "Task",
     "hypervolume",

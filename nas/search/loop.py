@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from nas.search import searchers
-from nas.search.evaluate import Remembered, evaluate, remembered
-from nas.search.problem import Function, SearchError, state
-from nas.search.reachable import require_reachable
-from nas.search.searcher import Floats, Population, Rows
-from nas.search.seen import Seen
+from nas.search import searchers, trials
+from nas.search.budget import Budget, Growth
+from nas.search.columns import Column
+from nas.search.equality import Identity, identity
+from nas.search.evaluate import Work
+from nas.search.free import free_functions
+from nas.search.problem import Function, Graded, SearchError, state
+from nas.search.reachable import require_reachable, require_together
+from nas.search.searcher import Population, Searcher
 from nas.search.store import Store, stored
-from nas.search.study import Records, Study
+from nas.search.study import Numbers, Study
 from nas.search.task import Task
 from search_spaces.space import Space
-from search_spaces.unknown import unknown
 
 # Answers in a row without a new network after which a searcher has nothing left to propose.
 IDLE = 20
+# Networks in a row that may fail before something else than networks must be at fault.
+FAILURES = 20
 
-Progress = Callable[[int, int], None]
+
+@dataclass(frozen=True)
+class Step:
+    """How far a search is, after each batch: ``evaluations`` of ``budget``, ``seconds`` in all."""
+
+    evaluations: float
+    budget: Budget
+    seconds: float
+    generation: int
+
+
+Observer = Callable[[Study, Step], None]
 
 
 def minimize(
@@ -30,79 +49,108 @@ def minimize(
     objectives: Mapping[str, Function],
     constraints: Mapping[str, float] | None = None,
     searcher: str | searchers.Maker = "nsga2",
-    budget: int = 2_000,
+    budget: int | Budget = 2_000,
     seed: int = 0,
     *,
     path: str | Path | None = None,
     functions: Mapping[str, Function] | None = None,
-    free: Collection[str] = (),
+    free: Collection[str] | None = None,
     belongs: Mapping[str, str] | None = None,
+    equality: str | Identity = "plan",
     batch: int | None = None,
-    progress: Progress | None = None,
+    piece: int | None = None,
+    engine: trials.Mapping | None = None,
+    retry: bool = False,
+    observer: Observer | None = None,
 ) -> Study:
     """Search ``space`` for networks with small objectives that keep the constraints.
 
+    A network for which a function raises, or returns no finite number, is recorded as a failure
+    (``Study.failures``) and left out.
+
     Args:
         objectives: names to functions of rows [n, choices] that return one float a row, [n];
-            all are minimised, and they keep their order.
+            all are minimised, and they keep their order. ``Graded`` ones also take fidelities.
         constraints: upper limits on objectives, or on ``functions``, by name.
         searcher: one of ``names()``, or a function (task, generator) -> ``Searcher``.
-        budget: how many distinct networks are evaluated; fewer where the space has fewer.
+        budget: how many distinct networks are evaluated, or a ``Budget``; a space that has fewer
+            ends the search as well.
         seed: searches with equal seeds are equal.
         path: a SQLite file that keeps every evaluation. A search that was stopped is taken up
-            where it was: it ends as if it had not been, and nothing is evaluated twice.
+            where it was: it ends as if it had not been, and nothing is evaluated twice. Several
+            processes may search into one file: each takes what another has evaluated, and waits
+            for what another is at.
         functions: what constraints limit beside the objectives.
         free: names of objectives and functions that cost next to nothing (counts, tables):
-            searchers may ask them about networks that are never evaluated.
+            searchers may ask them about networks that are never evaluated, and limits on them
+            are checked before the search begins. Else the methods of spaces, latency tables and
+            predictors.
         belongs: fingerprints of what the functions stand on (data, table, predictor), by name;
             a file with others is refused.
+        equality: what counts as one network, and is evaluated once: "plan" (one place in a
+            supernet), "network" (trained alike from scratch), or a function from rows
+            [n, choices] to a text for each, such as a functional hash.
         batch: how many networks are asked for at once; else what serves the searcher.
-        progress: called with (evaluated, budget) after each batch.
+        piece: how many networks are evaluated together and then stored; else the whole batch.
+            1 where an evaluation takes seconds.
+        engine: who evaluates pieces; else this process.
+        retry: evaluate again what failed before.
+        observer: called after each batch.
 
     Raises:
-        InfeasibleError: no network keeps one of the limits; the text says what can be reached.
-        SearchError: an unknown searcher, a constraint without a function, a budget below 1; or
-            a function that raised or returned no number, with the network that it was for. What
-            was evaluated until then is in the file.
+        InfeasibleError: no network keeps one of the limits, or all of them; the text says what
+            can be reached.
+        SearchError: an unknown searcher, a constraint without a function, a budget below 1; a
+            function that returns no array of numbers; or every network of the first batch failed,
+            or twenty in a row. What was evaluated until then is in the file.
         ArtefactError: the file belongs to another search.
         NasLoopError: the file cannot be written.
     """
     problem, known = state(space, objectives, constraints or {}, functions or {})
-    for name in free:
-        if name not in known:
-            raise SearchError(unknown("free function", name, known))
-    if budget < 1 or (batch is not None and batch < 1):
-        raise SearchError(f"budget and batch are 1 or more; got {budget} and {batch}")
-    if isinstance(searcher, str):
-        named = searchers.get(searcher)
-        maker, usual_batch = named.make, named.batch
-    else:
-        maker, usual_batch = searcher, searchers.usual_batch
-    asking = remembered(problem, known)
+    limit = budget if isinstance(budget, Budget) else Budget(budget)
+    for name, count in {"batch": batch, "piece": piece}.items():
+        if count is not None and count < 1:
+            raise SearchError(f"{name} is 1 or more; got {count}")
+    entry = searchers.get(searcher) if isinstance(searcher, str) else None
+    maker = entry.make if entry else searcher
+    assert not isinstance(maker, str)
+    size = batch or (entry.batch if entry else searchers.usual_batch)(limit.evaluations or 1000)
+    asked = free_functions(known, free)
+    # Of its own, so that looking for a feasible network leaves the search as it is.
+    checking, searching = np.random.default_rng(seed).spawn(2)
+    proposer = maker(Task(problem, asked, limit.evaluations, _graded(known)), searching)
+    origin = searcher if isinstance(searcher, str) else type(proposer).__name__
     study = Study(problem)
-    store = Store(path, problem, belongs or {}) if path is not None else None
+    store = None
+    if path is not None:
+        search = json.dumps([origin, size, seed])
+        store = Store(path, problem, belongs or {}, search, _name(equality))
     try:
+        before = 0.0
         if store is not None:
-            _recall(study, asking, store.read())
-        # Of its own, so that looking for a feasible network leaves the search as it is.
-        checking, searching = np.random.default_rng(seed).spawn(2)
-        for name, limit in problem.limits.items():
-            require_reachable(space, name, asking[name], limit, checking)
-        proposer = maker(Task(problem, {name: known[name] for name in free}, budget), searching)
-        size = batch or usual_batch(budget)
-        origin = searcher if isinstance(searcher, str) else type(proposer).__name__
-        told, idle, generation = Seen(), 0, 0
-        while len(told) < budget and idle < IDLE:
-            rows = space.canonical(proposer.ask(size).rows)[: budget - len(told)]
-            idle = 0 if told.add(rows).any() else idle + 1
-            if len(rows):
-                values = _evaluate(study, store, asking, rows, generation, origin)
-                proposer.tell(
-                    Population(rows), problem.objective_values(values), problem.violations(values)
-                )
-            generation += 1
-            if progress is not None:
-                progress(len(told), budget)
+            records = store.news()
+            kept = [i for i, said in enumerate(records.failures) if not (said and retry)]
+            study.add(trials.part(records, np.array(kept, dtype=np.int64)))
+            before = store.seconds()
+        for name in problem.limits:
+            if name in asked:
+                require_reachable(space, name, asked[name], problem.limits[name], checking)
+        require_together(problem, asked, checking)
+        began = time.monotonic() - before
+
+        def clock() -> float:
+            return time.monotonic() - began
+
+        evaluating = trials.Trials(
+            study,
+            store,
+            Work(space, known),
+            identity(space, equality),
+            engine or trials.Here(),
+            piece,
+            clock,
+        )
+        _run(study, evaluating, proposer, limit, size, origin, clock, observer)
     finally:
         if store is not None:
             store.close()
@@ -121,30 +169,101 @@ def load(path: str | Path, space: Space) -> Study:
     return study
 
 
-def _recall(study: Study, asking: Mapping[str, Remembered], records: Records) -> None:
-    study.add(records)
-    for column, function in enumerate(asking.values()):
-        function.learn(records.rows, records.values[:, column])
-
-
-def _evaluate(
+def _run(
     study: Study,
-    store: Store | None,
-    asking: Mapping[str, Remembered],
-    rows: Rows,
-    generation: int,
+    evaluating: trials.Trials,
+    proposer: Searcher,
+    budget: Budget,
+    size: int,
     origin: str,
-) -> Floats:
-    """Values [n, names] of rows; what is new is in the file and the study before it returns."""
-    unknown = rows[study.find(rows) < 0]
-    if len(unknown):
-        unknown = unknown[Seen().add(unknown)]
-        good, values, error = evaluate(asking, unknown)
-        n = len(values)
-        records = Records(unknown[good], values, np.full(n, generation), (origin,) * n)
-        if store is not None and n:
-            store.append(records)
-        study.add(records)
-        if error:
-            raise error
-    return np.column_stack([function(rows) for function in asking.values()])
+    clock: Callable[[], float],
+    observer: Observer | None,
+) -> None:
+    told, growth = _Told(study), Growth()
+    idle, generation, failed = 0, 0, 0
+    study.ended_by = None
+    while study.ended_by is None:
+        asked = proposer.ask(size)
+        rows = study.problem.space.canonical(asked.rows)
+        fidelity = np.ones(len(rows)) if asked.fidelity is None else asked.fidelity
+        if budget.evaluations is not None:
+            # One that begins within the budget is the last.
+            within = np.cumsum(fidelity) - fidelity < budget.evaluations - told.spent
+            rows, fidelity = rows[within], fidelity[within]
+        numbers = evaluating.numbers(rows, fidelity, generation, origin)
+        idle = 0 if told.add(numbers) else idle + 1
+        values = study.values(numbers)
+        good = np.asarray(np.isfinite(values).all(axis=1))
+        failed = _failures_in_a_row(study, numbers, good, failed, first=not told.any_good)
+        told.any_good |= bool(good.any())
+        objectives, violations = (
+            study.problem.objective_values(values[good]),
+            study.problem.violations(values[good]),
+        )
+        if len(rows):
+            kept = None if asked.fidelity is None else fidelity[good]
+            proposer.tell(Population(rows[good], kept), objectives, violations)
+        if budget.stagnation is not None:
+            feasible = (violations <= 0).all(axis=1) & (fidelity[good] == 1)
+            growth.add(objectives[feasible], told.spent)
+        generation += 1
+        if observer is not None:
+            observer(study, Step(told.spent, budget, clock(), generation))
+        study.ended_by = budget.ended(told.spent, clock(), growth)
+        if study.ended_by is None and idle >= IDLE:
+            study.ended_by = "space"
+
+
+class _Told:
+    """What the searcher has heard of: distinct networks, whole or in part."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._heard = Column(np.bool_)
+        self.spent = 0.0
+        self.any_good = False
+
+    def add(self, numbers: Numbers) -> bool:
+        """Whether any of the study's ``numbers`` was new."""
+        missing = len(self._study) - len(self._heard.array)
+        self._heard.append(np.zeros(missing, dtype=np.bool_))
+        new = np.unique(self._study.equal(numbers))
+        new = new[~self._heard.array[new]]
+        self._heard.array[new] = True
+        self.spent += float(self._study.fidelity(new).sum())
+        return bool(len(new))
+
+
+def _failures_in_a_row(
+    study: Study, numbers: Numbers, good: npt.NDArray[np.bool_], before: int, first: bool
+) -> int:
+    """How many networks have failed in a row by now.
+
+    Raises ``SearchError`` where that says that something is wrong with more than a network.
+    """
+    count = before
+    for fine in good.tolist():
+        count = 0 if fine else count + 1
+        if count >= FAILURES:
+            break
+    if count >= FAILURES or (first and count and not good.any()):
+        number = int(numbers[~good][-1])
+        raise SearchError(
+            f"{count} networks in a row could not be evaluated, so that no other is tried; "
+            f"{_described(study, number)}. With retry=True they are evaluated again"
+        )
+    return count
+
+
+def _described(study: Study, number: int) -> str:
+    row = study.row(number)
+    values = ", ".join(f"{name}={value}" for name, value in study.problem.space.decode(row).values)
+    return f"{study.failure(number)} (row {row.tolist()}: {values})"
+
+
+def _graded(functions: Mapping[str, Function]) -> bool:
+    return any(isinstance(function, Graded) for function in functions.values())
+
+
+def _name(equality: str | Identity) -> str:
+    return equality if isinstance(equality, str) else getattr(equality, "__qualname__", "function")

@@ -13,10 +13,32 @@ from nas.search.searcher import Floats, Rows
 from search_spaces.errors import NasLoopError
 from search_spaces.space import Space
 
-Function = Callable[[Rows], npt.ArrayLike]
+
+@dataclass(frozen=True)
+class Graded:
+    """A function that has cheaper versions of itself: fewer epochs, fewer images.
+
+    ``function`` takes rows [n, choices] and fidelities [n], shares of the whole above 0 and at
+    most 1, and returns a number for each row, [n].
+    """
+
+    function: Callable[[Rows, Floats], npt.ArrayLike]
+
+
+Function = Callable[[Rows], npt.ArrayLike] | Graded
 
 # What a study's file calls its own columns.
-RESERVED = ("number", "row", "violation", "generation", "origin")
+RESERVED = (
+    "number",
+    "row",
+    "identity",
+    "fidelity",
+    "violation",
+    "seconds",
+    "generation",
+    "origin",
+    "failure",
+)
 
 
 class SearchError(NasLoopError):
@@ -61,7 +83,7 @@ def state(
     constraints: Mapping[str, float],
     functions: Mapping[str, Function],
 ) -> tuple[Problem, dict[str, Function]]:
-    """The problem and its functions by name.
+    """The problem, and its functions in the order of its names.
 
     Raises:
         SearchError: no objective; a constraint that no function evaluates; a function that is
@@ -93,4 +115,5 @@ def state(
                 f"{', '.join(RESERVED)}"
             )
     limits = {name: float(limit) for name, limit in constraints.items()}
-    return Problem(space, tuple(objectives), limits), known
+    problem = Problem(space, tuple(objectives), limits)
+    return problem, {name: known[name] for name in problem.names}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from nas.search.problem import Problem
 from nas.search.searcher import Floats, Rows
 from nas.search.searchers.operators import neighbours
 from search_spaces.errors import InfeasibleError
@@ -15,6 +16,7 @@ from search_spaces.space import Space
 
 SAMPLE = 20_000
 CHUNK = 2_000
+STARTS = 10
 
 Values = Callable[[Rows], Floats]
 
@@ -79,6 +81,47 @@ def require_reachable(
         f"no network of {space.name} keeps {name} within {limit:.6g}; "
         f"the smallest reaches {value:.6g}"
     )
+
+
+def require_together(
+    problem: Problem, functions: Mapping[str, Values], rng: np.random.Generator
+) -> None:
+    """Raise ``InfeasibleError`` where no network is found that keeps all limits at once.
+
+    ``functions`` are the limited ones that cost next to nothing, by name; limits on others are
+    left to the search. Goes down the sum of what is above the limits from the best of 20,000
+    random networks and of those from several, so that who is refused can hardly be feasible.
+    """
+    names = [name for name in problem.limits if name in functions]
+    if len(names) < 2:
+        return
+    limited = Problem(problem.space, (), {name: problem.limits[name] for name in names})
+
+    def values(rows: Rows) -> Floats:
+        return np.column_stack([functions[name](rows) for name in names])
+
+    def excess(rows: Rows) -> Floats:
+        return np.asarray(np.maximum(limited.violations(values(rows)), 0).sum(axis=1))
+
+    row, least, _ = smallest(problem.space, excess, rng, enough=0.0)
+    for _ in range(STARTS if least > 0 else 0):
+        rows = problem.space.sample(CHUNK, rng)
+        start = rows[excess(rows).argmin()]
+        found, value = _descend(problem.space, excess, start, float(excess(start[None])[0]), 0.0)
+        if value < least:
+            row, least = found, value
+        if least <= 0:
+            break
+    if least > 0:
+        nearest = values(row[None])[0]
+        said = ", ".join(
+            f"{name} {value:.6g} (limit {problem.limits[name]:.6g})"
+            for name, value in zip(names, nearest.tolist(), strict=True)
+        )
+        raise InfeasibleError(
+            f"no network of {problem.space.name} was found that keeps all limits together, though "
+            f"each can be kept; the nearest has {said}: raise one of them"
+        )
 
 
 def _descend(

@@ -1,34 +1,51 @@
-"""A study on disk: one SQLite file, one transaction for each batch of evaluations."""
+"""A study on disk: one SQLite file, one transaction for what was evaluated together."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nas.search import texts, workers
 from nas.search.problem import Problem
 from nas.search.study import Records
 from search_spaces.errors import ArtefactError, NasLoopError
 from search_spaces.space import Space
 
-FORMAT = 1
-KEYS = {"format", "space", "objectives", "constraints", "belongs"}
+FORMAT = 2
+KEYS = {"format", "space", "objectives", "constraints", "equality", "belongs"}
+# How long one process waits for another that writes, in seconds.
+PATIENCE = 60
 
 
 class Store:
     """Open for one problem; a file of another is refused.
 
-    Two tables: ``study`` (key, value) says what the file belongs to, ``evaluations`` holds a
-    network a row: options separated by commas, one column for every objective and constraint.
+    ``study`` (key, value) says what the file belongs to. ``evaluations`` holds a trial a row: a
+    network's options separated by commas, its fidelity, a column for every objective and
+    constraint, and why they are empty where they are. ``searches`` tells how long each has taken,
+    ``workers`` who is evaluating what.
     """
 
-    def __init__(self, path: str | Path, problem: Problem, belongs: Mapping[str, str]) -> None:
-        """Open or create. ``belongs`` names what the functions stand on (data, table, weights).
+    def __init__(
+        self,
+        path: str | Path,
+        problem: Problem,
+        belongs: Mapping[str, str],
+        search: str,
+        equality: str,
+    ) -> None:
+        """Open or create.
+
+        Args:
+            belongs: what the functions stand on (data, table, weights), by name.
+            search: names the searcher and what it was told, for the time it takes.
+            equality: what tells networks apart.
 
         Raises:
             ArtefactError: the file is no study, or one of something else, which is named.
@@ -36,60 +53,125 @@ class Store:
         """
         self._path = Path(path)
         self._problem = problem
+        self._search = search
+        self._read = 0
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = _connect(self._path)
         try:
             with self._saying():
-                self._open(belongs)
+                self._open(_header(problem, belongs, equality))
+                self._worker = workers.Worker(self._path)
+                with self._transaction():
+                    self._worker.enter(self._connection)
         except BaseException:
             self._connection.close()
             raise
 
-    def _open(self, belongs: Mapping[str, str]) -> None:
+    def _open(self, expected: Mapping[str, list[Any]]) -> None:
         # No waiting for the disk after every batch: a killed process loses nothing, and a lost
         # machine a few batches at most.
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
-        expected = _header(self._problem, belongs)
-        with self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
+        with self._transaction():
             if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 _compare(self._path, header(self._connection, self._path), expected)
                 return
             columns = "".join(f", {_quoted(name)} REAL" for name in self._problem.names)
             self._connection.execute("CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT)")
             self._connection.execute(
-                "CREATE TABLE evaluations (number INTEGER PRIMARY KEY, row TEXT UNIQUE"
-                f"{columns}, violation REAL, generation INTEGER, origin TEXT)"
+                "CREATE TABLE evaluations (number INTEGER PRIMARY KEY, row TEXT, identity TEXT, "
+                f"fidelity REAL{columns}, violation REAL, seconds REAL, generation INTEGER, "
+                "origin TEXT, failure TEXT, UNIQUE (row, fidelity))"
             )
+            self._connection.execute("CREATE TABLE searches (name TEXT PRIMARY KEY, seconds REAL)")
+            self._connection.execute(workers.TABLE)
             pairs = [(key, json.dumps(value)) for key, value in expected.items()]
             self._connection.executemany("INSERT INTO study VALUES (?, ?)", pairs)
 
-    def read(self) -> Records:
-        """Everything that the file holds, in the order of evaluation."""
-        with self._saying():
-            return _read(self._connection, self._problem)
+    def news(self) -> Records:
+        """What the file holds and this object has neither read nor written, in order."""
+        with self._saying(), self._transaction():
+            return self._news()
 
-    def append(self, records: Records) -> None:
-        """Add evaluations: all of them or none.
+    def seconds(self) -> float:
+        """How long this search has taken before."""
+        with self._saying():
+            found = self._connection.execute(
+                "SELECT seconds FROM searches WHERE name = ?", (self._search,)
+            ).fetchone()
+        return float(found[0]) if found else 0.0
+
+    def claim(self, names: Collection[str]) -> tuple[set[str], Records]:
+        """Those trials, by name, that this process is to evaluate, and what is new in the file.
+
+        Neither what is in the file nor what another process is at is among them.
+        """
+        with self._saying(), self._transaction():
+            news = self._news()
+            return self._worker.claim(self._connection, set(names) - set(news.names())), news
+
+    def append(self, records: Records, claimed: Collection[str], seconds: float) -> None:
+        """Add evaluations, all or none; go on holding ``claimed``; the search took ``seconds``.
+
+        What is there already stays, unless it had failed.
 
         Raises:
             NasLoopError: the disk is full or the file cannot be written.
         """
         problem = self._problem
+        n = len(records)
         violation = np.maximum(problem.violations(records.values), 0).sum(axis=1)
-        rows = [",".join(map(str, row)) for row in records.rows.tolist()]
-        columns = [rows, *records.values.T.tolist(), violation.tolist()]
-        columns += [records.generations.tolist(), list(records.origins)]
+        columns = [
+            texts.written(records.rows),
+            records.identities or [None] * n,
+            records.fidelity.tolist(),
+        ]
+        columns += [*records.values.T.tolist(), violation.tolist(), records.seconds.tolist()]
+        columns += [records.generations.tolist(), records.origins, records.failures]
         marks = ", ".join("?" * len(columns))
-        # Another process may have evaluated the same network in the meantime: the first stays.
-        statement = f"INSERT OR IGNORE INTO evaluations VALUES (NULL, {marks})"
-        with self._saying(), self._connection:
+        said = [*problem.names, "violation", "seconds", "generation", "origin", "failure"]
+        again = ", ".join(f"{name} = excluded.{name}" for name in map(_quoted, said))
+        statement = (
+            f"INSERT INTO evaluations VALUES (NULL, {marks}) ON CONFLICT (row, fidelity) DO UPDATE "
+            f"SET {again} WHERE failure != ''"
+        )
+        with self._saying(), self._transaction():
+            alone = self._last() == self._read
             self._connection.executemany(statement, zip(*columns, strict=True))
+            if alone:
+                self._read = self._last()
+            self._worker.hold(self._connection, claimed)
+            self._connection.execute(
+                "INSERT OR REPLACE INTO searches VALUES (?, ?)", (self._search, seconds)
+            )
 
     def close(self) -> None:
         """Leave one file behind."""
-        self._connection.close()
+        try:
+            with self._saying(), self._transaction():
+                self._worker.close(self._connection)
+        finally:
+            self._connection.close()
+
+    def _last(self) -> int:
+        found = self._connection.execute("SELECT max(number) FROM evaluations").fetchone()[0]
+        return int(found or 0)
+
+    def _news(self) -> Records:
+        records = _read(self._connection, self._problem, self._read)
+        self._read = self._last()
+        return records
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
 
     @contextmanager
     def _saying(self) -> Iterator[None]:
@@ -119,7 +201,7 @@ def stored(path: str | Path, space: Space) -> tuple[Problem, Records]:
             _compare(Path(path), found, {**found, "space": [space.name, space.identity]})
         names = tuple(str(name) for name in found["objectives"])
         problem = Problem(space, names, {str(name): limit for name, limit in found["constraints"]})
-        return problem, _read(connection, problem)
+        return problem, _read(connection, problem, 0)
     except sqlite3.DatabaseError as error:
         raise ArtefactError(f"{path}: not a study, or damaged ({error})") from error
     finally:
@@ -142,17 +224,19 @@ def header(connection: sqlite3.Connection, path: Path) -> dict[str, list[Any]]:
 
 def _connect(path: Path) -> sqlite3.Connection:
     try:
-        return sqlite3.connect(path, timeout=60)
+        # Transactions are opened by hand: where there is none, nothing is open.
+        return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
     except sqlite3.OperationalError as error:
         raise NasLoopError(f"{path}: the study cannot be opened ({error})") from error
 
 
-def _header(problem: Problem, belongs: Mapping[str, str]) -> dict[str, list[Any]]:
+def _header(problem: Problem, belongs: Mapping[str, str], equality: str) -> dict[str, list[Any]]:
     return {
         "format": [FORMAT],
         "space": [problem.space.name, problem.space.identity],
         "objectives": list(problem.objectives),
         "constraints": [[name, limit] for name, limit in problem.limits.items()],
+        "equality": [equality],
         "belongs": [[name, belongs[name]] for name in sorted(belongs)],
     }
 
@@ -170,17 +254,26 @@ def _compare(path: Path, found: Mapping[str, list[Any]], expected: Mapping[str, 
         )
 
 
-def _read(connection: sqlite3.Connection, problem: Problem) -> Records:
+def _read(connection: sqlite3.Connection, problem: Problem, after: int) -> Records:
+    """The evaluations with a number above ``after``."""
     columns = ", ".join(map(_quoted, problem.names))
     found = connection.execute(
-        f"SELECT row, generation, origin, {columns} FROM evaluations ORDER BY number"
+        "SELECT row, identity, fidelity, seconds, generation, origin, failure, "
+        f"{columns} FROM evaluations WHERE number > ? ORDER BY number",
+        (after,),
     ).fetchall()
-    rows = [[int(option) for option in line[0].split(",")] for line in found]
+    rows, identities, fidelity, seconds, generations, origins, failures = (
+        [line[column] for line in found] for column in range(7)
+    )
     return Records(
-        np.array(rows, dtype=np.int64).reshape(-1, len(problem.space.choices)),
-        np.array([line[3:] for line in found], dtype=np.float64).reshape(-1, len(problem.names)),
-        np.array([line[1] for line in found], dtype=np.int64),
-        tuple(line[2] for line in found),
+        texts.read(rows, len(problem.space.choices)),
+        np.array([line[7:] for line in found], dtype=np.float64).reshape(-1, len(problem.names)),
+        np.array(fidelity, dtype=np.float64),
+        np.array(seconds, dtype=np.float64),
+        np.array(generations, dtype=np.int64),
+        tuple(origins),
+        tuple(failures),
+        tuple(identities) if identities and identities[0] is not None else None,
     )
 
 

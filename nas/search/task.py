@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from nas.search.problem import Function, Problem
+from nas.search.problem import Problem
 from nas.search.searcher import Floats, Rows
 from search_spaces.space import Space
 
@@ -22,11 +22,13 @@ class Task:
             name. A searcher may ask them about any rows [n, choices] as often as it likes; the
             study does not hear of it.
         evaluations: how many networks the search is to evaluate; None where something else ends it.
+        graded: whether a function takes fidelities, so that cheaper trials make sense.
     """
 
     problem: Problem
-    free: Mapping[str, Function] = field(default_factory=dict)
+    free: Mapping[str, Callable[[Rows], Floats]] = field(default_factory=dict)
     evaluations: int | None = None
+    graded: bool = False
 
     @property
     def space(self) -> Space:

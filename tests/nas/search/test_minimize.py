@@ -143,7 +143,12 @@ def test_an_infeasible_budget_is_answered_at_once() -> None:
     counted = Counted(error)
     start = time.monotonic()
     with pytest.raises(InfeasibleError, match=r"no network of small-images runs within 0.001 ms"):
-        nas.search.minimize(SPACE, {"error": counted, "latency_ms": latency}, {"latency_ms": 0.001})
+        nas.search.minimize(
+            SPACE,
+            {"error": counted, "latency_ms": latency},
+            {"latency_ms": 0.001},
+            free=["latency_ms"],
+        )
     assert time.monotonic() - start < 5
     assert not counted.rows
 
@@ -159,7 +164,10 @@ def test_an_infeasible_budget_is_answered_at_once() -> None:
         ({"objectives": {"error": error, "Error": error}}, "cannot be told from another"),
         ({"objectives": {"row": error}}, "reserved are"),
         ({"searcher": "nsga3"}, "did you mean 'nsga2'"),
-        ({"budget": 0}, "1 or more; got 0"),
+        ({"budget": 0}, "evaluations are 1 or more, or None; got 0"),
+        ({"free": ["macs"]}, "no free function 'macs'"),
+        ({"equality": "rows"}, "by 'plan' or 'network'.*got 'rows'"),
+        ({"piece": 0}, "piece is 1 or more; got 0"),
         ({"batch": -1}, "1 or more"),
     ],
 )
@@ -197,16 +205,17 @@ def test_a_searcher_of_ones_own_that_repeats_itself_ends_the_search() -> None:
             assert violations.shape == (5, 0)
 
     counted = Counted(error)
-    steps: list[tuple[int, int]] = []
+    steps: list[float] = []
     study = nas.search.minimize(
         SPACE,
         {"error": counted},
         searcher=Stuck,
         budget=100,
-        progress=lambda done, total: steps.append((done, total)),
+        observer=lambda study, step: steps.append(step.evaluations),
     )
     assert len(study) == len(counted.rows) == 5
-    assert steps[0] == steps[-1] == (5, 100)
+    assert study.ended_by == "space"
+    assert steps[0] == steps[-1] == 5
     assert {evaluation.origin for evaluation in study.evaluations()} == {"Stuck"}
 
 

@@ -1,0 +1,159 @@
+"""When a search ends, and what counts towards it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import nas.search
+import search_spaces
+from nas.search import Budget, Graded, Population, SearchError, Study, Task
+from nas.search.budget import Growth
+
+SPACE = search_spaces.get("small-images")
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+
+def error(rows: Rows) -> Floats:
+    return 10 + 5 * np.exp(-SPACE.parameters(rows) / 3e5)
+
+
+OBJECTIVES = {"error": error, "macs": SPACE.macs}
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "got none of it"),
+        ({"evaluations": 0}, "evaluations are 1 or more, or None; got 0"),
+        ({"stagnation": -1}, "stagnation are 1 or more"),
+        ({"seconds": 0}, "seconds are above 0, or None; got 0"),
+        ({"seconds": float("nan")}, "got nan"),
+    ],
+)
+def test_budgets_that_make_no_sense(given: dict[str, float], says: str) -> None:
+    with pytest.raises(SearchError, match=says):
+        Budget(**given)  # type: ignore[arg-type]
+
+
+def test_time_ends_a_search_and_goes_on_counting_when_it_is_resumed(tmp_path: Path) -> None:
+    def slow(rows: Rows) -> Floats:
+        time.sleep(0.05)
+        return error(rows)
+
+    path = tmp_path / "study.sqlite"
+    steps: list[nas.search.Step] = []
+
+    def run(seconds: float) -> Study:
+        steps.clear()
+        return nas.search.minimize(
+            SPACE,
+            {"error": slow},
+            budget=Budget(seconds=seconds),
+            batch=10,
+            path=path,
+            observer=lambda study, step: steps.append(step),
+        )
+
+    first = run(0.5)
+    assert first.ended_by == "seconds"
+    assert steps[-1].seconds >= 0.5 > steps[-2].seconds
+    resumed = run(1.0)
+    # What was known is replayed; what the first run took counts.
+    assert steps[0].seconds >= 0.5
+    assert len(resumed) > len(first)
+    again = run(0.5)
+    assert len(again) == len(resumed)
+    assert len(steps) == 1
+
+
+def test_a_search_that_stands_still_ends() -> None:
+    study = nas.search.minimize(SPACE, OBJECTIVES, budget=Budget(stagnation=100), batch=20)
+    assert study.ended_by == "stagnation"
+    assert 100 < len(study) < 5000
+    values = study.records.values
+    # The reference point as it is described: the worst of the first batch and a tenth more.
+    low, high = values[:20].min(axis=0), values[:20].max(axis=0)
+    corner = high + 0.1 * (high - low)
+    volumes = [nas.search.hypervolume(values[:n], corner) for n in (len(study) - 100, len(study))]
+    assert volumes[1] - volumes[0] < 1e-3 * volumes[1]
+    before = [nas.search.hypervolume(values[:n], corner) for n in range(20, len(study) - 19, 20)]
+    grown = [late - early >= 1e-3 * late for early, late in zip(before, before[5:], strict=False)]
+    assert all(grown)
+
+
+def test_whichever_comes_first() -> None:
+    both = nas.search.minimize(
+        SPACE, OBJECTIVES, budget=Budget(evaluations=60, stagnation=1000), batch=20
+    )
+    assert (len(both), both.ended_by) == (60, "evaluations")
+
+
+def test_growth_by_hand() -> None:
+    growth = Growth()
+    growth.add(np.empty((0, 2)), 10)
+    assert growth.history == [(10, 0.0)]
+    assert not growth.stands_still(5)
+    # Reference (4.3, 2.1): 3.3 x 0.1 + 2.3 x ... = the area of two steps.
+    growth.add(np.array([[1.0, 2.0], [4.0, 1.0]]), 20)
+    assert growth.history[-1][1] == pytest.approx(3.3 * 0.1 + 0.3 * 1.0)
+    growth.add(np.array([[2.0, 1.0]]), 30)
+    assert growth.history[-1][1] == pytest.approx(3.3 * 0.1 + 2.3 * 1.0)
+    growth.add(np.array([[3.0, 3.0]]), 40)
+    assert growth.stands_still(10)
+    assert not growth.stands_still(20)
+
+
+class Halves:
+    """Asks for random rows at a quarter of the cost, and for the better half again, whole."""
+
+    def __init__(self, task: Task, rng: np.random.Generator) -> None:
+        assert task.graded
+        self.task, self.rng = task, rng
+        self.promoted: Rows | None = None
+
+    def ask(self, n: int) -> Population:
+        if self.promoted is not None:
+            return Population(self.promoted, np.ones(len(self.promoted)))
+        return Population(self.task.space.sample(n, self.rng), np.full(n, 0.25))
+
+    def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
+        assert population.fidelity is not None
+        if population.fidelity[0] == 1:
+            self.promoted = None
+        else:
+            best = objectives[:, 0].argsort()[: len(population) // 2]
+            self.promoted = population.rows[best]
+
+
+def test_cheaper_trials_count_as_their_share_and_are_no_part_of_the_front(tmp_path: Path) -> None:
+    asked: list[Floats] = []
+
+    def graded(rows: Rows, fidelity: Floats) -> Floats:
+        asked.append(fidelity)
+        return error(rows) - (1 - fidelity)
+
+    path = tmp_path / "study.sqlite"
+    study = nas.search.minimize(
+        SPACE, {"error": Graded(graded)}, searcher=Halves, budget=18, batch=8, path=path
+    )
+    # Three times eight quarters and four wholes.
+    assert [fidelity.tolist() for fidelity in asked] == [[0.25] * 8, [1.0] * 4] * 3
+    assert len(study) == 36
+    whole = study.feasible
+    assert whole.sum() == 12
+    (best,) = study.front()
+    assert best.fidelity == 1
+    assert best.objectives["error"] == error(study.records.rows[whole]).min()
+    asked.clear()
+    resumed = nas.search.minimize(
+        SPACE, {"error": Graded(graded)}, searcher=Halves, budget=18, batch=8, path=path
+    )
+    assert not asked
+    np.testing.assert_array_equal(resumed.records.fidelity, study.records.fidelity)
+    assert resumed.front() == study.front()
