@@ -49,20 +49,30 @@ def _cull(points: Floats) -> Mask:
 
 
 def hypervolume(objectives: npt.ArrayLike, reference: npt.ArrayLike) -> float:
-    """The area that points [n, 2] dominate below ``reference`` [2], both minimised.
+    """The volume that points [n, objectives] dominate below ``reference`` [objectives].
 
-    Zitzler and Thiele, "Multiobjective evolutionary algorithms: a comparative case study and the
-    strength Pareto approach" (IEEE Transactions on Evolutionary Computation 1999).
+    All objectives are minimised. Zitzler and Thiele, "Multiobjective evolutionary algorithms: a
+    comparative case study and the strength Pareto approach" (IEEE Transactions on Evolutionary
+    Computation 1999). Three objectives and more are left to pymoo.
     """
     points, corner = _points(objectives), np.asarray(reference, dtype=np.float64)
-    if points.shape[1] != 2 or corner.shape != (2,):
+    if corner.shape != (points.shape[1],):
         raise NasLoopError(
-            f"hypervolume takes two objectives; got {points.shape[1]} and reference {corner.shape}"
+            f"a reference point has a number for each of {points.shape[1]} objectives; got shape "
+            f"{corner.shape}"
         )
     inside = points[(points < corner).all(axis=1)]
+    if not len(inside):
+        return 0.0
     front = np.unique(inside[nondominated(inside)], axis=0)
-    right = np.append(front[1:, 0], corner[0])
-    return float(((right - front[:, 0]) * (corner[1] - front[:, 1])).sum())
+    if points.shape[1] == 1:
+        return float(corner[0] - front[0, 0])
+    if points.shape[1] == 2:
+        right = np.append(front[1:, 0], corner[0])
+        return float(((right - front[:, 0]) * (corner[1] - front[:, 1])).sum())
+    from pymoo.indicators.hv import HV
+
+    return float(HV(ref_point=corner)(front))
 
 
 def _points(objectives: npt.ArrayLike) -> Floats:

@@ -58,6 +58,9 @@ def test_hypervolume_is_pymoos(points: Floats) -> None:
 def test_hypervolume_by_hand() -> None:
     assert hypervolume([[1, 3], [2, 1], [2, 2], [9, 9]], [4, 4]) == 3 * 1 + 2 * 2
     assert hypervolume(np.empty((0, 2)), [1, 1]) == 0
+    assert hypervolume([[3], [1], [9]], [4]) == 3
+    # Two boxes of 1 x 2 x 3 and 2 x 1 x 1 below (3, 3, 3), which share 1 x 1 x 1.
+    assert hypervolume([[2, 1, 0], [1, 2, 2], [3, 0, 0]], [3, 3, 3]) == pytest.approx(6 + 2 - 1)
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
@@ -65,5 +68,5 @@ def test_what_cannot_be_compared_is_refused() -> None:
         nondominated([[1, np.nan]])
     with pytest.raises(NasLoopError, match="points are"):
         nondominated([1, 2, 3])
-    with pytest.raises(NasLoopError, match="two objectives"):
-        hypervolume([[1, 2, 3]], [1, 2, 3])
+    with pytest.raises(NasLoopError, match=r"each of 3 objectives; got shape \(2,\)"):
+        hypervolume([[1, 2, 3]], [1, 2])

@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+import nas.search
 import search_spaces
 from nas.search import reachable, require_reachable, smallest
+from nas.search.reachable import require_together
 from search_spaces import Net, Space, choice, one_of
 from search_spaces.errors import InfeasibleError
 from search_spaces.specs import Classifier, Conv
@@ -88,3 +90,44 @@ def test_a_slow_function_is_not_asked_for_long() -> None:
     assert asked == [1]
     _, value, finished = reachable.smallest(SPACE, slow, np.random.default_rng(0), seconds=0.2)
     assert (value, finished) == (1.0, False)
+
+
+def test_limits_that_exclude_each_other_are_named_before_anything_is_evaluated() -> None:
+    asked = []
+
+    def error(rows: Rows) -> npt.NDArray[np.float64]:
+        asked.append(len(rows))
+        return SPACE.macs(rows)
+
+    macs, parameters = SPACE.macs(SPACE.smallest)[0], SPACE.parameters(SPACE.largest)[0]
+    limits = {"macs": 1.5 * macs, "less": -0.9 * parameters}
+    functions = {"macs": SPACE.macs, "less": lambda rows: -SPACE.parameters(rows)}
+    with pytest.raises(InfeasibleError, match=r"keeps all limits together.*macs .*less .*raise"):
+        nas.search.minimize(
+            SPACE, {"error": error}, limits, functions=functions, free=["macs", "less"]
+        )
+    assert not asked
+    # Each by itself can be kept.
+    for name in limits:
+        nas.search.minimize(
+            SPACE,
+            {"error": error},
+            {name: limits[name]},
+            functions={name: functions[name]},
+            free=[name],
+            budget=10,
+        )
+
+
+def test_limits_that_few_networks_keep_together_are_not_refused() -> None:
+    # The limits of a network of a space that is enumerated: whoever keeps both is rare.
+    space = search_spaces.get("nas-bench-macro")
+    everything = np.array(list(itertools.product(range(3), repeat=8)))
+    macs, parameters = space.macs(everything), space.parameters(everything)
+    for number in np.random.default_rng(0).integers(len(everything), size=20):
+        limits = {"macs": macs[number], "less": -parameters[number]}
+        keep = (macs <= macs[number]) & (parameters >= parameters[number])
+        assert keep.any()
+        problem = nas.search.Problem(space, ("error",), limits)
+        functions = {"macs": space.macs, "less": lambda rows: -space.parameters(rows)}
+        require_together(problem, functions, np.random.default_rng(1))
