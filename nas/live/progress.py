@@ -1,0 +1,113 @@
+"""What is known of a search that goes on: its speed, its front, its hypervolume."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas.search.growth import Growing, dominated_volume
+from nas.search.searcher import Floats
+from nas.search.study import Study
+
+__all__ = ["Looked", "Progress"]
+
+WINDOW_S = 10.0
+"""Speed is that of the last so many seconds: what an earlier call had done comes back at once."""
+KEPT = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A search at one moment.
+
+    ``budget`` is None where something else than a number of evaluations ends the search; ``speed``
+    in evaluations a second, None before it is known; ``names`` of the objectives, ``front`` their
+    values [n, objectives]; ``volumes`` the hypervolume at this and at earlier moments; ``grew``
+    after how many evaluations it was last seen to grow; ``feasible`` how many networks keep the
+    limits. Without a study there are no names.
+    """
+
+    evaluations: int
+    budget: int | None
+    seconds: float
+    speed: float | None
+    names: tuple[str, ...] = ()
+    limits: tuple[tuple[str, float], ...] = ()
+    front: Floats | None = None
+    volumes: tuple[float, ...] = ()
+    grew: int = 0
+    feasible: int = 0
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until the budget is spent, at this speed."""
+        if not self.speed or self.budget is None:
+            return None
+        return max(0, self.budget - self.evaluations) / self.speed
+
+
+class Progress:
+    """Follows one search from look to look."""
+
+    def __init__(self) -> None:
+        self._times: deque[tuple[float, int]] = deque()
+        self._growing: Growing | None = None
+        self._reference: Floats | None = None
+        self._volumes: deque[float] = deque(maxlen=KEPT)
+        self._seen = self._feasible = self._grew = 0
+
+    def begin(self, evaluations: int, seconds: float) -> None:
+        """What was done before this counts for no speed; said again it changes nothing."""
+        if not self._times:
+            self._times.append((seconds, evaluations))
+
+    def look(
+        self, study: Study | None, evaluations: int, budget: int | None, seconds: float
+    ) -> Looked:
+        """The search after ``evaluations``, which took ``seconds``; ``study`` is looked at from
+        where the last look ended."""
+        speed = self._speed(evaluations, seconds)
+        if study is None:
+            return Looked(evaluations, budget, seconds, speed)
+        self._follow(study, evaluations)
+        front = self._growing.points if self._growing is not None else None
+        return Looked(
+            evaluations,
+            budget,
+            seconds,
+            speed,
+            study.problem.objectives,
+            tuple(study.problem.limits.items()),
+            front,
+            tuple(self._volumes),
+            self._grew,
+            self._feasible,
+        )
+
+    def _speed(self, evaluations: int, seconds: float) -> float | None:
+        self._times.append((seconds, evaluations))
+        while len(self._times) > 2 and self._times[1][0] <= seconds - WINDOW_S:
+            self._times.popleft()
+        began, before = self._times[0]
+        took = seconds - began
+        return (evaluations - before) / took if took > 0 else None
+
+    def _follow(self, study: Study, evaluations: int) -> None:
+        values, problem = study.records.values[self._seen :], study.problem
+        self._seen += len(values)
+        kept = values[(problem.violations(values) <= 0).all(axis=1)]
+        self._feasible += len(kept)
+        if not len(kept) and self._growing is None:
+            return
+        objectives = problem.objective_values(kept)
+        if self._growing is None or self._reference is None:
+            # Of the first that is seen to be feasible, so that it stays where it is.
+            self._reference = np.asarray(objectives.max(axis=0))
+            self._growing = Growing(objectives.shape[1])
+        self._growing.add(objectives)
+        volume = dominated_volume(self._growing.points, self._reference)
+        if not self._volumes or volume > self._volumes[-1]:
+            self._grew = evaluations
+        self._volumes.append(volume)
