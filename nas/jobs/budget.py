@@ -80,6 +80,7 @@ def round_study(
     guide: Guide,
     options: SearchOptions,
     path: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> searching.Study:
     """One round's search on the predictions of ``table``, kept in ``path`` where one is given.
 
@@ -101,6 +102,7 @@ def round_study(
             "searcher": f"{options.searcher} {options.evaluations} {options.seed} "
             f"{options.confidence}",
         },
+        progress=progress,
     )
     if not study.front():
         raise InfeasibleError(
