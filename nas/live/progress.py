@@ -16,6 +16,8 @@ __all__ = ["Looked", "Progress"]
 WINDOW_S = 10.0
 """Speed is that of the last so many seconds: what an earlier call had done comes back at once."""
 KEPT = 200
+STEADY = 20
+"""Feasible networks that the hypervolume's reference point is taken from, if not more at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ class Progress:
     def __init__(self) -> None:
         self._times: deque[tuple[float, int]] = deque()
         self._growing: Growing | None = None
-        self._reference: Floats | None = None
+        self._reference: Floats = np.empty(0)
         self._volumes: deque[float] = deque(maxlen=KEPT)
         self._seen = self._feasible = self._grew = 0
 
@@ -98,14 +100,17 @@ class Progress:
         values, problem = study.records.values[self._seen :], study.problem
         self._seen += len(values)
         kept = values[(problem.violations(values) <= 0).all(axis=1)]
-        self._feasible += len(kept)
         if not len(kept) and self._growing is None:
             return
         objectives = problem.objective_values(kept)
-        if self._growing is None or self._reference is None:
-            # Of the first that is seen to be feasible, so that it stays where it is.
-            self._reference = np.asarray(objectives.max(axis=0))
+        if self._growing is None:
             self._growing = Growing(objectives.shape[1])
+            self._reference = np.full(objectives.shape[1], -np.inf)
+        if self._feasible < STEADY and len(kept):
+            # The worst of some, which then stays where it is, for volumes to be comparable.
+            self._reference = np.maximum(self._reference, objectives.max(axis=0))
+            self._volumes.clear()
+        self._feasible += len(kept)
         self._growing.add(objectives)
         volume = dominated_volume(self._growing.points, self._reference)
         if not self._volumes or volume > self._volumes[-1]:
