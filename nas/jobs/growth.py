@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from nas.jobs.guide import Guide
-from nas.search import Study, nondominated
+from nas.search import Study
 from nas.search.growth import fronts
 
 __all__ = ["front_growth"]
@@ -28,7 +30,8 @@ def front_growth(study: Study, guide: Guide) -> dict[str, Any] | None:
     numbers = [max(1, round(share * len(study))) for share in SHARES]
     grown = []
     for number, front in zip(numbers, fronts(values, study.feasible, numbers), strict=True):
-        kept = front[nondominated(front)][:: -(-len(front) // MOST) or 1]
+        picked = np.linspace(0, len(front) - 1, min(MOST, len(front))).astype(int)
+        kept = front[picked]
         pairs = zip(kept[:, 1].tolist(), guide.score(kept[:, 0]).tolist(), strict=True)
         points = sorted([round(ms, 6), round(score, 4)] for ms, score in pairs)
         grown.append({"evaluations": number, "points": points})

@@ -79,9 +79,9 @@ def _table(
             change.choice,
             f"{change.now}\u00a0→\u00a0{change.instead}",
             _signed(change.latency_ms, most[0]),
-            _bar(change.latency_ms, most[0], "bar-time"),
+            _bar(change.latency_ms, most[0], "bar-latency"),
             _signed(change.score, most[1]),
-            _bar(change.score, most[1], "bar-macs"),
+            _bar(change.score, most[1], "bar-score"),
         )
         for change in changes
     ]

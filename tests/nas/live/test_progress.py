@@ -150,20 +150,6 @@ def test_one_and_three_objectives_are_told_in_words() -> None:
     ]
 
 
-def test_the_reference_point_is_not_the_first_network_alone(space: Space) -> None:
-    whole = records(space, 60, 2)
-    study, progress = Study(Problem(space, ("error", "ms"), {})), Progress()
-    for number in range(60):
-        study.add(part(whole, number, number + 1))
-        looked = progress.look(study, number + 1, 60, float(number))
-    # Below the worst of the first twenty, counted on a fine grid.
-    worst = whole.values[:20].max(axis=0)
-    grid = np.stack(np.meshgrid(*(np.linspace(0, w, 400) for w in worst)), -1).reshape(-1, 2)
-    dominated = (whole.values[:, None] <= grid[None]).all(-1).any(0).mean()
-    assert looked.volumes[-1] == pytest.approx(dominated * worst.prod(), rel=0.02)
-    assert len(looked.volumes) == 41
-
-
 def test_a_search_without_a_number_to_reach_has_no_bar_and_no_end() -> None:
     endless = looked(2, budget=None)
     assert endless.left_s is None
