@@ -49,10 +49,10 @@ def line(title: str, looked: Looked) -> str:
 
 
 def _bar(looked: Looked, plain: bool) -> str:
-    if looked.budget is None:
+    if looked.done is None:
         return ""
     full, empty = ("#", ".") if plain else ("━", "╌")
-    done = round(BAR * min(1.0, looked.evaluations / looked.budget))
+    done = round(BAR * looked.done)
     return f"{full * done}{empty * (BAR - done)}  "
 
 

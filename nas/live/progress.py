@@ -24,17 +24,18 @@ STEADY = 20
 class Looked:
     """A search at one moment.
 
-    ``budget`` is None where something else than a number of evaluations ends the search; ``speed``
-    in evaluations a second, None before it is known; ``names`` of the objectives, ``front`` their
-    values [n, objectives]; ``volumes`` the hypervolume at this and at earlier moments; ``grew``
-    after how many evaluations it was last seen to grow; ``feasible`` how many networks keep the
-    limits. Without a study there are no names.
+    ``budget`` is how many evaluations end the search, ``until_s`` how many seconds, None where
+    they do not; ``speed`` in evaluations a second, None before it is known; ``names`` of the
+    objectives, ``front`` their values [n, objectives]; ``volumes`` the hypervolume at this and at
+    earlier moments; ``grew`` after how many evaluations it was last seen to grow; ``feasible`` how
+    many networks keep the limits. Without a study there are no names.
     """
 
     evaluations: int
     budget: int | None
     seconds: float
     speed: float | None
+    until_s: float | None = None
     names: tuple[str, ...] = ()
     limits: tuple[tuple[str, float], ...] = ()
     front: Floats | None = None
@@ -44,10 +45,23 @@ class Looked:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until the budget is spent, at this speed."""
-        if not self.speed or self.budget is None:
-            return None
-        return max(0, self.budget - self.evaluations) / self.speed
+        """Seconds until the first of both is spent, at this speed."""
+        ends = []
+        if self.budget is not None and self.speed:
+            ends.append((self.budget - self.evaluations) / self.speed)
+        if self.until_s is not None:
+            ends.append(self.until_s - self.seconds)
+        return max(0.0, min(ends)) if ends else None
+
+    @property
+    def done(self) -> float | None:
+        """What share of the search is behind, from 0 to 1."""
+        shares = []
+        if self.budget is not None:
+            shares.append(self.evaluations / self.budget)
+        if self.until_s is not None:
+            shares.append(self.seconds / self.until_s)
+        return min(1.0, max(shares)) if shares else None
 
 
 class Progress:
@@ -66,13 +80,18 @@ class Progress:
             self._times.append((seconds, evaluations))
 
     def look(
-        self, study: Study | None, evaluations: int, budget: int | None, seconds: float
+        self,
+        study: Study | None,
+        evaluations: int,
+        budget: int | None,
+        seconds: float,
+        until_s: float | None = None,
     ) -> Looked:
         """The search after ``evaluations``, which took ``seconds``; ``study`` is looked at from
         where the last look ended."""
         speed = self._speed(evaluations, seconds)
         if study is None:
-            return Looked(evaluations, budget, seconds, speed)
+            return Looked(evaluations, budget, seconds, speed, until_s)
         self._follow(study, evaluations)
         front = self._growing.points if self._growing is not None else None
         return Looked(
@@ -80,6 +99,7 @@ class Progress:
             budget,
             seconds,
             speed,
+            until_s,
             study.problem.objectives,
             tuple(study.problem.limits.items()),
             front,
@@ -99,7 +119,7 @@ class Progress:
     def _follow(self, study: Study, evaluations: int) -> None:
         values, problem = study.records.values[self._seen :], study.problem
         self._seen += len(values)
-        kept = values[(problem.violations(values) <= 0).all(axis=1)]
+        kept = values[study.feasible[-len(values) :]] if len(values) else values
         if not len(kept) and self._growing is None:
             return
         objectives = problem.objective_values(kept)

@@ -24,13 +24,22 @@ USUAL_S = 0.003
 """What a look is taken to cost before there was one."""
 
 
-class Step(Protocol):
-    """Where a search is: evaluations, how many there may be, and the seconds that it took."""
+class Limits(Protocol):
+    """What ends a search: a number of evaluations, or of seconds; None does not."""
 
     @property
-    def evaluations(self) -> int: ...
+    def evaluations(self) -> int | None: ...
     @property
-    def budget(self) -> int | None: ...
+    def seconds(self) -> float | None: ...
+
+
+class Step(Protocol):
+    """Where a search is: evaluations, its limits, and the seconds that it took."""
+
+    @property
+    def evaluations(self) -> float: ...
+    @property
+    def budget(self) -> Limits: ...
     @property
     def seconds(self) -> float: ...
 
@@ -50,14 +59,20 @@ class Watch:
 
     def __call__(self, study: Study, step: Step) -> None:
         """After each batch of a search."""
-        self.see(study, step.evaluations, step.budget, step.seconds)
+        limits = step.budget
+        self.see(study, int(step.evaluations), limits.evaluations, step.seconds, limits.seconds)
 
     def counted(self, evaluations: int, budget: int) -> None:
         """After each batch, where a search tells no more than its numbers."""
         self.see(None, evaluations, budget, time.monotonic() - self._began)
 
     def see(
-        self, study: Study | None, evaluations: int, budget: int | None, seconds: float
+        self,
+        study: Study | None,
+        evaluations: int,
+        budget: int | None,
+        seconds: float,
+        until_s: float | None = None,
     ) -> None:
         """Show the search if it is time to."""
         self._progress.begin(evaluations, seconds)
@@ -65,7 +80,7 @@ class Watch:
         room = SHARE * (now - self._began) - self._spent
         if now - self._last < self._interval or room < self._cost:
             return
-        self._show(self._progress.look(study, evaluations, budget, seconds))
+        self._show(self._progress.look(study, evaluations, budget, seconds, until_s))
         self._last = time.monotonic()
         self._cost = self._last - now
         self._spent += self._cost

@@ -27,7 +27,7 @@ FRONT_FORMAT = 2
 CURVES_FORMAT = 1
 SHARED = (
     *("identity", "device", "table", "weights", "data", "guide_identity"),
-    *("budget_ms", "confidence", "limits", "objectives"),
+    *("budget_ms", "confidence", "quantities"),
 )
 """What of ``front.json`` decides what a search can find: curves share it with their front."""
 T = TypeVar("T")

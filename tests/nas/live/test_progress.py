@@ -150,6 +150,25 @@ def test_one_and_three_objectives_are_told_in_words() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("budget", "until_s", "left_s", "done"),
+    [
+        (5000, None, 3800 / 600, 0.24),
+        (None, 8.0, 6.0, 0.25),
+        (5000, 8.0, 6.0, 0.25),  # Whichever comes first.
+        (5000, 80.0, 3800 / 600, 0.24),
+        (1000, 1.0, 0.0, 1.0),
+        (None, None, None, None),
+    ],
+)
+def test_what_is_left(
+    budget: int | None, until_s: float | None, left_s: float | None, done: float | None
+) -> None:
+    found = looked(2, budget=budget, until_s=until_s)
+    assert found.left_s == (None if left_s is None else pytest.approx(left_s))
+    assert found.done == (None if done is None else pytest.approx(done))
+
+
 def test_a_search_without_a_number_to_reach_has_no_bar_and_no_end() -> None:
     endless = looked(2, budget=None)
     assert endless.left_s is None

@@ -27,9 +27,15 @@ class Clock:
 
 
 @dataclass
+class Limits:
+    evaluations: int | None
+    seconds: float | None = None
+
+
+@dataclass
 class Step:
-    evaluations: int
-    budget: int | None
+    evaluations: float
+    budget: Limits
     seconds: float
 
 
@@ -80,7 +86,7 @@ def look(screen: Screen, clock: Clock) -> None:
     with watching(screen, "search") as observer:
         for evaluations in (30, 60, 90, 120):
             clock.now += 31.0
-            observer(study, Step(evaluations, 120, clock.now - 100))
+            observer(study, Step(float(evaluations), Limits(120), clock.now - 100))
 
 
 def test_a_terminal_gets_a_picture(

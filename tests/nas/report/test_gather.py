@@ -171,7 +171,7 @@ def test_damaged_curves_are_named(run: Run, change: dict[str, Any]) -> None:
     render(data)
 
 
-@pytest.mark.parametrize("key", ["weights", "table", "budget_ms", "guide_identity", "limits"])
+@pytest.mark.parametrize("key", ["weights", "table", "budget_ms", "guide_identity", "quantities"])
 def test_curves_of_another_search_are_left_out(run: Run, key: str) -> None:
     curves = json.loads(run.curves.read_text())
     edit(run.curves, belongs={**curves["belongs"], key: "another"})
