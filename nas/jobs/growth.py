@@ -27,7 +27,7 @@ def front_growth(study: Study, guide: Guide) -> dict[str, Any] | None:
     if not {"error", "latency_ms"} <= set(names):
         return None
     values = study.records.values[:, [names.index("error"), names.index("latency_ms")]]
-    numbers = [max(1, round(share * len(study))) for share in SHARES]
+    numbers = sorted({max(1, round(share * len(study))) for share in SHARES})
     grown = []
     for number, front in zip(numbers, fronts(values, study.feasible, numbers), strict=True):
         picked = np.linspace(0, len(front) - 1, min(MOST, len(front))).astype(int)

@@ -96,11 +96,19 @@ def test_fronts_after_shares_of_the_evaluations() -> None:
         assert one["points"] == sorted(one["points"])
 
 
-def test_further_objectives_do_not_show() -> None:
+def test_further_objectives_and_short_searches() -> None:
     space = tiny()
     study = a_study(space, turned=lambda X: -space.macs(X))
     assert len(study.front()) > len(a_study(space).front())
     assert front_growth(study, guide(space)) == front_growth(a_study(space), guide(space))
+    brief = minimize(
+        space,
+        {"error": Sums(space).predict, "latency_ms": space.macs},
+        searcher="random",
+        budget=2,
+    )
+    short = front_growth(brief, guide(space))
+    assert short is not None and [one["evaluations"] for one in short["fronts"]] == [1, 2]
     alone = minimize(space, {"error": space.macs}, searcher="random", budget=20)
     assert front_growth(alone, guide(space)) is None
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from nas.live.picture import line, picture
 from nas.live.progress import Looked, Progress
-from nas.search import Study
+from nas.search import nondominated
 from nas.search.problem import Problem
-from nas.search.study import Records
+from nas.search.searcher import Floats
 from search_spaces.space import Space
 from tests.nas.tiny import tiny
 
@@ -21,68 +25,67 @@ def space() -> Space:
     return tiny()
 
 
-def problem(space: Space, objectives: int) -> Problem:
-    return Problem(space, ("error", "ms", "macs")[:objectives], {"error": LIMIT})
+@dataclass
+class Begun:
+    """As much of a study as is looked at, after ``n`` of its evaluations."""
+
+    problem: Problem
+    every: Floats
+    n: int = 0
+
+    @property
+    def records(self) -> SimpleNamespace:
+        return SimpleNamespace(values=self.every[: self.n])
+
+    @property
+    def feasible(self) -> np.ndarray:
+        return (self.problem.violations(self.every[: self.n]) <= 0).all(axis=1)
+
+    def after(self, n: int) -> Any:
+        self.n = n
+        return self
 
 
-def records(space: Space, n: int, objectives: int) -> Records:
-    rng = np.random.default_rng(objectives)
-    rows = np.unique(space.sample(3 * n, rng), axis=0)
-    rows = rng.permutation(rows)[:n]
-    assert len(rows) == n
-    values = rng.uniform(1, 100, (n, objectives))
-    return Records(rows, values, np.zeros(n, dtype=np.int64), ("random",) * n)
-
-
-def part(whole: Records, start: int, stop: int) -> Records:
-    kept = slice(start, stop)
-    return Records(
-        whole.rows[kept], whole.values[kept], whole.generations[kept], whole.origins[kept]
-    )
+def begun(space: Space, n: int, objectives: int, limit: float = LIMIT) -> Begun:
+    names = ("error", "ms", "macs")[:objectives]
+    values = np.random.default_rng(objectives).uniform(1, 100, (n, objectives))
+    return Begun(Problem(space, names, {"error": limit}), values)
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3])
 def test_looks_add_up_to_the_studys_own_front(space: Space, objectives: int) -> None:
-    whole, progress = records(space, 120, objectives), Progress()
-    study = Study(problem(space, objectives))
-    looks = []
-    for start in range(0, 120, 30):
-        study.add(part(whole, start, start + 30))
-        looks.append(progress.look(study, start + 30, 120, 0.5 + start))
+    study, progress = begun(space, 120, objectives), Progress()
+    looks = [progress.look(study.after(n), n, 120, float(n)) for n in (30, 60, 60, 90, 120)]
     last = looks[-1]
     assert last.front is not None
     assert last.names == ("error", "ms", "macs")[:objectives]
-    expected = {tuple(one.objectives.values()) for one in study.front()}
+    within = study.every[study.every[:, 0] <= LIMIT]
+    expected = {tuple(row) for row in within[nondominated(within)].tolist()}
     assert {tuple(row) for row in last.front.tolist()} == expected
-    assert last.feasible == int((whole.values[:, 0] <= LIMIT).sum())
+    assert last.feasible == len(within)
     assert list(last.volumes) == sorted(last.volumes) and len(last.volumes) > 1
     grown = [look.evaluations for look in looks if look.grew == look.evaluations]
     assert grown and grown[-1] == last.grew
 
 
 def test_the_reference_point_is_not_the_first_network_alone(space: Space) -> None:
-    whole = records(space, 60, 2)
-    study, progress = Study(Problem(space, ("error", "ms"), {})), Progress()
-    for number in range(60):
-        study.add(part(whole, number, number + 1))
-        looked = progress.look(study, number + 1, 60, float(number))
+    study, progress = begun(space, 60, 2, limit=1000.0), Progress()
+    for number in range(1, 61):
+        looked = progress.look(study.after(number), number, 60, float(number))
     # Below the worst of the first twenty, counted on a fine grid.
-    worst = whole.values[:20].max(axis=0)
+    worst = study.every[:20].max(axis=0)
     grid = np.stack(np.meshgrid(*(np.linspace(0, w, 400) for w in worst)), -1).reshape(-1, 2)
-    dominated = (whole.values[:, None] <= grid[None]).all(-1).any(0).mean()
+    dominated = (study.every[:, None] <= grid[None]).all(-1).any(0).mean()
     assert looked.volumes[-1] == pytest.approx(dominated * worst.prod(), rel=0.02)
     assert len(looked.volumes) == 41
 
 
 def test_a_search_without_a_feasible_network_has_no_front(space: Space) -> None:
-    study, progress = Study(problem(space, 2)), Progress()
-    whole = records(space, 10, 2)
-    study.add(Records(whole.rows, whole.values + 100, whole.generations, whole.origins))
-    looked = progress.look(study, 10, 40, 1.0)
+    looked = Progress().look(begun(space, 10, 2, limit=0.5).after(10), 10, 40, 1.0)
     assert looked.front is None and looked.feasible == 0
-    assert "no network within error 60 so far" in picture("search", looked, 80)
+    assert "no network within error 0.5 so far" in picture("search", looked, 80)
     assert line("search", looked) == (
-        "search: 10/40 evaluations; no network within error 60 so far"
+        "search: 10/40 evaluations; no network within error 0.5 so far"
     )
 
 
