@@ -218,6 +218,14 @@ def search(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted search.")
     ] = False,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines/--no-baselines",
+            help="Search a few more times on the same predictions, at random and with other "
+            "seeds, for the report to compare; about 5 s, or a tenth of the search.",
+        ),
+    ] = True,
     json: Json = False,
 ) -> None:
     """Find the best subnet under a latency budget."""
@@ -238,6 +246,7 @@ def search(
         confidence,
         out,
         resume,
+        baselines,
         screen,
     )
     screen.result(data, text)

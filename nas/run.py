@@ -137,6 +137,11 @@ class Run:
         return self.folder / "front.json"
 
     @property
+    def curves(self) -> Path:
+        """Hypervolume over evaluations of the search and of those it is compared with."""
+        return self.folder / "curves.json"
+
+    @property
     def best(self) -> Path:
         return self.folder / "best.json"
 

@@ -80,27 +80,38 @@ def round_study(
     guide: Guide,
     options: SearchOptions,
     path: Path | None = None,
+    observer: searching.Observer | None = None,
 ) -> searching.Study:
     """One round's search on the predictions of ``table``, kept in ``path`` where one is given.
 
     Raises ``InfeasibleError`` where it meets no network within the budget.
     """
     confident = options.confidence is not None
+    objectives: dict[str, searching.Function] = {
+        "error": guide.source.predict,
+        "latency_ms": _latency(table),
+    }
+    further: dict[str, searching.Function] = {}
+    if confident:
+        further[UPPER] = _upper(table, options.deviations)
     study = searching.minimize(
         space,
-        {"error": guide.source.predict, "latency_ms": _latency(table)},
+        objectives,
         {UPPER if confident else "latency_ms": options.latency_ms},
         searcher=options.searcher,
         budget=options.evaluations,
         seed=options.seed,
         path=path,
-        functions={UPPER: _upper(table, options.deviations)} if confident else None,
+        functions=further,
+        # Nothing is run for them: predictions all.
+        free=(*objectives, *further),
         belongs={
             "predictor": guide.identity,
             "table": identity_of(table),
             "searcher": f"{options.searcher} {options.evaluations} {options.seed} "
             f"{options.confidence}",
         },
+        observer=observer,
     )
     if not study.front():
         raise InfeasibleError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from nas.best import write_front
 from nas.data import open_source
 from nas.disk import megabytes, require_room
 from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
+from nas.jobs.curves import compare, compare_seconds, known_curves, write_curves
+from nas.jobs.growth import front_growth
 from nas.jobs.guide import fitted_guide, ready_guide
 from nas.jobs.measured import recall, remember
+from nas.jobs.neighbours import neighbours
 from nas.jobs.predictor import sampled
 from nas.jobs.rounds import MOST_ROUNDS, Candidate, most_measured, search_in_rounds
 from nas.jobs.samples import Samples
@@ -24,6 +28,7 @@ from nas.jobs.search_cost import search_bytes, search_seconds
 from nas.jobs.search_document import front_document
 from nas.jobs.tables import chosen_table, identity_of
 from nas.jobs.trained import TrainedRun
+from nas.live import watching
 from nas.run import Run
 from nas.scale import worded
 from nas.search import searchers
@@ -45,10 +50,12 @@ def search_run(
     device: Device,
     screen: Screen,
     resume: bool = True,
+    baselines: bool = True,
 ) -> dict[str, Any]:
-    """Search, measure, and write ``front.json`` and ``best.json`` into ``out``.
+    """Search, measure, and write ``front.json``, ``best.json`` and ``curves.json`` into ``out``.
 
-    Without ``resume`` a study that is in ``out`` is removed; with it, it is gone on with.
+    Without ``resume`` a study that is in ``out`` is removed; with it, it is gone on with. Without
+    ``baselines`` no other search is run to compare this one with.
 
     Raises:
         ArtefactError: ``table`` is of another device than ``device``.
@@ -75,10 +82,14 @@ def search_run(
     began = time.monotonic()
     guide = ready or fitted_guide(trained, options.predictor or USUAL, screen)
     clock = {"samples": time.monotonic() - began, "search": 0.0, "measure": 0.0}
+    studies: list[searching.Study] = []
 
     def search(corrected: LatencyTable, number: int) -> searching.Study:
         began = time.monotonic()
-        study = round_study(space, corrected, guide, options, files.round_study(number))
+        path = files.round_study(number)
+        with watching(screen, f"search, round {number}") as watch:
+            study = round_study(space, corrected, guide, options, path, watch)
+        studies.append(study)
         clock["search"] += time.monotonic() - began
         return study
 
@@ -109,7 +120,24 @@ def search_run(
     _forget_samples(files)
     best = chosen(outcome, options)
     document = front_document(trained, table, guide, options, outcome, best, clock)
+    document["growth"] = front_growth(outcome.study, guide)
+    document["neighbours"] = neighbours(space, table, guide, outcome.candidates[best].row)
+    began = time.monotonic()
+    curves = compare(
+        studies[0],  # The first round's, by the table as it was before what was measured.
+        lambda name, seed: round_study(
+            space, table, guide, replace(options, searcher=name, seed=seed)
+        ),
+        options.searcher,
+        options.seed,
+        options.evaluations,
+        compare_seconds(sum(clock.values())) if baselines else 0.0,
+        screen,
+        known_curves(files, document),
+    )
+    document["seconds"]["compare"] = round(time.monotonic() - began, 2)
     write_front(files, document)
+    write_curves(files, document, curves)
     return document
 
 
@@ -159,6 +187,7 @@ def search_command(
     confidence: float | None,
     out: Path | None,
     resume: bool,
+    baselines: bool,
     screen: Screen,
 ) -> tuple[dict[str, Any], str]:
     """The command ``nas search``."""
@@ -184,7 +213,7 @@ def search_command(
     target = out or folder
     if target.exists() and not target.is_dir():
         raise ConfigError(f"{target}: a search writes several files; -o is a folder")
-    document = search_run(trained, table, options, target, device, screen, resume)
+    document = search_run(trained, table, options, target, device, screen, resume, baselines)
     best = document["points"][document["best"]]
     text = (
         f"best: {best['latency_ms']:.4g} ms measured (budget {latency_ms:g} ms), "

@@ -43,8 +43,9 @@ def front_document(
     kept[chosen] = True
     front = [point for point, keep in zip(points, kept, strict=True) if keep]
     front.sort(key=lambda point: float(point["latency_ms"]))
-    values = study.records.values
-    cloud = values[:: max(1, len(values) // CLOUD)]
+    values = study.values()
+    told = values[np.isfinite(values).all(axis=1)]
+    cloud = told[:: max(1, len(told) // CLOUD)]
     return {
         "format": FORMAT,
         "space": trained.space.name,

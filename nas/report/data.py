@@ -9,8 +9,13 @@ from nas.scale import ACCURACY
 
 __all__ = [
     "Block",
+    "Change",
+    "Curve",
+    "Curves",
     "Epoch",
     "Front",
+    "Growth",
+    "Neighbours",
     "Network",
     "Point",
     "Provenance",
@@ -56,6 +61,56 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Growth:
+    """Predicted fronts after so many evaluations, pairs (latency in ms, score), and what scores
+    are with their unit."""
+
+    scale: str
+    fronts: tuple[tuple[int, tuple[tuple[float, float], ...]], ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Another option of one choice: by how much latency in ms and score change, as predicted."""
+
+    choice: str
+    now: str
+    instead: str
+    latency_ms: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """What a network is predicted to take and to be worth, and each of its neighbours' changes."""
+
+    scale: str
+    latency_ms: float
+    score: float
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Hypervolumes of one search, after as many evaluations as its ``Curves`` say."""
+
+    searcher: str
+    seed: int
+    volumes: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Searches on the same predictions: hypervolume below ``reference``, a value an objective,
+    after each of ``numbers`` evaluations."""
+
+    objectives: tuple[str, ...]
+    reference: tuple[float, ...]
+    numbers: tuple[int, ...]
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True)
 class Front:
     """What a search left: ``points`` in the order of latency, the chosen one among them.
 
@@ -63,7 +118,8 @@ class Front:
     unit. ``cloud`` are pairs (predicted latency in ms, predicted score), ``history`` pairs
     (evaluations, hypervolume), ``seconds`` the time of each step. ``rounds`` are by how much
     predictions of the front were off at most, one for each round of search and measurement,
-    ``settled`` whether that was little enough in the last.
+    ``settled`` whether that was little enough in the last. ``growth`` and ``neighbours`` of the
+    chosen network are None where an older version searched.
     """
 
     budget_ms: float
@@ -82,6 +138,8 @@ class Front:
     confidence: float | None = None
     rounds: tuple[float, ...] = ()
     settled: bool = False
+    growth: Growth | None = None
+    neighbours: Neighbours | None = None
 
     @property
     def best(self) -> Point:
@@ -197,5 +255,6 @@ class ReportData:
     log: tuple[Epoch, ...] = ()
     tables: tuple[Table, ...] = ()
     front: Front | None = None
+    curves: Curves | None = None
     test: Test | None = None
     network: Network | None = None

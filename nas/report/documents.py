@@ -9,13 +9,27 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nas.report.data import Front, Point, Test
+from nas.report.data import Change, Curve, Curves, Front, Growth, Neighbours, Point, Test
 from search_spaces.errors import ArtefactError
 
-__all__ = ["read_document", "read_front", "read_point", "read_test"]
+__all__ = [
+    "CURVES_FORMAT",
+    "curves_belong_to",
+    "read_curves",
+    "read_document",
+    "read_front",
+    "read_point",
+    "read_test",
+]
 
 FORMAT = 1
 FRONT_FORMAT = 2
+CURVES_FORMAT = 1
+SHARED = (
+    *("identity", "device", "table", "weights", "data", "guide_identity"),
+    *("budget_ms", "confidence", "quantities"),
+)
+"""What of ``front.json`` decides what a search can find: curves share it with their front."""
 T = TypeVar("T")
 
 
@@ -62,7 +76,33 @@ def read_front(document: Mapping[str, Any]) -> Front:
         confidence=document.get("confidence"),
         rounds=tuple(float(one["off"]) for one in document.get("rounds", ())),
         settled=bool(document.get("settled")),
+        growth=_growth(document.get("growth")),
+        neighbours=_neighbours(document.get("neighbours")),
     )
+
+
+def curves_belong_to(front: Mapping[str, Any]) -> dict[str, Any]:
+    """What curves have in common with the front that their search left."""
+    return {name: front.get(name) for name in SHARED}
+
+
+def read_curves(document: Mapping[str, Any], front: Mapping[str, Any]) -> Curves:
+    """``curves.json``, which has to be of the search that left ``front``."""
+    _require_format(document, CURVES_FORMAT)
+    if document["belongs"] != curves_belong_to(front):
+        raise ValueError("it belongs to another search than front.json; search again")
+    objectives = tuple(map(str, document["objectives"]))
+    reference = tuple(_number(value) for value in document["reference"])
+    numbers = tuple(int(number) for number in document["numbers"])
+    curves = tuple(
+        Curve(str(one["searcher"]), int(one["seed"]), tuple(map(_number, one["volumes"])))
+        for one in document["curves"]
+    )
+    if len(reference) != len(objectives) or any(len(c.volumes) != len(numbers) for c in curves):
+        raise ValueError("a curve has a value for each number of evaluations")
+    if not curves or list(numbers) != sorted(set(numbers)) or numbers[0] < 1:
+        raise ValueError("numbers of evaluations ascend from 1")
+    return Curves(objectives, reference, numbers, curves)
 
 
 def read_point(document: Mapping[str, Any]) -> Point:
@@ -85,6 +125,36 @@ def read_test(document: Mapping[str, Any], front: Mapping[str, Any]) -> Test:
     order = sorted(range(len(points)), key=lambda i: float(points[i]["latency_ms"]))
     accuracy = tuple(float(tested[i]["test_accuracy"]) for i in order)
     return Test(int(document["images"]), accuracy)
+
+
+def _growth(document: Mapping[str, Any] | None) -> Growth | None:
+    if document is None:
+        return None
+    grown = tuple((int(one["evaluations"]), _pairs(one["points"])) for one in document["fronts"])
+    return Growth(str(document["scale"]), grown)
+
+
+def _neighbours(document: Mapping[str, Any] | None) -> Neighbours | None:
+    if document is None:
+        return None
+    changes = tuple(
+        Change(
+            str(one["choice"]),
+            str(one["now"]),
+            str(one["instead"]),
+            _number(one["latency_ms"]),
+            _number(one["score"]),
+        )
+        for one in document["changes"]
+    )
+    latency_ms, score = (_number(document[name]) for name in ("latency_ms", "score"))
+    return Neighbours(str(document["scale"]), latency_ms, score, changes)
+
+
+def _number(value: Any) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a number")
+    return float(value)
 
 
 def _finite(value: Any) -> float | None:

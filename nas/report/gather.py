@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from nas.best import require_best
 from nas.header import Header, peek, space_of
-from nas.report.data import Epoch, Front, Network, ReportData, Table, Test
-from nas.report.documents import read_document, read_front, read_test
+from nas.report.data import Curves, Epoch, Front, Network, ReportData, Table, Test
+from nas.report.documents import read_curves, read_document, read_front, read_test
 from nas.report.network import network_of
 from nas.report.provenance import provenance
 from nas.report.tables import layer_latency, read_table
@@ -67,6 +67,7 @@ class _Reader:
             log=self.tried(lambda: read_log(run.log)) or (),
             tables=tuple(tables.values()),
             front=front,
+            curves=self.curves(document) if front else None,
             test=self.test(document) if front else None,
             network=self.network(space, front, tables) if front and space else None,
             warnings=tuple(self.warnings),
@@ -109,6 +110,12 @@ class _Reader:
         path = self.run.folder / "test.json"
         return self.tried(
             lambda: read_document(path, lambda document: read_test(document, front or {}))
+        )
+
+    def curves(self, front: Mapping[str, Any] | None) -> Curves | None:
+        path = self.run.curves
+        return self.tried(
+            lambda: read_document(path, lambda document: read_curves(document, front or {}))
         )
 
     def network(self, space: Space, front: Front, tables: Mapping[Path, Table]) -> Network | None:

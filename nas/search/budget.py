@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.search.pareto import hypervolume, nondominated
+from nas.search.growth import Growing
+from nas.search.pareto import hypervolume
 from nas.search.problem import SearchError
 from nas.search.searcher import Floats
 
@@ -60,7 +61,7 @@ class Growth:
 
     def __init__(self) -> None:
         self._reference: Floats | None = None
-        self._front: Floats | None = None
+        self._front: Growing | None = None
         self.history: list[tuple[float, float]] = []
         """(evaluations, hypervolume) after each batch."""
 
@@ -70,12 +71,11 @@ class Growth:
             if self._reference is None or self._front is None:
                 low, high = objectives.min(axis=0), objectives.max(axis=0)
                 self._reference = high + 0.1 * np.where(high > low, high - low, np.abs(high) + 1)
-                self._front = objectives[:0]
-            points = np.concatenate([self._front, objectives])
-            self._front = points[nondominated(points)]
+                self._front = Growing(objectives.shape[1])
+            self._front.add(objectives)
         volume = 0.0
         if self._front is not None and self._reference is not None:
-            volume = hypervolume(self._front, self._reference)
+            volume = hypervolume(self._front.points, self._reference)
         self.history.append((evaluations, volume))
 
     def stands_still(self, evaluations: int) -> bool:

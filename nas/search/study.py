@@ -146,8 +146,8 @@ class Study:
         """For each of the records ``numbers`` the first one that is the same network: [n]."""
         return self._equal.array[numbers]
 
-    def values(self, numbers: Numbers) -> Floats:
-        """What records are worth: [n, names], NaN where one failed."""
+    def values(self, numbers: Numbers | slice = slice(None)) -> Floats:
+        """What records are worth, or all: [n, names], NaN where one failed."""
         return self._values.array[numbers]
 
     def row(self, number: int) -> Rows:

@@ -20,6 +20,7 @@ import search_spaces
 from latency_lut import LatencyTable, Model, NetworkLatency
 from nas.config import Config
 from nas.jobs import candidates
+from nas.search import hypervolume, load
 from search_spaces import Architecture
 from tests.nas.conftest import BUDGET_MS, Job
 from tests.nas.tiny import CLASSES, IMAGES, files, nas, registered, rows, start, tiny
@@ -94,6 +95,41 @@ def test_a_search_measures_its_samples_and_candidates_once_each(job: Job) -> Non
     assert 12 <= len(known) <= 12 + 2
 
 
+def test_a_search_is_compared_with_the_baselines(job: Job, run: Path) -> None:
+    kept = json.loads((job.run / "curves.json").read_text())
+    by = [one["searcher"] for one in kept["curves"]]
+    assert by.count("nsga2") == by.count("random") == 5
+    assert kept["numbers"][-1] == 60 and kept["objectives"] == ["error", "latency_ms"]
+    assert job.said["search"].json["seconds"]["compare"] > 0
+    # The first curve ends where the study does, and so does the front's growth.
+    space = tiny()
+    study = load(job.run / "study.sqlite", space)
+    within = study.records.values[study.feasible]
+    assert kept["reference"] == within.max(axis=0).tolist()
+    volume = hypervolume(within, kept["reference"])
+    assert kept["curves"][0]["volumes"][-1] == pytest.approx(volume, rel=1e-6)
+    growth = job.said["search"].json["growth"]["fronts"]
+    assert [one["evaluations"] for one in growth] == [6, 15, 30, 60]
+    front = [(one.objectives["latency_ms"], one.objectives["error"]) for one in study.front()]
+    assert growth[-1]["points"] == [
+        [pytest.approx(ms, abs=1e-6), pytest.approx(100 - error, abs=1e-4)]
+        for ms, error in sorted(front)
+    ]
+    changes = job.said["search"].json["neighbours"]["changes"]
+    assert {change["choice"] for change in changes} <= {c.name for c in space.choices} != set()
+    # Another search on the same predictions joins them; one that is to be alone runs no other.
+    budget = ("--latency-ms", BUDGET_MS)
+    said = nas("search", run, *budget, "--searcher", "random", "--seed", 99, "--no-baselines")
+    assert said.code == 0, said.err
+    more = json.loads((run / "curves.json").read_text())
+    assert more["curves"][:-1] == kept["curves"] and more["reference"] == kept["reference"]
+    assert (more["curves"][-1]["searcher"], more["curves"][-1]["seed"]) == ("random", 99)
+    said = nas("search", run, "--latency-ms", 2 * BUDGET_MS, "--no-baselines")
+    assert said.code == 0, said.err
+    alone = json.loads((run / "curves.json").read_text())
+    assert [one["searcher"] for one in alone["curves"]] == ["nsga2"]
+
+
 def test_another_folder_seed_searcher_and_predictor(job: Job, run: Path, tmp_path: Path) -> None:
     before = files(run)
     table, out = run / "latency" / "cpu.json", tmp_path / "elsewhere"
@@ -104,7 +140,7 @@ def test_another_folder_seed_searcher_and_predictor(job: Job, run: Path, tmp_pat
     front = said.json
     asked = {"searcher": "random", "predictor": "ridge", "evaluations": 15, "seed": 7}
     assert {name: front[name] for name in asked} == asked
-    assert {"front.json", "best.json", "study.sqlite"} <= set(files(out))
+    assert {"front.json", "best.json", "curves.json", "study.sqlite"} <= set(files(out))
     after = files(run)
     assert {name for name in after if after[name] != before.get(name)} <= {"samples.sqlite"}
 

@@ -164,7 +164,7 @@ def test_a_store(job: Job, run: Path, name: str) -> None:
     assert found == expected and accuracies(run) == accuracies(job.run)
 
 
-@pytest.mark.parametrize("name", ["front.json", "best.json"])
+@pytest.mark.parametrize("name", ["front.json", "best.json", "curves.json"])
 def test_the_front(job: Job, run: Path, name: str) -> None:
     arguments = ("search", run, "--latency-ms", BUDGET_MS, "--resume")
     refused(run / name, one_file_up_to(1_000, name), *arguments)

@@ -47,6 +47,7 @@ FILES: dict[str, tuple[int, Callable[[Path], Any]]] = {
     "measured.json": (1, of_json),
     "front.json": (2, of_json),
     "best.json": (1, of_json),
+    "curves.json": (1, of_json),
     "test.json": (1, of_json),
 }
 

@@ -7,6 +7,8 @@ from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.scale import padded, spread
 from nas.report.sections.common import missing, search_command, section, table
+from nas.report.sections.compared import compared
+from nas.report.sections.growth import growth
 
 __all__ = ["history"]
 
@@ -14,11 +16,12 @@ STEPS = {
     "samples": "measuring subnets and fitting a predictor, if one was asked for",
     "search": "searching",
     "measure": "measuring the candidates",
+    "compare": "searching again, with other seeds and other searchers, to compare",
 }
 
 
 def history(data: ReportData) -> Html:
-    """Hypervolume over evaluations, and where the time went."""
+    """Hypervolume over evaluations, how the front grew, and where the time went."""
     front = data.front
     if front is None or len(front.history) < 2:
         return section(
@@ -36,7 +39,10 @@ def history(data: ReportData) -> Html:
     return section(
         "search",
         "The search",
-        draw.figure(lambda width: _draw(front, width), el("span", caption)),
+        draw.figure(lambda width: _draw(front, width), el("span", caption))
+        if data.curves is None
+        else [el("p", caption), compared(front, data.curves)],
+        growth(front, front.growth) if front.growth else None,
         table(
             "Where the time of the search went",
             ("step", "seconds"),

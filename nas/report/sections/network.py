@@ -9,6 +9,7 @@ from nas.report.data import Block, Network, ReportData
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.sections.common import command, missing, search_command, section
+from nas.report.sections.neighbours import neighbours
 
 __all__ = ["network"]
 
@@ -41,6 +42,7 @@ def network(data: ReportData) -> Html:
         None
         if latency
         else missing("The layers' times are not known: no table fits.", command(data, "measure")),
+        neighbours(data.front) if data.front is not None else None,
     )
 
 

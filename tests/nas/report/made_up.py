@@ -19,6 +19,7 @@ from latency_lut.fingerprint import Fingerprint
 from latency_lut.seam import Loaded, Model, Sample
 from nas.config import Config, DataConfig, SpaceConfig
 from nas.header import Header, space_of
+from nas.report.documents import curves_belong_to
 from nas.run import Run
 from search_spaces import Space
 from search_spaces.files import sha256_of
@@ -95,6 +96,7 @@ def make_run(
     best = front["points"][front["best"]]
     write(run.best, {**best["architecture"], "measured": best})
     write(run.folder / "test.json", tested(front))
+    write(run.curves, made_up_curves(front))
     return run
 
 
@@ -187,6 +189,52 @@ def made_up_front(
             [float(ms), 100 - float(e)] for ms, e in zip(latency[:1500], error[:1500], strict=True)
         ],
         "history": volumes,
+        "growth": {
+            "scale": "predicted accuracy, %",
+            "fronts": [
+                {
+                    "evaluations": n,
+                    "points": [[0.1 * k * budget, 80 + k + n / 5000] for k in range(1, 10)],
+                }
+                for n in (500, 1250, 2500, 5000)
+            ],
+        },
+        "neighbours": {
+            "scale": "predicted accuracy, %",
+            "latency_ms": 0.9 * budget,
+            "score": 88.0,
+            "changes": [
+                {
+                    "choice": f"s{k // 3}.{k % 3}.<width>",
+                    "now": "24",
+                    "instead": str(8 * k),
+                    "latency_ms": round((k - 20) / 200 * budget, 6),
+                    "score": round(0.02 * (k - 22), 4),
+                }
+                for k in range(31)
+                if k != 20
+            ],
+        },
+    }
+
+
+def made_up_curves(front: dict[str, Any]) -> dict[str, Any]:
+    """Five searches of each kind, each with an end of its own, and one of a third."""
+    rng = np.random.default_rng(4)
+    numbers = [int(n) for n in np.geomspace(10, 5000, 40)]
+    curves = []
+    for name, seeds, rate, end in (("random", 5, 900, 0.8), ("nsga2", 5, 500, 1.0), ("x", 2, 1, 1)):
+        for seed in range(7, 7 + seeds):
+            most = end * (1 + 0.02 * rng.normal())
+            volumes = [most * (1 - math.exp(-n / rate)) for n in numbers]
+            curves.append({"searcher": name, "seed": seed, "volumes": volumes})
+    return {
+        "format": 1,
+        "belongs": curves_belong_to(front),
+        "objectives": ["error", "latency_ms"],
+        "reference": [40.0, front["budget_ms"]],
+        "numbers": numbers,
+        "curves": curves,
     }
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from nas.report import ReportData
 from tests.nas.report.page_parser import Element
@@ -79,3 +79,27 @@ def test_captions_say_how_far_predictions_are_off(page: Element, data: ReportDat
     points_off = [abs(100 - (p.predicted_error or 0) - (p.val_accuracy or 0)) for p in points]
     mean = sum(points_off) / len(points)
     assert f"mean absolute error: {mean:.2f} points on {len(points)} networks" in accuracy
+
+
+def test_bands_are_students_intervals_of_the_seeds(page: Element, data: ReportData) -> None:
+    assert data.curves is not None
+    most = max(one.volumes[-1] for one in data.curves.curves)
+    figure = page.part("search").all("figure")[0]
+    for svg in figure.all("svg"):
+        height = heights(svg)
+        for series, name in (("series-0", "nsga2"), ("series-1", "random")):
+            of_name = [one.volumes for one in data.curves.curves if one.searcher == name]
+            shares = np.array(of_name) / most
+            n = len(shares)
+            low, high = t.interval(0.95, n - 1, shares.mean(0), shares.std(0, ddof=1) / np.sqrt(n))
+            (band,) = [b for b in svg.all("polygon", "series-band") if series in b.classes]
+            (line,) = [one for one in svg.all("polyline", "series") if series in one.classes]
+            drawn = [
+                [
+                    height(float(pair.split(",")[1]))
+                    for pair in (mark.attributes["points"] or "").split()
+                ]
+                for mark in (band, line)
+            ]
+            np.testing.assert_allclose(drawn[0], [*high, *low[::-1]], atol=0.003)
+            np.testing.assert_allclose(drawn[1], shares.mean(0), atol=0.003)

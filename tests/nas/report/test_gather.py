@@ -58,6 +58,7 @@ def test_points_and_test_accuracies_are_put_in_order_together(run: Run) -> None:
     [
         ("front.json", "front"),
         ("test.json", "test"),
+        ("curves.json", "curves"),
         ("log.csv", "log"),
         ("latency/cpu.json", "tables"),
     ],
@@ -78,7 +79,9 @@ def test_only_a_configuration(run: Run) -> None:
     assert data.warnings == ()
 
 
-@pytest.mark.parametrize("name", ["front.json", "test.json", "best.json", "latency/cpu.json"])
+@pytest.mark.parametrize(
+    "name", ["front.json", "test.json", "best.json", "curves.json", "latency/cpu.json"]
+)
 @pytest.mark.parametrize("kept", [0.0, 0.6])
 def test_a_truncated_file_is_named(run: Run, name: str, kept: float) -> None:
     path = run.folder / name
@@ -96,6 +99,84 @@ def test_a_front_of_something_else_is_named(run: Run, content: str) -> None:
     data = gather(run)
     assert data.front is None and "front.json" in data.warnings[0]
     render(data)
+
+
+def test_what_curves_and_neighbours_hold(run: Run) -> None:
+    data, front = gather(run), json.loads(run.front.read_text())
+    curves = json.loads(run.curves.read_text())
+    assert data.curves is not None and data.front is not None
+    assert data.curves.numbers == tuple(curves["numbers"])
+    assert [[c.searcher, c.seed, list(c.volumes)] for c in data.curves.curves] == [
+        [c["searcher"], c["seed"], c["volumes"]] for c in curves["curves"]
+    ]
+    growth, neighbours = data.front.growth, data.front.neighbours
+    assert growth is not None and neighbours is not None
+    assert [n for n, _ in growth.fronts] == [500, 1250, 2500, 5000]
+    assert [[list(p) for p in points] for _, points in growth.fronts] == [
+        one["points"] for one in front["growth"]["fronts"]
+    ]
+    assert [vars(change) for change in neighbours.changes] == front["neighbours"]["changes"]
+
+
+def test_a_front_of_before_growth_and_neighbours_still_shows(run: Run) -> None:
+    front = json.loads(run.front.read_text())
+    del front["growth"], front["neighbours"]
+    run.front.write_text(json.dumps(front))
+    run.curves.unlink()
+    data = gather(run)
+    assert data.warnings == () and data.front is not None
+    assert data.front.growth is data.front.neighbours is data.curves is None
+    render(data)
+    # As searches write it that went by something else than error and latency.
+    edit(run.front, growth=None, neighbours=None)
+    assert gather(run) == data
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"growth": {"fronts": []}},
+        {"growth": {"scale": "x, y", "fronts": [{"evaluations": 5, "points": [[1]]}]}},
+        {"neighbours": {"scale": "x, y", "latency_ms": 1, "score": float("nan"), "changes": []}},
+        {"neighbours": {"scale": "x, y", "latency_ms": 1, "score": 2, "changes": [{}]}},
+    ],
+)
+def test_damaged_growth_and_neighbours_are_named(run: Run, change: dict[str, Any]) -> None:
+    edit(run.front, **change)
+    data = gather(run)
+    assert data.front is None and "front.json is damaged" in data.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"numbers": []},
+        {"numbers": [0, 10]},
+        {"numbers": [20, 10]},
+        {"curves": []},
+        {"curves": [{"searcher": "nsga2", "seed": 0, "volumes": [1.0]}]},
+        {"curves": [{"searcher": "nsga2", "seed": 0}]},
+        {"reference": [1.0]},
+        {"reference": [1.0, float("inf")]},
+        {"curves": [{"searcher": "nsga2", "seed": 0, "volumes": [float("nan")] * 40}]},
+    ],
+)
+def test_damaged_curves_are_named(run: Run, change: dict[str, Any]) -> None:
+    edit(run.curves, **change)
+    data = gather(run)
+    assert data.curves is None and data.front is not None
+    (warning,) = data.warnings
+    assert warning.startswith("curves.json is damaged or of another version")
+    render(data)
+
+
+@pytest.mark.parametrize("key", ["weights", "table", "budget_ms", "guide_identity", "quantities"])
+def test_curves_of_another_search_are_left_out(run: Run, key: str) -> None:
+    curves = json.loads(run.curves.read_text())
+    edit(run.curves, belongs={**curves["belongs"], key: "another"})
+    data = gather(run)
+    assert data.curves is None and "another search than front.json" in data.warnings[0]
 
 
 def test_a_best_network_of_another_front_is_named(run: Run) -> None:

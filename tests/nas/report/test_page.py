@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from nas.report import ReportData, render, write_report
+from nas.report.data import Change, Curve, Curves, Neighbours
 from nas.run import Run
 from search_spaces.errors import NasLoopError
 from tests.nas.report.made_up import CLASSES, DEVICE
@@ -68,7 +70,7 @@ def test_nothing_is_loaded(page: Element, data: ReportData) -> None:
 
 def test_pictures_have_words_and_two_widths(page: Element) -> None:
     figures = page.all("figure")
-    assert len(figures) == 8
+    assert len(figures) == 9
     for figure in figures:
         wide, narrow = figure.all("svg")
         for svg in (wide, narrow):
@@ -195,6 +197,126 @@ def test_the_search_says_when_it_settled(page: Element) -> None:
     text = page.part("search").text
     assert "5,000 evaluations" in text and "99% of the final value after" in text
     assert "measuring the candidates41.9" in text
+
+
+def points_of(line: Element) -> list[tuple[float, ...]]:
+    pairs = (line.attributes["points"] or "").split()
+    return [tuple(map(float, pair.split(","))) for pair in pairs]
+
+
+def test_every_searcher_has_its_line_and_band(page: Element, data: ReportData) -> None:
+    assert data.curves is not None
+    figure, growth = page.part("search").all("figure")
+    legend = [entry.text for entry in figure.all("li")]
+    assert legend == ["nsga2, 5 seeds", "random, 5 seeds", "x, 2 seeds"]
+    for svg in figure.all("svg"):
+        lines, bands = svg.all("polyline", "series"), svg.all("polygon", "series-band")
+        assert [line.classes[-1] for line in lines] == ["series-2", "series-1", "series-0"]
+        assert [band.classes[-1] for band in bands] == ["series-0", "series-1"]
+        assert {len(points_of(line)) for line in lines} == {len(data.curves.numbers)}
+        assert {len(points_of(band)) for band in bands} == {2 * len(data.curves.numbers)}
+    caption = figure.all("figcaption")[0].text
+    assert "bands their 95% intervals" in caption and "nsga2 is where random ends (" in caption
+    assert len(growth.all("svg")[0].all("polyline", "series")) == 4
+
+
+def test_a_front_in_the_making_climbs_in_steps(page: Element, data: ReportData) -> None:
+    assert data.front is not None and data.front.growth is not None
+    figure = page.part("search").all("figure")[1]
+    legend = [entry.text for entry in figure.all("li")]
+    said = [f"after {n} evaluations" for n in ("500", "1,250", "2,500", "5,000")]
+    assert legend == [*said, "budget"]
+    for svg in figure.all("svg"):
+        (budget,) = svg.all("line", "budget")
+        last = svg.all("circle", "grown-3")
+        assert len(last) == len(data.front.growth.fronts[-1][1])
+        for line, (_, points) in zip(
+            svg.all("polyline", "series"), data.front.growth.fronts, strict=True
+        ):
+            steps = points_of(line)
+            assert len(steps) == 2 * len(points)
+            turns = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(steps)]
+            assert all(dx == 0 or dy == 0 for dx, dy in turns), "never aslant"
+            assert all(dx >= 0 >= dy for dx, dy in turns), "to the right and upwards"
+            assert steps[-1][0] == pytest.approx(float(budget.attributes["x1"] or 0), abs=0.1)
+
+
+def test_what_each_choice_costs_and_buys(page: Element, data: ReportData) -> None:
+    assert data.front is not None and data.front.neighbours is not None
+    changes = data.front.neighbours.changes
+    part = page.part("network")
+    first, further = part.all("table")
+    rows = [row for table in (first, further) for row in table.all("tbody")[0].all("tr")]
+    assert len(first.all("tbody")[0].all("tr")) == 20 and len(rows) == len(changes) == 30
+    assert [len(details.all("table")) for details in part.all("details")] == [1]
+    heads = [cell.text for cell in first.all("thead")[0].all("th")]
+    assert heads == ["choice", "change", "Latency, ms", "", "Predicted accuracy, points", ""]
+    shown = {}
+    most = [max(abs(getattr(c, name)) for c in changes) for name in ("latency_ms", "score")]
+    for row in rows:
+        choice, change, ms, ms_bar, score, score_bar = row.children
+        values = [float(cell.text.replace("\u2212", "-")) for cell in (ms, score)]  # type: ignore[union-attr]
+        shown[choice.text, change.text.replace("\u00a0", " ")] = values  # type: ignore[union-attr]
+        for value, cell, largest in zip(values, (ms_bar, score_bar), most, strict=True):
+            (fill,) = cell.all("span", "fill")  # type: ignore[union-attr]
+            assert fill.classes[1] == ("less" if value < 0 else "more") or value == 0
+            width = float((fill.attributes["style"] or "")[len("width:") : -1])
+            assert width == pytest.approx(50 * abs(value) / largest, abs=0.6)
+    assert len(shown) == len(changes)
+    for change in changes:
+        found = shown[change.choice, f"{change.now} → {change.instead}"]
+        assert found == pytest.approx([change.latency_ms, change.score], abs=0.0051 * max(most))
+    effects = [max(abs(a) / most[0], abs(b) / most[1]) for a, b in shown.values()]
+    assert effects == pytest.approx(sorted(effects, reverse=True), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([(-0.1, -0.5), (0.2, 0.4)], "none of them is both no slower and better"),
+        ([(-0.1, -0.5), (9.0, 0.4)], "1 of them would exceed the budget by prediction"),
+        ([(-0.1, -0.5), (9.0, 0.4)], "By prediction none of them is better within the budget"),
+        ([(-0.1, 0.5), (-0.2, 0.31)], "2 would be no slower and better by prediction, by up to"),
+    ],
+)
+def test_neighbours_are_summed_up(
+    data: ReportData, pairs: list[tuple[float, float]], said: str
+) -> None:
+    assert data.front is not None
+    changes = tuple(Change("depth", "2", str(k), *pair) for k, pair in enumerate(pairs))
+    found = Neighbours("predicted accuracy, %", 1.0, 80.0, changes)
+    front = replace(data.front, budget_ms=2.0, neighbours=found)
+    part = parse(render(replace(data, front=front))).part("network")
+    assert said in part.text and len(part.all("table")) == 1
+
+
+def test_neighbours_that_change_nothing(data: ReportData) -> None:
+    assert data.front is not None
+    same = Neighbours("MACs, million", 1.0, -3.0, (Change("width", "1", "2", 0.0, 0.0),))
+    part = parse(render(replace(data, front=replace(data.front, neighbours=same)))).part("network")
+    assert [cell.text for cell in part.all("td")] == ["1\u00a0→\u00a02", "0", "", "0", ""]
+    assert part.all("thead")[0].all("th")[4].text == "MACs, million"
+    none = replace(data.front, neighbours=replace(same, changes=()))
+    assert not parse(render(replace(data, front=none))).part("network").all("table")
+
+
+def test_an_older_search_has_the_curve_of_its_front_alone(data: ReportData) -> None:
+    assert data.front is not None
+    front = replace(data.front, growth=None, neighbours=None)
+    page = parse(render(replace(data, front=front, curves=None)))
+    (figure,) = page.part("search").all("figure")
+    assert [len(svg.all("polyline", "line-a")) for svg in figure.all("svg")] == [1, 1]
+    assert "share of the last" in figure.text
+    assert not page.part("network").all("table")
+
+
+@pytest.mark.parametrize("numbers", [(1,), (10, 20), (10, 5000)])
+def test_short_curves(data: ReportData, numbers: tuple[int, ...]) -> None:
+    curves = tuple(Curve("nsga2", seed, (0.0,) * len(numbers)) for seed in range(4))
+    one = Curves(("error",), (1.0,), numbers, curves)
+    part = parse(render(replace(data, curves=one))).part("search")
+    assert "nan" not in str([svg.all("polyline")[0].attributes for svg in part.all("svg")])
+    assert part.all("li")[0].text == "nsga2, 4 seeds"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""How a search went beside others: again with further seeds, and the baselines."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from nas import search as searching
+from nas.report.data import Curve, Curves
+from nas.report.documents import CURVES_FORMAT, curves_belong_to, read_curves, read_document
+from nas.run import Run
+from nas.search.growth import hypervolumes
+from nas.search.searcher import Floats
+from nas.terminal import Screen
+from search_spaces.errors import ArtefactError, InfeasibleError
+from search_spaces.files import write_atomic
+
+__all__ = ["BASELINES", "compare", "curve_numbers", "known_curves", "write_curves"]
+
+BASELINES = ("random", "local")
+"""What every search is compared with, as far as there are such searchers."""
+SEEDS = 5
+SECONDS, SHARE = 5.0, 0.1
+"""Comparing takes so long, or this share of what the search took, if that is more."""
+NUMBERS = 40
+
+Again = Callable[[str, int], searching.Study]
+
+
+def compare(
+    study: searching.Study,
+    again: Again,
+    searcher: str,
+    seed: int,
+    evaluations: int,
+    seconds: float,
+    screen: Screen,
+    known: Curves | None = None,
+) -> Curves:
+    """Hypervolume over evaluations of a search, of more of its kind, and of the baselines.
+
+    The reference point holds the worst of each objective among what the search met within the
+    limits.
+
+    Args:
+        study: of the search itself, by ``searcher`` with ``seed``.
+        again: a search on the same predictions by a searcher of that name with that seed; raises
+            ``InfeasibleError`` where it meets no network within the limits.
+        evaluations: how many each search may make.
+        seconds: how long this may take, beyond one search by each of the baselines and what is
+            begun. Zero: nothing is run.
+        known: what an earlier call returned about the same predictions. Its curves are kept, and
+            its reference point, so that all can be compared.
+    """
+    numbers = curve_numbers(evaluations)
+    objectives = study.problem.objective_values(study.values())
+    if known is None or known.numbers != numbers:
+        reference = objectives[study.feasible].max(axis=0)
+        known = Curves(study.problem.objectives, tuple(reference.tolist()), numbers, ())
+    curves = {(one.searcher, one.seed): one for one in known.curves}
+    curves[searcher, seed] = _curve(searcher, seed, study, known)
+    names = [name for name in BASELINES if name in searching.names()]
+    # Seed by seed, so that all have about equally many where the time ends.
+    due = [(name, seed + i) for i in range(SEEDS) for name in dict.fromkeys((searcher, *names))]
+    due = [one for one in due if one not in curves] if seconds else []
+    end, took = time.monotonic() + seconds, dict.fromkeys((searcher, *names), 0.0)
+    with screen.progress("compare searchers", len(due)) as advance:
+        for done, (name, number) in enumerate(due):
+            began = time.monotonic()
+            if number > seed and began + took[name] >= end:
+                continue
+            try:
+                found: searching.Study | None = again(name, number)
+            except InfeasibleError:
+                found = None
+            curves[name, number] = _curve(name, number, found, known)
+            took[name] = time.monotonic() - began
+            advance(done + 1, name)
+    return Curves(known.objectives, known.reference, numbers, tuple(curves.values()))
+
+
+def compare_seconds(took: float) -> float:
+    """How long comparing may take after a search that took so many seconds."""
+    return max(SECONDS, SHARE * took)
+
+
+def curve_numbers(evaluations: int) -> tuple[int, ...]:
+    """After how many evaluations a curve has its points, ascending; the last is the end."""
+    first = min(10, evaluations)
+    spaced = np.geomspace(first, evaluations, NUMBERS).round().astype(int)
+    return tuple(np.unique(spaced).tolist())
+
+
+def write_curves(run: Run, front: Mapping[str, Any], curves: Curves) -> None:
+    """``curves.json``, which says what front it belongs to. Raises ``NasLoopError``."""
+    document = {"format": CURVES_FORMAT, "belongs": curves_belong_to(front), **asdict(curves)}
+    write_atomic(run.curves, json.dumps(document) + "\n")
+
+
+def known_curves(run: Run, front: Mapping[str, Any]) -> Curves | None:
+    """What ``write_curves`` left of a search on the same predictions, if there is any.
+
+    A file that is damaged is as none: it is written anew.
+    """
+    try:
+        return read_document(run.curves, lambda document: read_curves(document, front))
+    except ArtefactError:
+        return None
+
+
+def _curve(searcher: str, seed: int, study: searching.Study | None, of: Curves) -> Curve:
+    """Zeros where nothing within the limits was met."""
+    volumes: Floats = np.zeros(len(of.numbers))
+    if study is not None:
+        objectives = study.problem.objective_values(study.values())
+        reference = np.array(of.reference)
+        volumes = hypervolumes(objectives, study.feasible, of.numbers, reference)
+    return Curve(searcher, seed, tuple(float(f"{volume:.8g}") for volume in volumes))

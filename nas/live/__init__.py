@@ -1,0 +1,5 @@
+"""A search as it goes on, in a terminal."""
+
+from nas.live.watch import Watch, watching
+
+__all__ = ["Watch", "watching"]

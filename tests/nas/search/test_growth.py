@@ -1,0 +1,84 @@
+"""Fronts and hypervolumes of a growing search, against counting and against all pairs."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from nas.search import growth
+from nas.search.growth import Growing, fronts, hypervolumes
+from nas.search.pareto import hypervolume
+
+
+def brute(points: np.ndarray) -> set[tuple[float, ...]]:
+    """Those that no other is nowhere worse than and somewhere better, by looking at all pairs."""
+    rows = [tuple(row) for row in points.tolist()]
+    return {
+        a
+        for a in rows
+        if not any(b != a and all(x <= y for x, y in zip(b, a, strict=True)) for b in rows)
+    }
+
+
+def counted(points: np.ndarray, reference: tuple[int, ...]) -> int:
+    """Unit cells below ``reference`` that some point of a grid dominates."""
+    cells = itertools.product(*(range(corner) for corner in reference))
+    return sum(bool((points <= np.array(cell)).all(axis=1).any()) for cell in cells)
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
+@pytest.mark.parametrize("grid", [4, 1000])
+def test_what_is_added_in_parts_is_the_front_of_all(objectives: int, grid: int) -> None:
+    rng = np.random.default_rng(objectives)
+    points = rng.integers(0, grid, (300, objectives)).astype(float)
+    growing = Growing(objectives)
+    for start in range(0, 300, 37):
+        growing.add(points[start : start + 37])
+        seen = points[: start + 37]
+        assert {tuple(row) for row in growing.points.tolist()} == brute(seen)
+        assert len(growing.points) == len(brute(seen)), "equal points stand once"
+    growing.add(np.empty((0, objectives)))
+    assert {tuple(row) for row in growing.points.tolist()} == brute(points)
+
+
+def test_a_front_larger_than_what_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "STRONG", 2)
+    x = np.arange(50.0)
+    growing = Growing(2)
+    growing.add(np.column_stack([x, 100 - 2 * x]))
+    growing.add(np.column_stack([x + 0.5, 100 - 2 * x]))  # Each is beaten by one of the front.
+    growing.add(np.column_stack([x + 0.5, 98.5 - 2 * x]))  # None is.
+    assert len(growing.points) == 100
+
+
+@pytest.mark.parametrize("reference", [(9,), (7, 9), (5, 7, 6), (4, 3, 5, 4)])
+def test_volumes_are_as_counted(reference: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(len(reference))
+    for _ in range(20):
+        points = rng.integers(0, 10, (6, len(reference))).astype(float)
+        found = hypervolume(points, np.array(reference, dtype=float))
+        assert found == pytest.approx(counted(points, reference))
+
+
+def test_nothing_below_the_reference_has_no_volume() -> None:
+    for objectives in (1, 2, 3):
+        reference = np.ones(objectives)
+        assert hypervolume(np.empty((0, objectives)), reference) == 0
+        assert hypervolume(np.ones((2, objectives)), reference) == 0
+
+
+def test_infeasible_networks_are_in_no_front() -> None:
+    objectives = np.array([[0.0, 0.0], [3.0, 1.0], [1.0, 3.0], [2.0, 2.0], [1.0, 1.0]])
+    feasible = np.array([False, True, True, True, True])
+    found = fronts(objectives, feasible, [1, 2, 4, 5, 9])
+    assert [front.tolist() for front in found] == [
+        [],
+        [[3, 1]],
+        [[1, 3], [2, 2], [3, 1]],
+        [[1, 1]],
+        [[1, 1]],
+    ]
+    volumes = hypervolumes(objectives, feasible, [1, 2, 4, 5, 9], np.array([4.0, 4.0]))
+    assert volumes.tolist() == [0, 3, 6, 9, 9]
