@@ -105,23 +105,29 @@ def best_of_cells(
 
 def usual_dimensions(space: Space) -> tuple[Dimension, ...]:
     """MACs, and resolution where that is a choice, else how many layers a network has."""
-    macs = np.array([spec.macs for spec in space.specs], dtype=np.float64)
-    low, high = space.bounds(macs)
-    cells = FINE if high > low > 0 else 1
-    edges = np.geomspace(low, high, cells + 1) if cells > 1 else np.array([low - 0.5, high + 0.5])
-    return Dimension("macs", space.macs, edges), _resolution(space) or _layers(space)
+    millions = np.array([spec.macs / 1e6 for spec in space.specs])
+    low, high = space.bounds(millions)
+    edges = np.array([low - 0.5, high + 0.5])
+    if high > low > 0:
+        edges = np.geomspace(low, high, FINE + 1)
+    macs = Dimension("million MACs", lambda rows: space.total(millions, rows), edges)
+    return macs, _resolution(space) or _layers(space)
 
 
 def _resolution(space: Space) -> Dimension | None:
-    for position, choice in enumerate(space.choices):
-        if choice.name == "resolution" and len(choice.values) > 1:
-            values = np.array(choice.values, dtype=np.float64)
-            known = np.unique(values)
-            between = (known[1:] + known[:-1]) / 2
-            ends = 2 * known[0] - between[0], 2 * known[-1] - between[-1]
-            edges = np.concatenate([ends[:1], between, ends[1:]])
-            return Dimension("resolution", lambda rows: values[rows[:, position]], edges)
-    return None
+    names = [choice.name for choice in space.choices]
+    if "resolution" not in names:
+        return None
+    position = names.index("resolution")
+    values = np.array(space.choices[position].values, dtype=np.float64)
+    known = np.unique(values)
+    if len(known) < 2:
+        return None
+    # Cells end half way between two resolutions.
+    between = (known[1:] + known[:-1]) / 2
+    ends = 2 * known[0] - between[0], 2 * known[-1] - between[-1]
+    edges = np.concatenate([ends[:1], between, ends[1:]])
+    return Dimension("resolution", lambda rows: values[rows[:, position]], edges)
 
 
 def _layers(space: Space) -> Dimension:

@@ -33,11 +33,6 @@ class History:
     def violations(self) -> Floats:
         return self._joined()[2]
 
-    @property
-    def excess(self) -> Floats:
-        """By how much each row is above its limits in sum; 0 where it keeps them: [n]."""
-        return np.asarray(np.maximum(self.violations, 0).sum(axis=1))
-
     def _joined(self) -> tuple[Rows, Floats, Floats]:
         if len(self._parts) > 1:
             rows, objectives, violations = zip(*self._parts, strict=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from nas.search.searcher import Floats, Rows
 from nas.search.searchers.operators import sizes
@@ -28,11 +27,13 @@ START = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Rows under a policy: ``log_likelihood`` [n], and what its gradient is made of."""
+    """Rows under a policy: ``log_likelihood`` [n], and what its gradient is made of.
+
+    ``options`` [choices, n, widest] are 1 where a row takes an option of a choice that it reads.
+    """
 
     log_likelihood: Floats
-    options: Rows
-    used: npt.NDArray[np.bool_]
+    options: Floats
     context: Floats
     hidden: Floats
     chances: Floats
@@ -42,11 +43,12 @@ class Policy:
     """Chances of rows [n, choices] given contexts [n, context].
 
     Choices that a row does not read neither count nor influence others: a canonical row has the
-    chance of all the rows that it stands for, where what is read is decided before.
+    chance of all rows that differ from it in those alone, where what is read is decided before.
 
-    ``weights``, by name: ``option`` [options, hidden], ``place`` [choices, hidden] and ``aim``
-    [context, hidden] add up in the hidden layer; ``out`` [choices, hidden, widest], ``direct``
-    [choices, context, widest] and ``bias`` [choices, 1, widest] add up in the logits.
+    ``weights``, by name: ``option`` [choices, widest, hidden], ``place`` [choices, 1, hidden] and
+    ``aim`` [context, hidden] add up in the hidden layer; ``out`` [choices, hidden, widest],
+    ``direct`` [choices, context, widest] and ``bias`` [choices, 1, widest] in the logits. The
+    widest choice has so many options, and what a narrower one has beyond its own counts nothing.
     """
 
     def __init__(
@@ -55,12 +57,11 @@ class Policy:
         options = sizes(space)
         choices, widest = len(options), int(options.max())
         self._space = space
-        self._first = np.cumsum(options) - options
         self._closed = np.where(np.arange(widest) < options[:, None], 0.0, -np.inf)[:, None]
         self._uniform = (np.arange(widest) < options[:, None]) / options[:, None]
         self.weights: Weights = {
-            "option": START * rng.normal(size=(int(options.sum()), hidden)),
-            "place": START * rng.normal(size=(choices, hidden)),
+            "option": START * rng.normal(size=(choices, widest, hidden)),
+            "place": START * rng.normal(size=(choices, 1, hidden)),
             "aim": START * rng.normal(size=(context, hidden)),
             "out": np.zeros((choices, hidden, widest)),
             "direct": np.zeros((choices, context, widest)),
@@ -73,48 +74,44 @@ class Policy:
         ``wander`` is the chance that a choice is drawn uniformly instead.
         """
         weights = self.weights
-        rows = np.zeros((len(context), len(self._first)), dtype=np.int64)
+        rows = np.zeros((len(context), len(self._closed)), dtype=np.int64)
         total = context @ weights["aim"]
-        for choice, first in enumerate(self._first):
+        for choice in range(len(self._closed)):
             hidden = np.tanh(total + weights["place"][choice])
             chances = self._chances(hidden[None], context, slice(choice, choice + 1))[0]
             chances = (1 - wander) * chances + wander * self._uniform[choice]
             draws = rng.random((len(rows), 1)) * chances.sum(axis=1, keepdims=True)
             rows[:, choice] = (draws > np.cumsum(chances, axis=1)[:, :-1]).sum(axis=1)
             read = self._space.used(rows)[:, choice, None]
-            total += np.where(read, weights["option"][first + rows[:, choice]], 0)
+            total += np.where(read, weights["option"][choice, rows[:, choice]], 0)
         return self._space.canonical(rows)
 
     def score(self, rows: Rows, context: Floats) -> Scored:
         """How likely canonical rows [n, choices] are, each in its context [n, context]."""
-        weights, used = self.weights, self._space.used(rows)
-        options = self._first + rows
-        before = np.cumsum(np.where(used[:, :, None], weights["option"][options], 0), axis=1)
-        before = np.concatenate([np.zeros_like(before[:, :1]), before[:, :-1]], axis=1)
-        total = before + weights["place"] + (context @ weights["aim"])[:, None]
-        hidden = np.tanh(total.swapaxes(0, 1))
+        weights = self.weights
+        taken = rows.T[:, :, None] == np.arange(self._closed.shape[2])
+        taken &= self._space.used(rows).T[:, :, None]
+        options = taken.astype(np.float64)
+        added = options @ weights["option"]
+        before = added.cumsum(axis=0) - added
+        hidden = np.tanh(before + weights["place"] + context @ weights["aim"])
         chances = self._chances(hidden, context, slice(None))
-        taken = np.take_along_axis(chances, rows.T[:, :, None], axis=2)[:, :, 0].T
-        likelihood = np.where(used, np.log(np.maximum(taken, 1e-300)), 0).sum(axis=1)
-        return Scored(likelihood, options, used, context, hidden, chances)
+        # Choices that are not read take no option, and the log of one is zero.
+        likely = np.where(taken, chances, 0).sum(axis=2) + ~taken.any(axis=2)
+        likelihood = np.log(np.maximum(likely, 1e-300)).sum(axis=0)
+        return Scored(likelihood, options, context, hidden, chances)
 
     def gradient(self, scored: Scored, shares: Floats) -> Weights:
         """The gradient by all weights of ``shares`` [n] times the log likelihoods, summed."""
-        count = (shares[:, None] * scored.used).T[:, :, None]
-        rows = scored.options - self._first
-        taken = np.zeros_like(scored.chances)
-        np.put_along_axis(taken, rows.T[:, :, None], 1.0, axis=2)
-        logits = count * (taken - scored.chances)
-        hidden, context = scored.hidden, scored.context
+        hidden, context, options = scored.hidden, scored.context, scored.options
+        used = options.sum(axis=2, keepdims=True)
+        logits = shares[:, None] * (options - used * scored.chances)
         total = (logits @ self.weights["out"].swapaxes(1, 2)) * (1 - hidden**2)
         # An option adds to the sums of all choices after it.
         after = total[::-1].cumsum(axis=0)[::-1] - total
-        option = np.zeros_like(self.weights["option"])
-        kept = scored.used.T
-        np.add.at(option, scored.options.T[kept], after[kept])
         return {
-            "option": option,
-            "place": total.sum(axis=1),
+            "option": options.swapaxes(1, 2) @ after,
+            "place": total.sum(axis=1, keepdims=True),
             "aim": context.T @ total.sum(axis=0),
             "out": hidden.swapaxes(1, 2) @ logits,
             "direct": context.T @ logits,

@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from scipy.stats import rankdata
 
 from nas.search.searcher import Floats
 
@@ -24,6 +23,8 @@ AUGMENTED = 0.05
 
 def ranks(values: Floats) -> Floats:
     """Shares of the rows that are smaller, 0 to 1, ties in their middle: of [n, k] the same."""
+    from scipy.stats import rankdata
+
     if len(values) < 2:
         return np.full(values.shape, 0.5)
     return np.asarray((rankdata(values, axis=0) - 1) / (len(values) - 1))
