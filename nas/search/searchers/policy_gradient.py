@@ -73,6 +73,7 @@ class PolicyGradient:
         """The smallest and largest network and random ones first, then what the policy draws."""
         if not len(self._told):
             return Population(first(n, self._space, self._rng, self._seen))
+        self._aims.clear()
         return Population(fresh(n, self._draw, self._space, self._rng, self._seen))
 
     def _draw(self, n: int) -> Rows:
