@@ -9,7 +9,12 @@ import numpy as np
 
 from nas.search.problem import SearchError
 from nas.search.searcher import Searcher
+from nas.search.searchers.gflownet import GFlowNet
+from nas.search.searchers.manas import Manas
+from nas.search.searchers.map_elites import MapElites
+from nas.search.searchers.mcts import Mcts
 from nas.search.searchers.nsga2 import Nsga2
+from nas.search.searchers.policy_gradient import PolicyGradient
 from nas.search.searchers.random_search import RandomSearch
 from nas.search.task import Task
 from search_spaces.unknown import unknown
@@ -43,6 +48,26 @@ SEARCHERS: dict[str, Entry] = {
     "random": Entry(
         RandomSearch,
         "Li and Talwalkar, Random search and reproducibility for neural architecture search (2019)",
+    ),
+    "map-elites": Entry(
+        MapElites,
+        "Mouret and Clune, Illuminating search spaces by mapping elites (2015)",
+    ),
+    "mcts": Entry(
+        Mcts,
+        "Su et al., Prioritized architecture sampling with Monto-Carlo tree search (2021)",
+    ),
+    "policy-gradient": Entry(
+        PolicyGradient,
+        "Tan et al., MnasNet: platform-aware neural architecture search for mobile (2019)",
+    ),
+    "manas": Entry(
+        Manas,
+        "Carlucci et al., MANAS: multi-agent neural architecture search (2019)",
+    ),
+    "gflownet": Entry(
+        GFlowNet,
+        "Jain et al., Multi-objective GFlowNets (2023)",
     ),
 }
 

@@ -1,0 +1,139 @@
+"""Which network is the best of each kind?
+
+The archive of MAP-Elites (Mouret and Clune, "Illuminating search spaces by mapping elites", 2015):
+dimensions divide networks into cells, and every cell keeps the best that fell into it. A pure
+function of what was evaluated, so that any study can be seen as a map, whoever searched it.
+
+Our own, and not pyribs': its archives want one number as quality, where limits come before
+objectives here, and bring a compiler (numba) for what is a sort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from nas.search.problem import Function, SearchError
+from nas.search.searcher import Floats, Rows
+from search_spaces.space import Space
+
+Cells = npt.NDArray[np.int64]
+
+# Cells over MACs, and over layers at most.
+FINE, COARSE = 24, 12
+
+
+@dataclass(frozen=True, eq=False)
+class Dimension:
+    """A function of rows [n, choices] -> [n], and the ``edges`` [cells + 1] of its cells.
+
+    A cell has its lower edge and not its upper one; values beyond the ends are of the cells there.
+    """
+
+    name: str
+    function: Function
+    edges: Floats
+
+    def __post_init__(self) -> None:
+        edges = np.asarray(self.edges, dtype=np.float64)
+        if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
+            raise SearchError(
+                f"edges of dimension {self.name!r} are two or more increasing numbers; got "
+                f"{edges.tolist()}"
+            )
+        object.__setattr__(self, "edges", edges)
+
+    def cell(self, rows: Rows) -> Cells:
+        """The number of each row's cell: [n]; raises ``SearchError`` where there is no value."""
+        values = np.asarray(self.function(rows), dtype=np.float64)
+        if values.shape != (len(rows),) or np.isnan(values).any():
+            raise SearchError(
+                f"dimension {self.name!r} must return one number a row, shape ({len(rows)},) "
+                f"without NaN; got shape {values.shape}"
+            )
+        return np.searchsorted(self.edges[1:-1], values, side="right").astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    """The elites: ``cells`` [m, dimensions], ``rows`` [m, choices], ``qualities`` and
+    ``violations`` [m], in the order of cells.
+
+    A quality is minimised; a violation above 0 says that the cell has no row within the limits.
+    """
+
+    dimensions: tuple[Dimension, ...]
+    cells: Cells
+    rows: Rows
+    qualities: Floats
+    violations: Floats
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def archive(
+    dimensions: Sequence[Dimension], rows: Rows, qualities: Floats, violations: Floats
+) -> Archive:
+    """The elites among rows [n, choices] with qualities [n] and sums of violations [n].
+
+    Raises:
+        SearchError: no dimension, or one without a number for every row.
+    """
+    if not dimensions:
+        raise SearchError("a map has one dimension or more; got none")
+    cells = np.column_stack([dimension.cell(rows) for dimension in dimensions])
+    kept, where = best_of_cells(cells, qualities, violations)
+    return Archive(tuple(dimensions), kept, rows[where], qualities[where], violations[where])
+
+
+def best_of_cells(
+    cells: Cells, qualities: Floats, violations: Floats
+) -> tuple[Cells, npt.NDArray[np.int64]]:
+    """The distinct ``cells`` [n, dimensions], and the position of the best row of each.
+
+    The one that violates less is better, then the one of smaller quality, then the earlier one.
+    """
+    excess = np.maximum(violations, 0)
+    order = np.lexsort((qualities, excess))
+    distinct, first = np.unique(cells[order], axis=0, return_index=True)
+    return distinct, order[first]
+
+
+def usual_dimensions(space: Space) -> tuple[Dimension, ...]:
+    """MACs, and resolution where that is a choice, else how many layers a network has."""
+    millions = np.array([spec.macs / 1e6 for spec in space.specs])
+    low, high = space.bounds(millions)
+    edges = np.array([low - 0.5, high + 0.5])
+    if high > low > 0:
+        edges = np.geomspace(low, high, FINE + 1)
+    macs = Dimension("million MACs", lambda rows: space.total(millions, rows), edges)
+    return macs, _resolution(space) or _layers(space)
+
+
+def _resolution(space: Space) -> Dimension | None:
+    names = [choice.name for choice in space.choices]
+    if "resolution" not in names:
+        return None
+    position = names.index("resolution")
+    values = np.array(space.choices[position].values, dtype=np.float64)
+    known = np.unique(values)
+    if len(known) < 2:
+        return None
+    # Cells end half way between two resolutions.
+    between = (known[1:] + known[:-1]) / 2
+    ends = 2 * known[0] - between[0], 2 * known[-1] - between[-1]
+    edges = np.concatenate([ends[:1], between, ends[1:]])
+    return Dimension("resolution", lambda rows: values[rows[:, position]], edges)
+
+
+def _layers(space: Space) -> Dimension:
+    # Number 0 of the specs is the layer that is none.
+    one = (np.arange(len(space.specs)) > 0).astype(np.float64)
+    low, high = space.bounds(one)
+    cells = min(COARSE, int(high - low) + 1)
+    edges = np.linspace(low - 0.5, high + 0.5, cells + 1)
+    return Dimension("layers", lambda rows: space.total(one, rows), edges)

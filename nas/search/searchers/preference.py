@@ -1,0 +1,78 @@
+"""What one number are several objectives worth, to one who prefers some of them?
+
+Searchers that learn from one reward are given many: one for each preference, a point of the simplex
+over the objectives. A reward is a share of ranks, so that it is 0 to 1 whatever the units are:
+first come rows that keep the limits, by the augmented weighted Chebyshev distance of their ranks
+from the best of each objective (Steuer and Choo, "An interactive weighted Tchebycheff procedure for
+multiple objective programming", Mathematical Programming 1983; it reaches the concave parts of a
+front, which a weighted sum does not), then the others by how far they are above the limits.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from nas.search.searcher import Floats
+
+# Directions that the simplex is divided into, about.
+DIRECTIONS = 12
+AUGMENTED = 0.05
+
+
+def ranks(values: Floats) -> Floats:
+    """Shares of the rows that are smaller, 0 to 1, ties in their middle: of [n, k] the same."""
+    from scipy.stats import rankdata
+
+    if len(values) < 2:
+        return np.full(values.shape, 0.5)
+    return np.asarray((rankdata(values, axis=0) - 1) / (len(values) - 1))
+
+
+def rewards(objectives: Floats, violations: Floats, preferences: Floats) -> Floats:
+    """What each row is worth to each preference, 1 for the best and 0 for the worst: [n, d].
+
+    Args:
+        objectives: [n, k], minimised.
+        violations: [n, c], feasible where all are <= 0.
+        preferences: [d, k], not negative, each summing to 1.
+    """
+    distances = ranks(objectives)
+    weighted = distances[:, None] * preferences
+    worth = weighted.max(axis=2) + AUGMENTED * weighted.sum(axis=2)
+    excess = np.maximum(violations, 0).sum(axis=1, keepdims=True)
+    # Above anything that a feasible row is worth, and growing with the excess.
+    worst = 2 + ranks(excess)
+    return 1 - ranks(np.where(excess > 0, worst, worth))
+
+
+def lattice(objectives: int, about: int = DIRECTIONS) -> Floats:
+    """About so many preferences, spread evenly over the simplex: [d, objectives].
+
+    Das and Dennis, "Normal-boundary intersection" (SIAM Journal on Optimization 1998): all whose
+    parts are whole multiples of one over a number, which is as large as there is room for.
+    """
+    if objectives == 1:
+        return np.ones((1, 1))
+    found = _multiples(objectives, 1)
+    for parts in itertools.count(2):
+        finer = _multiples(objectives, parts)
+        if len(finer) > about:
+            break
+        found = finer
+    return found
+
+
+def drawn(n: int, objectives: int, rng: np.random.Generator) -> Floats:
+    """Preferences uniform over the simplex: [n, objectives]."""
+    return rng.dirichlet(np.ones(objectives), n)
+
+
+def _multiples(objectives: int, parts: int) -> Floats:
+    # Bars among stars: the gaps between `objectives - 1` bars sum to `parts`.
+    places = range(parts + objectives - 1)
+    bars = np.array(list(itertools.combinations(places, objectives - 1)))
+    ends = np.full((len(bars), 1), parts + objectives - 1)
+    edges = np.concatenate([np.full_like(ends, -1), bars, ends], axis=1)
+    return np.asarray((np.diff(edges, axis=1) - 1) / parts)
