@@ -10,13 +10,13 @@ objectives here, and bring a compiler (numba) for what is a sort.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from nas.search.problem import Function, SearchError
+from nas.search.problem import SearchError
 from nas.search.searcher import Floats, Rows
 from search_spaces.space import Space
 
@@ -34,7 +34,7 @@ class Dimension:
     """
 
     name: str
-    function: Function
+    function: Callable[[Rows], npt.ArrayLike]
     edges: Floats
 
     def __post_init__(self) -> None:
