@@ -22,11 +22,14 @@ class Task:
             name. A searcher may ask them about any rows [n, choices] as often as it likes; the
             study does not hear of it.
         evaluations: how many networks the search is to evaluate; None where something else ends it.
+        graded: whether a function takes fidelities, so that cheap trials of networks can be asked
+            for; else every evaluation is a whole one.
     """
 
     problem: Problem
     free: Mapping[str, Function] = field(default_factory=dict)
     evaluations: int | None = None
+    graded: bool = False
 
     @property
     def space(self) -> Space:

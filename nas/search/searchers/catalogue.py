@@ -9,8 +9,10 @@ import numpy as np
 
 from nas.search.problem import SearchError
 from nas.search.searcher import Searcher
+from nas.search.searchers.fidelities import deepening, halvings
 from nas.search.searchers.nsga2 import Nsga2
 from nas.search.searchers.random_search import RandomSearch
+from nas.search.searchers.slimming import Slimming
 from nas.search.task import Task
 from search_spaces.unknown import unknown
 
@@ -36,6 +38,15 @@ class Entry:
 
 
 SEARCHERS: dict[str, Entry] = {
+    "halving": Entry(
+        halvings,
+        "Jamieson and Talwalkar, Non-stochastic best arm identification and hyperparameter "
+        "optimization (2016)",
+    ),
+    "hyperband": Entry(
+        deepening,
+        "Li et al., Hyperband (2018); Brandt et al., Iterative deepening Hyperband (2023)",
+    ),
     "nsga2": Entry(
         Nsga2,
         "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II (2002)",
@@ -43,6 +54,10 @@ SEARCHERS: dict[str, Entry] = {
     "random": Entry(
         RandomSearch,
         "Li and Talwalkar, Random search and reproducibility for neural architecture search (2019)",
+    ),
+    "slimming": Entry(
+        Slimming,
+        "Li et al., EfficientFormer: Vision Transformers at MobileNet Speed (2022)",
     ),
 }
 
