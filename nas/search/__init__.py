@@ -1,5 +1,6 @@
 """The search: what proposes networks, what remembers them, and the front that remains."""
 
+from nas.search.exact import Optimum, optimum
 from nas.search.loop import load, minimize
 from nas.search.pareto import hypervolume, nondominated
 from nas.search.problem import Function, Problem, SearchError
@@ -12,6 +13,7 @@ from nas.search.task import Task
 __all__ = [
     "Evaluation",
     "Function",
+    "Optimum",
     "Population",
     "Problem",
     "SearchError",
@@ -23,6 +25,7 @@ __all__ = [
     "minimize",
     "names",
     "nondominated",
+    "optimum",
     "require_reachable",
     "smallest",
 ]

@@ -240,3 +240,43 @@ def test_one_objective_and_enough_time() -> None:
         optimum(ELASTIC, {"macs": ELASTIC.macs, "parameters": ELASTIC.parameters})
     with pytest.raises(SearchError, match="give it more seconds"):
         optimum(ELASTIC, {"macs": ELASTIC.macs}, seconds=0.0)
+
+
+def test_rows_that_a_space_holds_equal_to_others_are_no_optima() -> None:
+    """Widths that round alike are one network, whatever an option that never stands is worth."""
+    space = search_spaces.get(
+        "ofa-resnet50",
+        resolutions=[32],
+        num_classes=10,
+        widths=[0.15, 0.2, 0.25],
+        expands=[0.25],
+        depths=[0, 2],
+    )
+    rows = everything(space)
+    raw = int(np.prod([len(choice.values) for choice in space.choices]))
+    assert raw > 2 * len(rows)
+    options = sum(len(choice.values) for choice in space.choices)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        function = Pairwise(space, 0.0, rng.normal(size=options), np.zeros((options, options)))
+        macs = space.macs(rows)
+        limit = float(np.quantile(macs, 0.3))
+        found = optimum(space, {"bad": function}, {"macs": limit}, functions={"macs": space.macs})
+        assert found.proven
+        assert found.value == pytest.approx(best(function(rows), macs, limit), abs=1e-6)
+        assert list(found.row) in rows.tolist()
+
+
+def test_in_a_space_of_any_size_no_sample_is_below_the_bound() -> None:
+    space = search_spaces.get("ofa-mobilenetv3", resolutions=[128, 160])
+    predictor, rows = ridge(space, 0), space.sample(5_000, np.random.default_rng(1))
+    macs = space.macs(rows)
+    limit = float(np.quantile(macs, 0.3))
+    found = optimum(
+        space, {"error": predictor.predict}, {"macs": limit}, functions={"macs": space.macs}
+    )
+    assert found.proven
+    assert found.value - found.bound == found.gap <= 1e-4
+    assert found.bound < predictor.predict(rows[macs <= limit]).min()
+    assert space.macs(np.array(found.row))[0] == found.limited["macs"] <= limit
+    assert space.encode(found.architecture).tolist() == list(found.row)
