@@ -5,7 +5,8 @@
 ``ofa-mobilenetv3`` at one resolution, twenty latency budgets between the fastest networks and the
 slowest. The optimum is that of an integer programme with its proof; the search gets the same ridge
 predictor and the same table. Claims: on one core an optimum takes at most 30 s, and on each budget
-the search ends within 0.05 points of it, for every seed. Exits with 1 if one falls short.
+the search ends within 0.05 points of it, for every seed. Exits with 1 if one falls short. Seconds
+are those of the processor, so that they do not depend on who else runs.
 
 Nobody published accuracies of many OFA subnets, and the claim is about the predictor's optimum: the
 predictor is fitted to made-up errors (``errors``). The table is made up too (``made_up``), unless
@@ -127,6 +128,7 @@ def compared(
     args: argparse.Namespace,
 ) -> Outcome:
     """The optimum under one budget, and the searches' best."""
+    began = time.process_time()
     best = optimum(
         space,
         {"error": predictor.predict},
@@ -134,9 +136,10 @@ def compared(
         functions={"latency_ms": table.predict},
         seconds=10 * MOST_SECONDS,
     )
+    taken = time.process_time() - began
     ended, seconds = [], []
     for seed in range(args.seeds):
-        began = time.perf_counter()
+        began = time.process_time()
         study = minimize(
             space,
             {"error": predictor.predict, **({} if args.alone else {"latency_ms": table.predict})},
@@ -146,14 +149,14 @@ def compared(
             budget=args.evaluations,
             seed=seed,
         )
-        seconds.append(round(time.perf_counter() - began, 1))
+        seconds.append(round(time.process_time() - began, 1))
         ended.append(min(point.objectives["error"] for point in study.front()))
     return Outcome(
         limit,
         best.value,
         best.bound,
         best.proven,
-        round(best.seconds, 2),
+        round(taken, 2),
         best.programmes,
         ended,
         seconds,
