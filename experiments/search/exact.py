@@ -163,13 +163,15 @@ def compared(
     )
 
 
-def summary(values: npt.ArrayLike) -> dict[str, float]:
-    """The mean over seeds [seeds], and half of its 95% interval by Student's t."""
+def summary(values: npt.ArrayLike) -> dict[str, float | None]:
+    """The mean over seeds [seeds], and half of its 95% interval by Student's t; one seed has none."""
     from scipy.stats import t
 
     of = np.asarray(values, dtype=np.float64)
-    half = t.ppf(0.975, len(of) - 1) * of.std(ddof=1) / len(of) ** 0.5 if len(of) > 1 else np.inf
-    return {"mean": round(float(of.mean()), 4), "interval": round(float(half), 4)}
+    if len(of) == 1:
+        return {"mean": round(float(of[0]), 4), "interval": None}
+    half = float(t.ppf(0.975, len(of) - 1) * of.std(ddof=1) / len(of) ** 0.5)
+    return {"mean": round(float(of.mean()), 4), "interval": round(half, 4)}
 
 
 def main() -> None:
