@@ -164,7 +164,7 @@ def compared(
 
 
 def summary(values: npt.ArrayLike) -> dict[str, float | None]:
-    """The mean over seeds [seeds], and half of its 95% interval by Student's t; one seed has none."""
+    """The mean over seeds [seeds] and half of its 95% interval (Student); one seed has none."""
     from scipy.stats import t
 
     of = np.asarray(values, dtype=np.float64)
