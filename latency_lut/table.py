@@ -210,6 +210,14 @@ class LatencyTable:
                 f"`nas measure RUN {options}` adds what is missing to the run's table"
             )
 
+    def vectors(self, side: int) -> Vectors:
+        """The fit at an image side, spread over the specs; what it lacks is NaN there.
+
+        Raises ``ArtefactError`` if the table has no fit for it.
+        """
+        self.require_resolutions([side])
+        return self._by_resolution[side]
+
     @functools.cached_property
     def _by_resolution(self) -> Mapping[int, Vectors]:
         specs = self.space.specs

@@ -40,7 +40,25 @@ class Encoder:
         self._macs = np.array([spec.macs for spec in space.specs], dtype=np.float64)
         self._params = np.array([spec.params for spec in space.specs], dtype=np.float64)
         self._present = np.array([spec != SKIP for spec in space.specs], dtype=np.float64)
-        self._stages = stages(space)
+        self.stages = stages(space)
+
+    @property
+    def metrics(self) -> Floats:
+        """What costs are sums of: MACs, parameters, and 1 for each layer, [3, specs]."""
+        return np.stack([self._macs, self._params, self._present])
+
+    def split(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
+        """Weights [features] as those of decisions and those of costs.
+
+        Of decisions, what a read option is worth by itself [options] and by its place on the
+        scale of an ordered choice [options].
+        """
+        options, ordered = len(self._scale), len(self._ordered)
+        by_scale = np.zeros(options)
+        for choice, weight in zip(self._ordered, weights[options:], strict=False):
+            at = slice(self._offsets[choice], self._offsets[choice + 1])
+            by_scale[at] = weight * self._scale[at]
+        return weights[:options], by_scale, weights[options + ordered :]
 
     def __call__(self, X: npt.ArrayLike) -> tuple[Singles, Floats, npt.NDArray[np.int32]]:
         """Decisions [n, options + ordered choices] in -1..1, costs [n, 3 + 3 stages], and the
@@ -62,7 +80,7 @@ class Encoder:
     def _costs(self, plans: npt.NDArray[np.int32]) -> Floats:
         """Log MACs, log parameters, layers; and MACs, parameters, layers by stage."""
         per_layer = (self._macs[plans], self._params[plans], self._present[plans])
-        starts = [stage.start for stage in self._stages]
+        starts = [stage.start for stage in self.stages]
         macs, params, depth = (np.add.reduceat(values, starts, axis=1) for values in per_layer)
         totals = [np.log1p(macs.sum(1)), np.log1p(params.sum(1)), depth.sum(1)]
         return np.column_stack([*totals, macs, params, depth])

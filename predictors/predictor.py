@@ -16,8 +16,10 @@ from predictors.columns import Columns, numbers, stacked
 from predictors.errors import PredictorError
 from predictors.features import Encoder, Standard
 from predictors.labels import LARGEST, Scale, constant
+from predictors.linear import Linear, linear
 from predictors.method import Floats, Inputs, Method, State, folds
 from predictors.networks import networks
+from predictors.ridge import RIDGE
 from predictors.threads import one_thread
 from search_spaces.space import Space
 
@@ -124,6 +126,21 @@ class Predictor:
                 Z = self._inputs(standard.features(decisions, costs, beside[part]), plans)
                 mean[part], std[part] = self._labels(self._scale, Z, return_std)
         return (mean, std) if return_std else mean
+
+    def linear(self) -> Linear:
+        """What a ridge regression has learnt as sums, of which ``predict`` is the rounded value.
+
+        Raises:
+            PredictorError: not fitted yet, another method than ``ridge``, or fitted with proxies.
+        """
+        if self._scale is None:
+            raise PredictorError(f"predictor {self.name!r} is not fitted; call fit(X, y) first")
+        if self._method is not RIDGE or self.proxies:
+            what = f"predictor {self.name!r}" + (" with proxies" if self.proxies else "")
+            raise PredictorError(f"{what} is no sum over decisions and layers; 'ridge' is")
+        standard = Standard.from_arrays(self._state)
+        weights, bias = self._state["weights"], float(self._state["bias"])
+        return linear(self._encoder, standard, self._scale, weights, bias)
 
     def _inputs(self, features: Inputs, plans: npt.NDArray[np.int32]) -> Inputs:
         """What the method regresses on."""

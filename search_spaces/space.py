@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -204,6 +204,13 @@ class Space:
     def bounds(self, metric: npt.ArrayLike) -> tuple[float, float]:
         """The least and the most that ``total`` of ``metric`` [specs] is in any network; exact."""
         return tables.bounds(self._trace, np.asarray(metric, dtype=np.float64))
+
+    def walk(self, image: Tensor | None = None) -> Iterator[list[tables.Step]]:
+        """The steps of every slot in order, the image's first, over all networks.
+
+        With ``image``, over those that take it.
+        """
+        return tables.walk(self._trace, image)
 
     def used(self, X: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Which choices each row reads: [n, choices]."""

@@ -162,11 +162,15 @@ START: Situation = (frozenset(), frozenset())
 
 @dataclass(frozen=True)
 class Step:
-    """In the situation ``before`` a slot turns out to be ``leaf``, which leads to ``after``."""
+    """In the situation ``before`` a slot turns out to be ``leaf``, which leads to ``after``.
+
+    ``added`` are the decisions that it takes: (choice, option), by number.
+    """
 
     before: Situation
     leaf: Leaf | Tensor
     after: Situation
+    added: tuple[tuple[int, int], ...] = ()
 
 
 def walk(trace: Trace, image: Tensor | None = None) -> Iterator[list[Step]]:
@@ -193,13 +197,14 @@ def walk(trace: Trace, image: Tensor | None = None) -> Iterator[list[Step]]:
                 if position == 0 and image not in (None, leaf):
                     continue
                 output = leaf if isinstance(leaf, Tensor) else _output(leaf, at, tensors)
-                now = {**dict(decided), **{number[choice]: o for choice, o in added.items()}}
+                taken = tuple((number[choice], option) for choice, option in added.items())
+                now = {**dict(decided), **dict(taken)}
                 live = {**dict(states), position: column.outputs.index(output)}
                 after = (
                     frozenset((i, o) for i, o in now.items() if last_read[i] > position),
                     frozenset((s, t) for s, t in live.items() if last_used.get(s, 0) > position),
                 )
-                steps.append(Step((decided, states), leaf, after))
+                steps.append(Step((decided, states), leaf, after, taken))
         yield steps
         situations = list(dict.fromkeys(step.after for step in steps))
 

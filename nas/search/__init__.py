@@ -1,6 +1,7 @@
 """The search: what proposes networks, what remembers them, and the front that remains."""
 
 from nas.search.budget import Budget
+from nas.search.exact import Optimum, optimum
 from nas.search.loop import Observer, Step, load, minimize
 from nas.search.pareto import hypervolume, nondominated
 from nas.search.problem import Function, Graded, Problem, SearchError
@@ -17,6 +18,7 @@ __all__ = [
     "Function",
     "Graded",
     "Observer",
+    "Optimum",
     "Population",
     "Problem",
     "SearchError",
@@ -29,6 +31,7 @@ __all__ = [
     "minimize",
     "names",
     "nondominated",
+    "optimum",
     "require_reachable",
     "smallest",
 ]

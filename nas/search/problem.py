@@ -25,7 +25,8 @@ class Graded:
     function: Callable[[Rows, Floats], npt.ArrayLike]
 
 
-Function = Callable[[Rows], npt.ArrayLike] | Graded
+Plain = Callable[[Rows], npt.ArrayLike]
+Function = Plain | Graded
 
 # What a study's file calls its own columns.
 RESERVED = (
@@ -117,3 +118,20 @@ def state(
     limits = {name: float(limit) for name, limit in constraints.items()}
     problem = Problem(space, tuple(objectives), limits)
     return problem, {name: known[name] for name in problem.names}
+
+
+def ungraded(functions: Mapping[str, Function], who: str) -> dict[str, Plain]:
+    """The same functions, none of which takes fidelities.
+
+    Raises:
+        SearchError: one does, and ``who`` has no use for it.
+    """
+    found = {}
+    for name, function in functions.items():
+        if isinstance(function, Graded):
+            raise SearchError(
+                f"{name!r} takes fidelities, and {who} takes functions of rows alone; give a "
+                "function that evaluates networks in full"
+            )
+        found[name] = function
+    return found

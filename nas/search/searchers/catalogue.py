@@ -9,6 +9,7 @@ import numpy as np
 
 from nas.search.problem import SearchError
 from nas.search.searcher import Searcher
+from nas.search.searchers.fidelities import deepening, halvings
 from nas.search.searchers.gflownet import GFlowNet
 from nas.search.searchers.manas import Manas
 from nas.search.searchers.map_elites import MapElites
@@ -16,6 +17,7 @@ from nas.search.searchers.mcts import Mcts
 from nas.search.searchers.nsga2 import Nsga2
 from nas.search.searchers.policy_gradient import PolicyGradient
 from nas.search.searchers.random_search import RandomSearch
+from nas.search.searchers.slimming import Slimming
 from nas.search.task import Task
 from search_spaces.unknown import unknown
 
@@ -41,6 +43,15 @@ class Entry:
 
 
 SEARCHERS: dict[str, Entry] = {
+    "halving": Entry(
+        halvings,
+        "Jamieson and Talwalkar, Non-stochastic best arm identification and hyperparameter "
+        "optimization (2016)",
+    ),
+    "hyperband": Entry(
+        deepening,
+        "Li et al., Hyperband (2018); Brandt et al., Iterative deepening Hyperband (2023)",
+    ),
     "nsga2": Entry(
         Nsga2,
         "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II (2002)",
@@ -68,6 +79,10 @@ SEARCHERS: dict[str, Entry] = {
     "gflownet": Entry(
         GFlowNet,
         "Jain et al., Multi-objective GFlowNets (2023)",
+    ),
+    "slimming": Entry(
+        Slimming,
+        "Li et al., EfficientFormer: Vision Transformers at MobileNet Speed (2022)",
     ),
 }
 

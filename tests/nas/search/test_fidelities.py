@@ -1,0 +1,206 @@
+"""Brackets of trials at growing fidelity, on a toy whose ranking settles with fidelity."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import search_spaces
+from nas.search import Population, Problem, Searcher, Task, searchers
+from nas.search.searchers.ranking import crowding, ranking
+from nas.search.searchers.rungs import Rung, halving, hyperband
+from search_spaces import Net, Space, one_of
+from search_spaces.specs import Classifier, Conv
+
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+SPACE = search_spaces.get("small-images")
+
+
+def make(name: str, seed: int = 0, graded: bool = True, limits: int = 0) -> Searcher:
+    problem = Problem(SPACE, ("error",), {f"limited{i}": 0.0 for i in range(limits)})
+    task = Task(problem, graded=graded)
+    return searchers.get(name).make(task, np.random.default_rng(seed))
+
+
+def errors(rows: Rows, fidelity: Floats) -> Floats:
+    """The truth, and a mistake of each network's own that fades with fidelity."""
+    taste = np.random.default_rng(1).normal(size=(2, rows.shape[1]))
+    truth, mistake = np.where(SPACE.used(rows), rows, 0) @ taste.T / 4, rows @ taste[1]
+    return truth[:, 0] + (1 - fidelity) * np.sin(3 * mistake)
+
+
+def tell(searcher: Searcher, asked: Population) -> Floats:
+    assert asked.fidelity is not None
+    values = errors(asked.rows, asked.fidelity)
+    searcher.tell(asked, values[:, None], np.empty((len(values), 0)))
+    return values
+
+
+def test_rungs_of_the_papers() -> None:
+    assert halving(27, -3, 4) == (Rung(27, -3), Rung(9, -2), Rung(3, -1), Rung(1, 0))
+    assert Rung(1, 0).fidelity == 1.0
+    assert Rung(9, -2).fidelity == pytest.approx(1 / 9)
+    # The table in Hyperband's paper for R = 81 and eta = 3.
+    sizes = [[rung.size for rung in bracket] for bracket in hyperband(0, 4)]
+    assert sizes == [[81, 27, 9, 3, 1], [34, 11, 3, 1], [15, 5, 1], [8, 2], [5]]
+    assert [bracket[0].level for bracket in hyperband(0, 4)] == [-4, -3, -2, -1, 0]
+    assert {bracket[-1].level for bracket in hyperband(-1, 2)} == {-1}
+
+
+def test_the_best_third_goes_on() -> None:
+    searcher = make("halving")
+    asked = searcher.ask(27)
+    for level, survivors in ((-3, 9), (-2, 3), (-1, 1), (0, 0)):
+        np.testing.assert_allclose(asked.fidelity, 3.0**level)
+        values = tell(searcher, asked)
+        best = asked.rows[np.argsort(values, kind="stable")[:survivors]]
+        if survivors:
+            asked = searcher.ask(survivors)
+            np.testing.assert_array_equal(asked.rows, best)
+    # And then it begins again with other networks.
+    again = searcher.ask(27)
+    np.testing.assert_allclose(again.fidelity, 1 / 27)
+
+
+def test_limits_go_before_objectives() -> None:
+    searcher = make("halving", limits=1)
+    asked = searcher.ask(27)
+    above = np.arange(27.0)[:, None] - 5  # Six keep the limit, then the least above it.
+    searcher.tell(asked, -np.arange(27.0)[:, None], above)
+    expected = asked.rows[[5, 4, 3, 2, 1, 0, 6, 7, 8]]
+    np.testing.assert_array_equal(searcher.ask(9).rows, expected)
+
+
+def test_a_batch_larger_than_a_rung_is_filled_from_the_next_bracket() -> None:
+    searcher = make("halving")
+    tell(searcher, searcher.ask(27))
+    asked = searcher.ask(30)
+    assert asked.fidelity is not None
+    assert Counter(np.round(1 / asked.fidelity).astype(int)) == {9: 9, 27: 21}
+    tell(searcher, asked)
+    asked = searcher.ask(10)
+    assert asked.fidelity is not None
+    assert Counter(np.round(1 / asked.fidelity).astype(int)) == {3: 3, 27: 7}
+
+
+def test_trials_that_fail_hold_nobody_up() -> None:
+    searcher = make("halving")
+    asked = searcher.ask(27)
+    assert asked.fidelity is not None
+    told = Population(asked.rows[5:], asked.fidelity[5:])
+    values = tell(searcher, told)
+    expected = told.rows[np.argsort(values, kind="stable")[:9]]
+    promoted = searcher.ask(9)
+    np.testing.assert_array_equal(promoted.rows, expected)
+    # All of a rung may fail: nobody is left, and the next bracket begins.
+    searcher.tell(Population(promoted.rows[:0]), np.empty((0, 1)), np.empty((0, 0)))
+    np.testing.assert_allclose(searcher.ask(27).fidelity, 1 / 27)
+
+
+@pytest.mark.parametrize("name", ["halving", "hyperband"])
+@pytest.mark.parametrize("batch", [1, 8, 50])
+def test_nothing_is_asked_twice_and_promotions_were_tried_below(name: str, batch: int) -> None:
+    searcher = make(name)
+    seen: set[tuple[bytes, float]] = set()
+    whole = 0
+    while len(seen) < 400:
+        asked = searcher.ask(batch)
+        assert len(asked) == batch
+        assert asked.fidelity is not None
+        np.testing.assert_array_equal(asked.rows, SPACE.canonical(asked.rows))
+        trials = {
+            (row.tobytes(), round(1 / f)) for row, f in zip(asked.rows, asked.fidelity, strict=True)
+        }
+        assert len(trials) == batch
+        assert not trials & seen
+        if name == "halving":
+            assert all(cost == 27 or (row, 3 * cost) in seen for row, cost in trials)
+        seen |= trials
+        whole += sum(cost == 1 for _, cost in trials)
+        tell(searcher, asked)
+    assert whole >= 5
+
+
+def test_deepening_takes_over_what_was_tried() -> None:
+    searcher = make("hyperband")
+    trials: list[tuple[bytes, int]] = []
+    # Depth 0: one trial at a 27th. Depth 1: three there, of which one goes on, and two at a 9th.
+    for level, size in ((-3, 1), (-3, 2), (-2, 1), (-2, 2)):
+        asked = searcher.ask(size)
+        np.testing.assert_allclose(asked.fidelity, 3.0**level)
+        tell(searcher, asked)
+        trials += [(row.tobytes(), level) for row in asked.rows]
+    # Depth 2: nine at a 27th, six of them new; of the nine the best three at a 9th.
+    asked = searcher.ask(6)
+    np.testing.assert_allclose(asked.fidelity, 1 / 27)
+    tell(searcher, asked)
+    trials += [(row.tobytes(), -3) for row in asked.rows]
+    first = [np.frombuffer(row, dtype=np.int64) for row, level in trials if level == -3]
+    assert len(first) == 9
+    values = errors(np.stack(first), np.full(9, 1 / 27))
+    best = [first[i].tobytes() for i in np.argsort(values, kind="stable")[:3]]
+    tried = {row for row, level in trials if level == -2}
+    missing = [row for row in best if row not in tried]
+    assert len(missing) < 3  # The best of the first three is among them.
+    asked = searcher.ask(len(missing))
+    assert [row.tobytes() for row in asked.rows] == missing
+    np.testing.assert_allclose(asked.fidelity, 1 / 9)
+
+
+@pytest.mark.parametrize(("name", "share"), [("halving", 0.1), ("hyperband", 0.35)])
+def test_whole_evaluations_go_to_better_networks_than_chance_would_pick(
+    name: str, share: float
+) -> None:
+    # A part of Hyperband's whole evaluations is of candidates that nothing was known of.
+    found, cost = [], 0.0
+    searcher = make(name)
+    while cost < 60:
+        asked = searcher.ask(9)
+        values = tell(searcher, asked)
+        assert asked.fidelity is not None
+        cost += float(asked.fidelity.sum())
+        found += values[asked.fidelity > 0.99].tolist()
+    rows = SPACE.sample(2_000, np.random.default_rng(0))
+    chance = errors(rows, np.ones(len(rows)))
+    assert np.median(found) < np.quantile(chance, share)
+    assert min(found) < np.quantile(chance, 0.01)
+
+
+@pytest.mark.parametrize("name", ["halving", "hyperband"])
+def test_where_nothing_is_graded_every_trial_is_whole(name: str) -> None:
+    assert make(name, graded=False).ask(30).fidelity is None
+
+
+def test_a_small_space_is_used_up() -> None:
+    net = Net(image=(3, 8))
+    net("a", Conv, out=one_of(8, 16, 24), kernel=one_of(1, 3))
+    net("classifier", Classifier, classes=2)
+    space = Space(net, "six")
+    task = Task(Problem(space, ("error",), {}), graded=True)
+    searcher = searchers.get("hyperband").make(task, np.random.default_rng(0))
+    trials = 0
+    while len(asked := searcher.ask(5)):
+        searcher.tell(asked, asked.rows.sum(axis=1)[:, None] * 1.0, np.empty((len(asked), 0)))
+        trials += len(asked)
+    # Candidates start at every level; more trials than networks by levels there are none.
+    assert trials == 4 * space.size
+
+
+def test_ranking_by_hand() -> None:
+    objectives = np.array([[1.0, 5.0], [2.0, 2.0], [5.0, 1.0], [3.0, 3.0], [0.0, 0.0], [2.1, 1.9]])
+    kept = np.zeros((6, 1))
+    kept[4] = 1.0  # The best does not keep the limit.
+    order = ranking(objectives, kept)
+    assert set(order[:2]) == {0, 2}  # The ends of the first front.
+    assert list(order[4:]) == [3, 4]
+    np.testing.assert_allclose(
+        crowding(np.array([[0.0, 4.0], [1.0, 1.0], [4.0, 0.0]])), [np.inf, 2.0, np.inf]
+    )
+    # One objective: ascending, and a negative violation is none.
+    single = np.array([[3.0], [1.0], [2.0]])
+    assert ranking(single, np.array([[-9.0], [0.0], [-1.0]])).tolist() == [1, 2, 0]
