@@ -11,6 +11,8 @@ from nas.search.seen import Seen, keys, unseen
 from nas.search.surrogate import Believer, History, Start
 from nas.search.task import Task
 
+FIRST = 30
+
 
 class Policy(Protocol):
     """How rows are chosen, by what was told and what is believed."""
@@ -74,10 +76,8 @@ class Assisted:
 
 
 def first(task: Task) -> int:
-    """How many networks come first: twice the choices, within 10 to 40, an eighth of the budget at
-    most but 4."""
-    wanted = min(40, max(10, 2 * len(task.space.choices)))
-    return wanted if task.evaluations is None else max(4, min(wanted, task.evaluations // 8))
+    """How many networks come first: a fifth of the budget, within 4 and 30."""
+    return FIRST if task.evaluations is None else max(4, min(FIRST, task.evaluations // 5))
 
 
 def fresh(rows: Rows, seen: Seen) -> np.ndarray:

@@ -9,6 +9,9 @@ import numpy as np
 
 from nas.search.problem import SearchError
 from nas.search.searcher import Searcher
+from nas.search.searchers.auto import auto
+from nas.search.searchers.linas import linas
+from nas.search.searchers.mobo import mobo
 from nas.search.searchers.nsga2 import Nsga2
 from nas.search.searchers.random_search import RandomSearch
 from nas.search.task import Task
@@ -26,6 +29,11 @@ def usual_batch(budget: int) -> int:
     return min(LARGEST_BATCH, max(SMALLEST_BATCH, budget // GENERATIONS))
 
 
+def small_batch(budget: int) -> int:
+    """For searchers that learn from every batch: an eightieth of the budget, 5 to 50."""
+    return min(50, max(5, budget // 80))
+
+
 @dataclass(frozen=True)
 class Entry:
     """A searcher: what makes it, whose idea it is, and the ``batch`` that serves a budget."""
@@ -36,9 +44,26 @@ class Entry:
 
 
 SEARCHERS: dict[str, Entry] = {
+    "auto": Entry(
+        auto,
+        "mobo, or nsga2 where every function is free",
+        small_batch,
+    ),
     "nsga2": Entry(
         Nsga2,
         "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II (2002)",
+    ),
+    "linas": Entry(
+        linas,
+        "Cummings et al., A hardware-aware framework for accelerating neural architecture search "
+        "across modalities (2022)",
+        small_batch,
+    ),
+    "mobo": Entry(
+        mobo,
+        "Daulton et al., Differentiable expected hypervolume improvement for parallel "
+        "multi-objective Bayesian optimization (2020)",
+        small_batch,
     ),
     "random": Entry(
         RandomSearch,

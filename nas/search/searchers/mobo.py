@@ -20,11 +20,11 @@ from nas.search.task import Task
 
 SIZE, GENERATIONS = 100, 10
 # The evolution goes by what is so many deviations better than expected.
-OPTIMISM = 1.0
+OPTIMISM = 2.0
 # Candidates that stay in the choice once the first of a batch is taken.
 SHORTLIST = 300
-# The share of what is asked that does not go by beliefs: children of the front, by chance.
-CHANCE = 0.1
+# The share of what is asked that goes by chance among candidates: beliefs may be wrong.
+CHANCE = 0.05
 LEAST = 1e-300
 
 
@@ -59,7 +59,10 @@ def largest_gain(
     told = believer.told(history)
     feasible = (history.violations <= 0).all(axis=1)
     points = told[front] if feasible.any() else told[:0]
-    chosen = _greedy(believer(rows), points, reference(told), n)
+    beliefs = believer(rows)
+    possible = np.flatnonzero(beliefs.possible)
+    lucky = rng.permutation(possible)[: rng.binomial(n, CHANCE)].tolist()
+    chosen = _greedy(beliefs, points, reference(told), n, lucky)
     return rows[chosen]
 
 
@@ -69,10 +72,17 @@ def reference(told: Floats) -> Floats:
     return worst
 
 
-def _greedy(beliefs: Beliefs, points: Floats, corner: Floats, n: int) -> list[int]:
-    chosen: list[int] = []
-    positions = np.arange(len(beliefs.mean))
+def _greedy(
+    beliefs: Beliefs, points: Floats, corner: Floats, n: int, taken: list[int]
+) -> list[int]:
+    """``taken``, and so many more positions that they are ``n``."""
+    chosen = list(taken)
     k = beliefs.objectives
+    for at in taken:
+        beliefs.believe(at)
+    positions = np.setdiff1d(np.arange(len(beliefs.mean)), taken)
+    points = np.concatenate([points, beliefs.mean[taken, :k]])
+    beliefs = beliefs.at(positions)
     while len(chosen) < n and len(positions):
         gain = expected_improvement(beliefs.mean[:, :k], beliefs.std[:, :k], points, corner)
         score = np.log(np.maximum(gain, LEAST)) + beliefs.log_feasible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from nas.search.searcher import Floats, Rows
 from nas.search.surrogate.history import History
@@ -46,6 +47,13 @@ class Beliefs:
         """How far the mean is above the limits there are: [m, limited columns]."""
         limited = np.isfinite(self.limits)
         return self.mean[:, limited] - self.limits[limited]
+
+    @property
+    def possible(self) -> npt.NDArray[np.bool_]:
+        """Which rows no known function rules out: [m]."""
+        known = [c for c in range(self.mean.shape[1]) if c not in self.posteriors]
+        mask: npt.NDArray[np.bool_] = (self.mean[:, known] <= self.limits[known]).all(axis=1)
+        return mask
 
     def log_feasible(self) -> Floats:
         """The logarithm of the probability that a row keeps all limits [m].
