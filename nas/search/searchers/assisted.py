@@ -36,7 +36,9 @@ class Assisted:
     ``start`` is how many come first. Where a policy has too few, rows are random.
     """
 
-    def __init__(self, task: Task, rng: np.random.Generator, policy: Policy, start: int = 0) -> None:
+    def __init__(
+        self, task: Task, rng: np.random.Generator, policy: Policy, start: int = 0
+    ) -> None:
         self._task = task
         self._rng = rng
         self._policy = policy

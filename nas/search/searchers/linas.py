@@ -17,7 +17,7 @@ from nas.search.seen import Seen
 from nas.search.surrogate import Believer, History, inner_search
 from nas.search.task import Task
 
-SIZE, GENERATIONS = 100, 20
+SIZE, GENERATIONS = 100, 10
 
 
 def linas(task: Task, rng: np.random.Generator) -> Assisted:
@@ -33,7 +33,10 @@ def predicted_best(
     n: int,
     seen: Seen,
 ) -> Rows:
-    """``n`` rows of the best predicted fronts, spread over the last that is not taken whole."""
+    """``n`` rows of the best predicted fronts, by chance of the last that is not taken whole.
+
+    Not by distance: with few at a time the ends of the front would be all that is ever asked.
+    """
 
     def guess(rows: Rows) -> tuple[Floats, Floats]:
         beliefs = believer(rows)
@@ -52,22 +55,6 @@ def predicted_best(
             chosen += left[np.argsort(violation[left], kind="stable")[:missing]].tolist()
             break
         front = feasible[nondominated(objectives[feasible])]
-        chosen += front[_spread(objectives[front], missing)].tolist()
+        chosen += rng.permutation(front)[:missing].tolist()
         left = np.setdiff1d(left, front)
     return rows[chosen]
-
-
-def _spread(objectives: Floats, n: int) -> Rows:
-    """Positions of at most ``n`` points [p, k], the best in each objective first, then far ones."""
-    if len(objectives) <= n:
-        return np.arange(len(objectives))
-    span = np.ptp(objectives, axis=0)
-    unit = (objectives - objectives.min(axis=0)) / np.where(span > 0, span, 1)
-    chosen = np.unique(unit.argmin(axis=0))[:n].tolist()
-    distance = np.min([((unit - unit[at]) ** 2).sum(axis=1) for at in chosen], axis=0)
-    distance[chosen] = -1
-    while len(chosen) < n:
-        chosen.append(int(distance.argmax()))
-        distance = np.minimum(distance, ((unit - unit[chosen[-1]]) ** 2).sum(axis=1))
-        distance[chosen[-1]] = -1
-    return np.array(chosen)

@@ -52,8 +52,8 @@ class Beliefs:
     def possible(self) -> npt.NDArray[np.bool_]:
         """Which rows no known function rules out: [m]."""
         known = [c for c in range(self.mean.shape[1]) if c not in self.posteriors]
-        mask: npt.NDArray[np.bool_] = (self.mean[:, known] <= self.limits[known]).all(axis=1)
-        return mask
+        kept = self.mean[:, known] <= self.limits[known]
+        return np.asarray(kept.all(axis=1), dtype=np.bool_)
 
     def log_feasible(self) -> Floats:
         """The logarithm of the probability that a row keeps all limits [m].

@@ -27,7 +27,9 @@ def expected_improvement(mean: Floats, std: Floats, front: Floats, reference: Fl
         reference: what is not below it in every objective counts for nothing [k].
     """
     inside = front[(front < reference).all(axis=1)]
-    return _Gains(mean, std, reference).within(mean.shape[1] - 1, _thinned(np.unique(inside, axis=0)))
+    return _Gains(mean, std, reference).within(
+        mean.shape[1] - 1, _thinned(np.unique(inside, axis=0))
+    )
 
 
 class _Gains:

@@ -91,7 +91,7 @@ class Process:
         kernel = likeliest(gram, labels, last.kernel if last and len(rows) > FEW else start)
         trend, deviation = gram.parts(kernel)
         diagonal = (kernel.noise + JITTER) * np.eye(len(rows))
-        factor = np.linalg.cholesky(trend + deviation + diagonal)
+        factor = np.linalg.cholesky(trend + deviation + diagonal).astype(np.float64, copy=False)
         return cls(encoder, standard, kernel, inputs, labels, factor)
 
     def posterior(self, rows: Rows) -> Posterior:
