@@ -108,6 +108,7 @@ class Believer:
                     history.rows[part],
                     latent[:, column],
                     self._processes.get(column),
+                    len(history),
                 )
 
     def told(self, history: History) -> Floats:

@@ -36,7 +36,7 @@ class History:
         self.objectives = np.concatenate([self.objectives, objectives[fresh]])
         self.violations = np.concatenate([self.violations, violations[fresh]])
 
-    def front(self) -> np.ndarray:
+    def front(self) -> Rows:
         """Positions [f] of the feasible rows that no feasible one dominates; of equals the first.
 
         Where none is feasible it is the one row that violates least.
@@ -49,23 +49,22 @@ class History:
         first = np.unique(self.objectives[best], axis=0, return_index=True)[1]
         return np.sort(best[first])
 
-    def typical(self, most: int, rng: np.random.Generator) -> np.ndarray:
+    def typical(self, most: int, rng: np.random.Generator) -> Rows:
         """Positions [at most ``most``] of rows to learn from: half the best, half by chance.
 
-        The best are taken front by front, those that violate less first.
+        The best are the feasible ones, front by front, then those that violate least.
         """
         if len(self) <= most:
             return np.arange(len(self))
         excess = np.maximum(self.violations, 0).sum(axis=1)
-        left = np.lexsort((np.arange(len(self)), excess))
-        best: list[int] = []
-        while len(best) < most // 2:
-            # Those that violate least come first, so that a limited search learns where it is met.
-            window = left[: 2 * most]
-            of_front = nondominated(self.objectives[window])
-            best.extend(window[of_front].tolist())
-            left = np.concatenate([window[~of_front], left[2 * most :]])
-        best = best[: most // 2]
-        rest = np.setdiff1d(np.arange(len(self)), best)
-        chance = rng.choice(rest, most - len(best), replace=False)
-        return np.sort(np.concatenate([best, chance]))
+        left, best = np.flatnonzero(excess <= 0), [np.empty(0, dtype=np.int64)]
+        while sum(map(len, best)) < most // 2 and len(left):
+            of_front = nondominated(self.objectives[left])
+            best.append(left[of_front])
+            left = left[~of_front]
+        order = np.argsort(excess, kind="stable")
+        best.append(order[excess[order] > 0])
+        chosen = np.concatenate(best)[: most // 2]
+        rest = np.setdiff1d(np.arange(len(self)), chosen)
+        chance = rng.choice(rest, most - len(chosen), replace=False)
+        return np.sort(np.concatenate([chosen, chance]))

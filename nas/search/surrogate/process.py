@@ -15,9 +15,10 @@ from nas.search.searcher import Floats, Rows
 from predictors.features import Encoder, Standard
 from predictors.likelihood import JITTER, Gram, Hyperparameters, likeliest
 
-# Up to so many rows hyperparameters are looked for afresh, above from the last ones: ten times
-# as fast, and with so many rows they hardly move.
+# Up to so many rows hyperparameters are looked for each time. Beyond, where that takes most of an
+# ask and they hardly move, once there is this share of rows more.
 FEW = 100
+GROWTH = 0.1
 
 
 @dataclass(eq=False)
@@ -70,7 +71,10 @@ class Posterior:
 
 @dataclass(frozen=True, eq=False)
 class Process:
-    """What was learned from ``samples`` rows; ``factor`` is their covariances' Cholesky factor."""
+    """What was learned from rows: ``factor`` is their covariances' Cholesky factor.
+
+    ``known`` is how many rows there were when the kernel's hyperparameters were looked for.
+    """
 
     encoder: Encoder
     standard: Standard
@@ -78,21 +82,36 @@ class Process:
     inputs: Floats
     labels: Floats
     factor: Floats
+    known: int
 
     @classmethod
-    def fit(cls, encoder: Encoder, rows: Rows, labels: Floats, last: Process | None) -> Process:
-        """To rows [n, choices] and near normal labels [n]; ``last`` is the fit before, if any."""
+    def fit(
+        cls,
+        encoder: Encoder,
+        rows: Rows,
+        labels: Floats,
+        last: Process | None = None,
+        known: int = 0,
+    ) -> Process:
+        """To rows [n, choices] and near normal labels [n]; ``last`` is the fit before, if any.
+
+        ``known`` is how many rows there are, where these are a part of them.
+        """
         decisions, costs, _ = encoder(rows)
         nothing = np.empty((len(rows), 0))
         standard = Standard.of(costs, nothing)
         inputs = standard.features(decisions, costs, nothing).astype(np.float64)
-        start = Hyperparameters(0.1, 1.0, inputs.shape[1] ** 0.5, 0.1)
         gram = Gram.of(inputs)
-        kernel = likeliest(gram, labels, last.kernel if last and len(rows) > FEW else start)
+        known = max(known, len(rows))
+        if last is None or known <= FEW or known >= (1 + GROWTH) * last.known:
+            start = Hyperparameters(0.1, 1.0, inputs.shape[1] ** 0.5, 0.1)
+            kernel = likeliest(gram, labels, start)
+        else:
+            kernel, known = last.kernel, last.known
         trend, deviation = gram.parts(kernel)
         diagonal = (kernel.noise + JITTER) * np.eye(len(rows))
         factor = np.linalg.cholesky(trend + deviation + diagonal).astype(np.float64, copy=False)
-        return cls(encoder, standard, kernel, inputs, labels, factor)
+        return cls(encoder, standard, kernel, inputs, labels, factor, known)
 
     def posterior(self, rows: Rows) -> Posterior:
         """Of rows [m, choices] (equations 2.25 and 2.26)."""
