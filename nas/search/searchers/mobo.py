@@ -21,6 +21,8 @@ from nas.search.task import Task
 SIZE, GENERATIONS = 100, 10
 # The evolution goes by what is so many deviations better than expected.
 OPTIMISM = 2.0
+# Neighbours of the front that are candidates beside it, at most.
+NEAR = 1_000
 # Candidates that stay in the choice once the first of a batch is taken.
 SHORTLIST = 300
 # The share of what is asked that goes by chance among candidates: beliefs may be wrong.
@@ -50,7 +52,9 @@ def largest_gain(
 
     front = history.front()
     elite = history.rows[front]
-    near = np.concatenate([operators.neighbours(task.space, row) for row in elite[:SIZE]])
+    near = np.concatenate([operators.neighbours(task.space, row) for row in elite])
+    if len(near) > NEAR:
+        near = rng.permutation(near)[:NEAR]
     rows, _, _ = inner_search(task, guess, elite, rng, size=SIZE, generations=GENERATIONS)
     rows = np.unique(np.concatenate([rows, near]), axis=0)
     rows = rows[fresh(rows, seen)]
