@@ -10,7 +10,8 @@ below 10% error and the MACs of the largest network. Claims, medians over seeds:
 - the default reaches the hypervolume of ``nsga2`` after 500 evaluations within 125;
 - the default is within 0.1 points of the best of all networks within 80, searching for it alone;
 - the default reaches 99% of the exact hypervolume within 400, with every seed;
-- every searcher in the catalogue has a larger hypervolume after 200 than random search.
+- every searcher in the catalogue has a larger hypervolume after 200 than random search, and the 95%
+  interval of the difference says so.
 
 Runs are kept in ``results/macro/NAME.jsonl`` as they come; stopped at any time, the same command
 goes on, and a searcher whose file is deleted is run again. ``results/macro.json``, ``.md`` and
@@ -33,7 +34,7 @@ from typing import Any
 import numpy as np
 from curves import Benchmark, Run, keep, kept, search
 from macro_figure import draw, table
-from scipy.stats import t
+from scipy.stats import t, ttest_ind
 
 from nas.search import searchers
 from search_spaces.errors import NasLoopError
@@ -42,14 +43,14 @@ sys.path.append(str(Path(__file__).parents[1] / "speed"))
 from timing import machine, save
 
 DEFAULT, LEVEL, RANDOM = "auto", "nsga2", "random"
-# Evaluations of the searches for both objectives, and for the error alone.
-BUDGETS = {DEFAULT: 400, LEVEL: 500}
-BUDGET, ALONE = 200, 100
-COMPARED_AT = 200
+# Searches of each: with MACs as a second objective or for the error alone, and evaluations.
+USUAL = ((True, 200), (False, 100))
+SEARCHES = {DEFAULT: ((True, 400), (False, 100)), LEVEL: ((True, 500), *USUAL)}
+COMPARED_AT, ALONE_AT = 200, 100
 NEAR = 0.1
 NEVER = 10**6
 
-Runs = dict[tuple[str, bool], list[Run]]
+Runs = dict[tuple[str, bool, int], list[Run]]
 
 
 def interval(values: list[float]) -> dict[str, float]:
@@ -71,52 +72,72 @@ def spread(counts: list[int]) -> dict[str, Any]:
     return {**said, "seeds": len(counts), "never": sum(count >= NEVER for count in counts)}
 
 
-def run_all(benchmark: Benchmark, folder: Path, seeds: int, others: int, only: list[str]) -> dict:
+def run_all(
+    benchmark: Benchmark, folder: Path, seeds: int, others: int, only: list[str]
+) -> dict[str, str]:
     """What is missing; returns why searchers do not take a problem, by name."""
-    done = {(run.searcher, run.macs, run.seed) for run in kept(folder)}
+    done = {(run.searcher, run.macs, run.budget, run.seed) for run in kept(folder)}
     refused: dict[str, str] = {}
     for seed in range(max(seeds, others)):
         for name in searchers.names():
             few = name not in (DEFAULT, LEVEL, RANDOM)
-            if (only and name not in only) or name in refused or seed >= (others if few else seeds):
+            if (only and name not in only) or seed >= (others if few else seeds):
                 continue
-            for macs in (True, False):
-                if (name, macs, seed) in done:
+            for macs, budget in SEARCHES.get(name, USUAL):
+                problem = f"{name}, {'error and macs' if macs else 'error'}"
+                if (name, macs, budget, seed) in done or problem in refused:
                     continue
-                budget = BUDGETS.get(name, BUDGET) if macs else ALONE
                 try:
                     run = search(benchmark, name, seed, macs, budget)
                 except NasLoopError as error:
-                    refused[f"{name}, {'two objectives' if macs else 'one'}"] = str(error)
+                    refused[problem] = str(error)
                     continue
                 keep(folder, run)
-                print(name, seed, "error, macs" if macs else "error", run.asking_s, "s", flush=True)
+                print(f"{problem}, seed {seed}: {run.asking_s} s", flush=True)
     return refused
 
 
-def rows_of_table(benchmark: Benchmark, runs: Runs, level: float) -> list[dict[str, Any]]:
-    """For each searcher what is said of it."""
-    rows = []
-    for name in sorted({name for name, _ in runs}):
-        both, alone = runs.get((name, True), []), runs.get((name, False), [])
-        row: dict[str, Any] = {"searcher": name, "seeds": len(both)}
-        if len(both) > 1:
-            curves = [benchmark.volumes(run) for run in both]
-            at = [float(curve[:COMPARED_AT][-1]) for curve in curves]
-            row |= {
-                "batch": both[0].batch,
-                "volume": interval(at),
-                "to_level": spread([reached(curve, level) for curve in curves]),
-                "to_99": spread([reached(curve, 0.99) for curve in curves]),
-                "to_best_both": spread([to_best(benchmark, run) for run in both]),
-                "ask_s": round(sum(r.asking_s for r in both) / sum(r.asks for r in both), 4),
-                "longest_ask_s": max(run.longest_ask_s for run in both),
-            }
-        if len(alone) > 1:
-            row["to_best"] = spread([to_best(benchmark, run) for run in alone])
-            row["error"] = interval([float(benchmark.errors(run)[:100][-1]) for run in alone])
-        rows.append(row)
-    return rows
+def row_of(benchmark: Benchmark, runs: Runs, name: str, level: float) -> dict[str, Any]:
+    """What is said of a searcher."""
+    budgets = [budget for of, macs, budget in runs if of == name and macs]
+    row: dict[str, Any] = {"searcher": name}
+    if budgets:
+        # Counts of evaluations come from the longest searches, the comparison from the shortest.
+        long, short = runs[name, True, max(budgets)], runs[name, True, min(budgets)]
+        curves = [benchmark.volumes(run) for run in long]
+        at = volumes_of(benchmark, short)
+        row |= {
+            "seeds": len(short),
+            "batch": short[0].batch,
+            "volume": interval(at),
+            "to_level": spread([reached(curve, level) for curve in curves]),
+            "to_99": spread([reached(curve, 0.99) for curve in curves]),
+            "to_best_both": spread([to_best(benchmark, run) for run in long]),
+            "ask_s": round(sum(r.asking_s for r in long) / sum(r.asks for r in long), 4),
+            "longest_ask_s": max(run.longest_ask_s for run in long),
+        }
+        if name != RANDOM:
+            row["above_random"] = difference(at, volumes_of(benchmark, of_random(runs)))
+    alone = runs.get((name, False, ALONE_AT), [])
+    if alone:
+        row["to_best"] = spread([to_best(benchmark, run) for run in alone])
+        row["error"] = interval([float(benchmark.errors(run)[-1]) for run in alone])
+    return row
+
+
+def of_random(runs: Runs) -> list[Run]:
+    return runs[RANDOM, True, COMPARED_AT]
+
+
+def volumes_of(benchmark: Benchmark, runs: list[Run]) -> list[float]:
+    """Of each run the hypervolume at which searchers are compared."""
+    return [float(benchmark.volumes(run)[:COMPARED_AT][-1]) for run in runs]
+
+
+def difference(mine: list[float], theirs: list[float]) -> dict[str, float]:
+    """The 95% interval of the difference of two means (Welch's)."""
+    low, high = ttest_ind(mine, theirs, equal_var=False).confidence_interval(0.95)
+    return {"low": round(float(low), 5), "high": round(float(high), 5)}
 
 
 def to_best(benchmark: Benchmark, run: Run) -> int:
@@ -126,8 +147,7 @@ def to_best(benchmark: Benchmark, run: Run) -> int:
 
 def claims_of(rows: list[dict[str, Any]]) -> dict[str, bool]:
     """What is claimed and whether it holds."""
-    by = {row["searcher"]: row for row in rows if "volume" in row}
-    default, chance = by[DEFAULT], by[RANDOM]["volume"]
+    default = next(row for row in rows if row["searcher"] == DEFAULT)
 
     def within(counts: dict[str, Any], most: int) -> bool:
         return counts["median"] is not None and counts["median"] <= most
@@ -140,11 +160,9 @@ def claims_of(rows: list[dict[str, Any]]) -> dict[str, bool]:
         ),
     }
     for row in rows:
-        mine = row.get("volume")
-        if mine is None or row["searcher"] == RANDOM:
-            continue
-        better = mine["mean"] - mine["half"] > chance["mean"] + chance["half"]
-        claims[f"{row['searcher']}: beats {RANDOM} after {COMPARED_AT}"] = better
+        if "above_random" in row:
+            claim = f"{row['searcher']}: a larger hypervolume than {RANDOM} after {COMPARED_AT}"
+            claims[claim] = row["above_random"]["low"] > 0
     return claims
 
 
@@ -165,10 +183,13 @@ def main() -> None:
         )
     runs: Runs = defaultdict(list)
     for run in kept(options.out / "macro"):
-        runs[run.searcher, run.macs].append(run)
-    ends = [benchmark.volumes(run)[-1] for run in runs[LEVEL, True]]
-    level = float(np.median(ends))
-    rows = rows_of_table(benchmark, runs, level)
+        runs[run.searcher, run.macs, run.budget].append(run)
+    runs = {key: of for key, of in runs.items() if len(of) > 1}
+    long = {name: runs[name, True, max(b for n, m, b in runs if n == name and m)]
+            for name in sorted({name for name, macs, _ in runs if macs})}  # fmt: skip
+    curves = {name: [benchmark.volumes(run) for run in of] for name, of in long.items()}
+    level = float(np.median([curve[-1] for curve in curves[LEVEL]]))
+    rows = [row_of(benchmark, runs, name, level) for name in sorted({name for name, _, _ in runs})]
     claims = claims_of(rows)
     document: dict[str, Any] = {
         "machine": machine(),
@@ -181,11 +202,7 @@ def main() -> None:
     }
     save(options.out / "macro.json", document)
     (options.out / "macro.md").write_text(table(rows, claims, level))
-    draw(
-        {name: [benchmark.volumes(run) for run in of] for (name, macs), of in runs.items() if macs},
-        level,
-        options.out / "macro.png",
-    )
+    draw(curves, level, options.out / "macro.png")
     for claim, holds in claims.items():
         print(f"{'holds' if holds else 'FALLS SHORT'}: {claim}")
     sys.exit(not all(claims.values()))

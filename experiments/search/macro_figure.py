@@ -17,6 +17,7 @@ HEAD = (
     ("seeds", "---:"),
     ("batch", "---:"),
     ("volume after 200", "---:"),
+    ("above random", "---:"),
     ("to nsga2's 500", "---:"),
     ("to 99%", "---:"),
     ("to the best, alone", "---:"),
@@ -46,9 +47,10 @@ def table(rows: Sequence[Mapping[str, Any]], claims: Mapping[str, bool], level: 
 def _cells(row: Mapping[str, Any]) -> list[str]:
     return [
         f"`{row['searcher']}`",
-        str(row["seeds"]),
+        str(row.get("seeds", "")),
         str(row.get("batch", "")),
         _mean(row.get("volume"), 100, 2),
+        _ends(row.get("above_random")),
         _count(row.get("to_level")),
         _count(row.get("to_99")),
         _count(row.get("to_best")),
@@ -62,6 +64,10 @@ def _mean(found: Mapping[str, float] | None, unit: float, digits: int) -> str:
     if found is None:
         return ""
     return f"{unit * found['mean']:.{digits}f} ± {unit * found['half']:.{digits}f}"
+
+
+def _ends(found: Mapping[str, float] | None) -> str:
+    return "" if found is None else f"{100 * found['low']:.1f} to {100 * found['high']:.1f}"
 
 
 def _count(found: Mapping[str, Any] | None) -> str:
@@ -81,7 +87,7 @@ def draw(curves: Mapping[str, Sequence[Floats]], level: float, file: Path) -> No
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    names = [name for name in sorted(curves) if len(curves[name]) > 1 and name != CHANCE]
+    names = [name for name in sorted(curves) if name != CHANCE]
     rows = math.ceil(len(names) / COLUMNS)
     figure, axes = pyplot.subplots(
         rows, COLUMNS, figsize=(3.2 * COLUMNS, 2.4 * rows + 0.6), sharex=True, sharey=True,
