@@ -65,8 +65,8 @@ def reached(curve: np.ndarray, level: float) -> int:
 
 
 def spread(counts: list[int]) -> dict[str, Any]:
-    """Median, quartiles and extremes over seeds; None where the budget did not do."""
-    five = np.quantile(counts, [0.5, 0.25, 0.75, 0, 1], method="inverted_cdf")
+    """Median, quartiles and extremes over seeds, the later of two; None is more than the budget."""
+    five = np.quantile(counts, [0.5, 0.25, 0.75, 0, 1], method="higher")
     names = ("median", "quartile1", "quartile3", "least", "most")
     said = {n: None if v >= NEVER else int(v) for n, v in zip(names, five, strict=True)}
     return {**said, "seeds": len(counts), "never": sum(count >= NEVER for count in counts)}
