@@ -9,11 +9,17 @@ import numpy as np
 
 from nas.search.problem import SearchError
 from nas.search.searcher import Searcher
+<<<<<<< HEAD
 from nas.search.searchers.fidelities import deepening, halvings
 from nas.search.searchers.gflownet import GFlowNet
 from nas.search.searchers.manas import Manas
 from nas.search.searchers.map_elites import MapElites
 from nas.search.searchers.mcts import Mcts
+=======
+from nas.search.searchers.auto import auto
+from nas.search.searchers.linas import linas
+from nas.search.searchers.mobo import mobo
+>>>>>>> model
 from nas.search.searchers.nsga2 import Nsga2
 from nas.search.searchers.policy_gradient import PolicyGradient
 from nas.search.searchers.random_search import RandomSearch
@@ -33,6 +39,11 @@ def usual_batch(budget: int) -> int:
     return min(LARGEST_BATCH, max(SMALLEST_BATCH, budget // GENERATIONS))
 
 
+def small_batch(budget: int) -> int:
+    """For searchers that learn from every batch: an eightieth of the budget, 5 to 50."""
+    return min(50, max(5, budget // 80))
+
+
 @dataclass(frozen=True)
 class Entry:
     """A searcher: what makes it, whose idea it is, and the ``batch`` that serves a budget."""
@@ -43,6 +54,7 @@ class Entry:
 
 
 SEARCHERS: dict[str, Entry] = {
+<<<<<<< HEAD
     "halving": Entry(
         halvings,
         "Jamieson and Talwalkar, Non-stochastic best arm identification and hyperparameter "
@@ -51,10 +63,28 @@ SEARCHERS: dict[str, Entry] = {
     "hyperband": Entry(
         deepening,
         "Li et al., Hyperband (2018); Brandt et al., Iterative deepening Hyperband (2023)",
+=======
+    "auto": Entry(
+        auto,
+        "mobo, or nsga2 where every function is free",
+        small_batch,
+>>>>>>> model
     ),
     "nsga2": Entry(
         Nsga2,
         "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II (2002)",
+    ),
+    "linas": Entry(
+        linas,
+        "Cummings et al., A hardware-aware framework for accelerating neural architecture search "
+        "across modalities (2022)",
+        small_batch,
+    ),
+    "mobo": Entry(
+        mobo,
+        "Daulton et al., Differentiable expected hypervolume improvement for parallel "
+        "multi-objective Bayesian optimization (2020)",
+        small_batch,
     ),
     "random": Entry(
         RandomSearch,

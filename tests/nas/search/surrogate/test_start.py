@@ -1,0 +1,37 @@
+"""The first rows are of all sizes, and keep the limits that can be known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import search_spaces
+from nas.search import Problem, Task
+from nas.search.seen import Seen
+from nas.search.surrogate import Start
+from nas.search.surrogate.start import van_der_corput
+
+SPACE = search_spaces.get("small-images")
+
+
+def test_sizes_run_from_the_smallest_to_the_largest_in_even_steps() -> None:
+    start = Start(Task(Problem(SPACE, ("error",), {})), np.random.default_rng(0))
+    sizes = np.log(SPACE.macs(start(17, Seen())))
+    ends = np.log(SPACE.macs(np.stack([SPACE.smallest, SPACE.largest])))
+    np.testing.assert_allclose(sizes[:2], ends)
+    random = np.log(SPACE.macs(SPACE.sample(1000, np.random.default_rng(1))))
+    assert np.std(sizes) > 1.3 * np.std(random)
+
+
+def test_known_limits_are_kept_from_the_first_row_on() -> None:
+    random = SPACE.macs(SPACE.sample(2000, np.random.default_rng(1)))
+    limit = float(np.quantile(random, 0.005))
+    task = Task(Problem(SPACE, ("error",), {"macs": limit}), {"macs": SPACE.macs})
+    rows = Start(task, np.random.default_rng(0))(20, Seen())
+    assert len(np.unique(rows, axis=0)) == 20
+    assert (SPACE.macs(rows) <= limit).all()
+
+
+@pytest.mark.parametrize(("number", "place"), [(1, 0.5), (2, 0.25), (3, 0.75), (6, 0.375)])
+def test_van_der_corput(number: int, place: float) -> None:
+    assert van_der_corput(number) == place
