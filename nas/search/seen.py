@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,8 +17,9 @@ PATIENCE = 50
 def keys(rows: Rows) -> list[bytes]:
     """One hashable key for each row [n, choices]; equal rows have equal keys."""
     width = rows.shape[1] * np.dtype(np.int16).itemsize
-    data = rows.astype(np.int16).tobytes()
-    return [data[start : start + width] for start in range(0, len(rows) * width, width)]
+    # A row as one opaque number: NumPy makes the bytes, not a loop.
+    found: list[bytes] = rows.astype(np.int16, order="C").view(f"V{width}").ravel().tolist()
+    return found
 
 
 class Seen:
@@ -27,11 +30,11 @@ class Seen:
 
     def add(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """Add rows [n, choices]; True for those that were new, the first of equals only."""
+        names = keys(rows)
+        first = dict(zip(reversed(names), range(len(names) - 1, -1, -1), strict=True))
         fresh = np.zeros(len(rows), dtype=np.bool_)
-        for i, key in enumerate(keys(rows)):
-            if key not in self._keys:
-                self._keys.add(key)
-                fresh[i] = True
+        fresh[[first[key] for key in first.keys() - self._keys]] = True
+        self._keys.update(names)
         return fresh
 
     def __len__(self) -> int:
@@ -41,17 +44,25 @@ class Seen:
         return key in self._keys
 
 
-def unseen(space: Space, n: int, rng: np.random.Generator, seen: Seen) -> Rows:
+def unseen(
+    space: Space,
+    n: int,
+    rng: np.random.Generator,
+    seen: Seen,
+    keeps: Callable[[Rows], npt.NDArray[np.bool_]] | None = None,
+) -> Rows:
     """``n`` random canonical rows that are not in ``seen``, which then holds them.
 
-    Fewer where many rounds of sampling find no more.
+    ``keeps`` says which rows [n, choices] are wanted: [n]. Fewer than ``n`` where many rounds of
+    sampling find no more.
     """
     found = [np.empty((0, len(space.choices)), dtype=np.int64)]
     missing, idle = n, 0
     while missing and idle < PATIENCE:
         # Small spaces are exhausted sooner when a round is larger than what is missing.
         rows = space.sample(missing if not idle else max(1024, 4 * missing), rng)
-        rows = rows[_first_unseen(rows, seen)][:missing]
+        rows = rows[_first_unseen(rows, seen)]
+        rows = (rows if keeps is None or not len(rows) else rows[keeps(rows)])[:missing]
         seen.add(rows)
         found.append(rows)
         missing -= len(rows)
