@@ -2,8 +2,8 @@
 
 The augmented Chebyshev function under weights drawn evenly, as in Knowles, "ParEGO: a hybrid
 algorithm with on-line landscape approximation for expensive multiobjective optimization problems"
-(IEEE Transactions on Evolutionary Computation 2006). Unlike a weighted sum it has its optimum at any
-point of a front, also where that is not convex.
+(IEEE Transactions on Evolutionary Computation 2006). Unlike a weighted sum it can have its optimum
+at any point of a front, also where that is not convex.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def test_an_infeasible_budget_is_answered_at_once() -> None:
         ({"functions": {"macs": SPACE.macs}}, "neither an objective nor limited"),
         ({"objectives": {"error": error, "Error": error}}, "cannot be told from another"),
         ({"objectives": {"row": error}}, "reserved are"),
-        ({"searcher": "nsga3"}, "did you mean 'nsga2'"),
+        ({"searcher": "nsga-2"}, "did you mean 'nsga2'"),
         ({"budget": 0}, "1 or more; got 0"),
         ({"batch": -1}, "1 or more"),
     ],
