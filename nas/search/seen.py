@@ -30,12 +30,21 @@ class Seen:
 
     def add(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """Add rows [n, choices]; True for those that were new, the first of equals only."""
-        names = keys(rows)
-        first = dict(zip(reversed(names), range(len(names) - 1, -1, -1), strict=True))
         fresh = np.zeros(len(rows), dtype=np.bool_)
-        fresh[[first[key] for key in first.keys() - self._keys]] = True
-        self._keys.update(names)
+        fresh[self._add(rows, len(rows))] = True
         return fresh
+
+    def take(self, rows: Rows, n: int) -> Rows:
+        """Add the first ``n`` of the rows [m, choices] that are new, and return those."""
+        return rows[self._add(rows, n)]
+
+    def _add(self, rows: Rows, n: int) -> list[int]:
+        names = keys(rows)
+        # Backwards, so that of equal rows the first stays.
+        first = dict(zip(reversed(names), range(len(names) - 1, -1, -1), strict=True))
+        added = sorted(first[key] for key in first.keys() - self._keys)[:n]
+        self._keys.update(names[i] for i in added)
+        return added
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -61,18 +70,8 @@ def unseen(
     while missing and idle < PATIENCE:
         # Small spaces are exhausted sooner when a round is larger than what is missing.
         rows = space.sample(missing if not idle else max(1024, 4 * missing), rng)
-        rows = rows[_first_unseen(rows, seen)]
-        rows = (rows if keeps is None or not len(rows) else rows[keeps(rows)])[:missing]
-        seen.add(rows)
+        rows = seen.take(rows if keeps is None else rows[keeps(rows)], missing)
         found.append(rows)
         missing -= len(rows)
         idle = idle + 1 if not len(rows) else 0
     return np.concatenate(found)
-
-
-def _first_unseen(rows: Rows, seen: Seen) -> list[int]:
-    first: dict[bytes, int] = {}
-    for i, key in enumerate(keys(rows)):
-        if key not in seen:
-            first.setdefault(key, i)
-    return list(first.values())

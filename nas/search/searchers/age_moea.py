@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nas.search.searchers import operators
-from nas.search.searchers.evolved import Evolved, Method, attribute
+from nas.search.searchers.evolved import Choose, Evolved, Method, attribute
 from nas.search.task import Task
 
 
@@ -30,14 +30,17 @@ def _start(size: int, objectives: int) -> Any:
     )
 
 
-def _parents(algorithm: Any, n: int, rng: np.random.Generator) -> Any:
+def _parents(algorithm: Any) -> tuple[Any, Choose]:
     """The one of the better front wins, then the one with the larger score."""
     members = algorithm.pop
     violation = members.get("CV")[:, 0]
-    front, score = (np.nan_to_num(attribute(members, of), posinf=1e300) for of in _NOTED)
-    a, b = operators.pairs(len(members), n, rng)
-    criteria = [violation[b] - violation[a], front[b] - front[a], score[a] - score[b]]
-    return members[operators.winners((a, b), criteria, rng)]
+    front, score = (
+        np.nan_to_num(attribute(members, name), posinf=1e300) for name in ("rank", "crowding")
+    )
 
+    def choose(n: int, rng: np.random.Generator) -> operators.Positions:
+        a, b = operators.pairs(len(violation), n, rng)
+        criteria = [violation[b] - violation[a], front[b] - front[a], score[a] - score[b]]
+        return operators.winners((a, b), criteria, rng)
 
-_NOTED = ("rank", "crowding")
+    return members, choose

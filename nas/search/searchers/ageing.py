@@ -53,9 +53,8 @@ class Ageing:
         self._violation = np.concatenate([self._violation, total])[-self._size :]
 
     def _mutants(self, n: int) -> Rows:
-        parents = self.rows[self.winners(n)]
-        filled = operators.fill_unread(self._space, parents, self._rng)
-        return operators.mutate_one(self._space, filled, self._rng)
+        copies = operators.fill_unread(self._space, self.rows[self.winners(n)], self._rng)
+        return operators.mutate_one(self._space, copies, self._rng)
 
     def winners(self, n: int) -> Positions:
         """Who is the best of each of ``n`` samples: positions in the queue [n]."""

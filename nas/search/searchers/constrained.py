@@ -15,7 +15,7 @@ from nas.search.reachable import smallest
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers import operators
 from nas.search.searchers.elite import Elite
-from nas.search.searchers.mating import fresh
+from nas.search.searchers.mating import Parents, fresh
 from nas.search.seen import Seen, unseen
 from nas.search.task import Task
 from search_spaces.errors import InfeasibleError
@@ -23,8 +23,9 @@ from search_spaces.errors import InfeasibleError
 # The published code's: what part of a population are parents, what part of the children are
 # mutated, and how likely each choice of those is to change.
 PARENTS, MUTATED, CHANCE = 0.25, 0.5, 0.1
-# Children are drawn in surplus, for some will be above a limit.
-SURPLUS = 2
+# Children are drawn in surplus, for some will be above a limit: by the share that the last were
+# within, but not many times as many.
+SPARE, LEAST_KEPT = 1.1, 0.1
 
 
 class Constrained:
@@ -40,7 +41,9 @@ class Constrained:
         self._space = task.space
         self._rng = rng
         self._seen = Seen()
-        self._parents: Elite | None = None
+        self._elite: Elite | None = None
+        self._parents: Parents | None = None
+        self._kept = 1.0
 
     def ask(self, n: int) -> Population:
         """Random networks within the limits first, children within them ever after.
@@ -48,41 +51,43 @@ class Constrained:
         Raises:
             InfeasibleError: no network was found that keeps all limits on free functions.
         """
-        if self._parents is None or not len(self._parents):
-            self._parents = Elite(max(round(PARENTS * n), 2))
+        if self._elite is None:
+            self._elite = Elite(max(round(PARENTS * n), 2))
+        if self._parents is None:
             return Population(self._initial(n))
         return Population(fresh(self._space, n, self._children, self._seen, self._rng, self._keeps))
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """Parents of the next are the best among these and the parents before."""
-        if len(population) and self._parents is not None:
-            self._parents.add(population.rows, objectives, violations)
+        if len(population) and self._elite is not None:
+            self._elite.add(population.rows, objectives, violations)
+            self._parents = Parents(self._space, self._elite.rows)
 
     def _children(self, n: int) -> Rows:
+        """So many that about ``n`` of them are within the limits."""
         assert self._parents is not None
-        drawn = SURPLUS * n
-        parents = self._parents.rows[self._rng.integers(0, len(self._parents), (2, drawn))]
-        first, second = operators.fill_unread(
-            self._space, parents.reshape(2 * drawn, -1), self._rng
-        ).reshape(parents.shape)
-        mutated = operators.mutate(self._space, first, self._rng, CHANCE)
-        crossed = np.where(self._rng.random(first.shape) < 0.5, first, second)
-        return np.where(self._rng.random((drawn, 1)) < MUTATED, mutated, crossed)
+        drawn = round(n * SPARE / max(self._kept, LEAST_KEPT))
+        mutants = round(MUTATED * drawn)
+        one, two = self._rng.integers(0, len(self._parents), (2, drawn))
+        first = self._parents.copies(one, self._rng)
+        second = self._parents.copies(two[mutants:], self._rng)
+        crossed = np.where(self._rng.random(second.shape) < 0.5, first[mutants:], second)
+        mutated = operators.mutate(self._space, first[:mutants], self._rng, CHANCE)
+        # Shuffled, because some at the end will not be needed.
+        return self._rng.permutation(np.concatenate([mutated, crossed]))
 
     def _initial(self, n: int) -> Rows:
         rows = unseen(self._space, n, self._rng, self._seen, self._keeps)
         if len(rows) == n:
             return rows
         # Where chance does not meet the limits, those that do are found near one that does.
-        known = np.concatenate([rows, self._lowest()[None]])
+        known = Parents(self._space, np.concatenate([rows, self._lowest()[None]]))
 
         def near(wanted: int) -> Rows:
-            chosen = known[self._rng.integers(0, len(known), SURPLUS * wanted)]
-            filled = operators.fill_unread(self._space, chosen, self._rng)
-            return operators.mutate(self._space, filled, self._rng, CHANCE)
+            chosen = self._rng.integers(0, len(known), 2 * wanted)
+            return operators.mutate(self._space, known.copies(chosen, self._rng), self._rng, CHANCE)
 
-        lowest = known[-1:][self._seen.add(known[-1:])]
-        rows = np.concatenate([rows, lowest])
+        rows = np.concatenate([rows, self._seen.take(known.rows[-1:], 1)])
         more = fresh(self._space, n - len(rows), near, self._seen, self._rng, self._keeps)
         return np.concatenate([rows, more])
 
@@ -102,7 +107,9 @@ class Constrained:
         return row
 
     def _keeps(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        return np.asarray(self._above(rows) <= 0)
+        kept = np.asarray(self._above(rows) <= 0)
+        self._kept = float(kept.mean()) if len(kept) else self._kept
+        return kept
 
     def _above(self, rows: Rows) -> Floats:
         """How far rows are above the free limits, as shares added up: [n]."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from nas.search.searchers import operators
 from nas.search.searchers.directions import directions
-from nas.search.searchers.evolved import Evolved, Method
+from nas.search.searchers.evolved import Choose, Evolved, Method
 from nas.search.task import Task
 
 
@@ -28,22 +28,29 @@ def _start(size: int, objectives: int) -> Any:
     return CTAEA(directions(objectives, size), output=None)
 
 
-def _parents(algorithm: Any, n: int, rng: np.random.Generator) -> Any:
-    """The first half of ``n`` from one archive, the second from the other or the same."""
+def _parents(algorithm: Any) -> tuple[Any, Choose]:
+    """The first half comes from one archive, the second from the other or the same."""
     from moocore import pareto_rank
     from pymoo.core.population import Population
 
     size = len(algorithm.pop)
     members = Population.merge(algorithm.pop, algorithm.da)
     objectives, violation = members.get("F", "CV")
-    first = pareto_rank(objectives) == 0
-    converged, diverse = first[:size].sum() / len(members), first[size:].sum() / len(members)
-    a, b = operators.pairs(size, n, rng)
-    second = np.arange(n) >= n // 2
-    # The archive that has more of the front gives the first parents, and more of the second.
-    apart = np.where(second, rng.random(n) >= converged, converged <= diverse) * size
-    a, b = a + apart, b + apart
+    front = pareto_rank(objectives) == 0
+    converged, diverse = front[:size].sum() / len(members), front[size:].sum() / len(members)
     feasible = np.asarray(violation[:, 0] <= 0, dtype=np.float64)
-    both = (feasible[a] > 0) & (feasible[b] > 0)
-    criteria = [feasible[a] - feasible[b], both * operators.dominance(objectives[a], objectives[b])]
-    return members[operators.winners((a, b), criteria, rng)]
+
+    def choose(n: int, rng: np.random.Generator) -> operators.Positions:
+        a, b = operators.pairs(size, n, rng)
+        # The archive that has more of the front gives the first parents, and more of the second.
+        second = np.arange(n) >= n // 2
+        other = np.where(second, rng.random(n) >= converged, converged <= diverse) * size
+        a, b = a + other, b + other
+        both = feasible[a] * feasible[b]
+        criteria = [
+            feasible[a] - feasible[b],
+            both * operators.dominance(objectives[a], objectives[b]),
+        ]
+        return operators.winners((a, b), criteria, rng)
+
+    return members, choose

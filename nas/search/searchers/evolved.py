@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.search.searcher import Floats, Population, Rows
-from nas.search.searchers.mating import children, fresh, initial
+from nas.search.searchers.mating import Parents, fresh, initial
+from nas.search.searchers.operators import Positions
 from nas.search.seen import Seen
 from nas.search.task import Task
 
@@ -23,7 +24,8 @@ from nas.search.task import Task
 SMALLEST = 10
 
 Start = Callable[[int, int], Any]
-Parents = Callable[[Any, int, np.random.Generator], Any]
+Choose = Callable[[int, np.random.Generator], Positions]
+Members = Callable[[Any], tuple[Any, Choose]]
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,13 @@ class Method:
 
     Attributes:
         start: makes it, of (individuals, objectives).
-        parents: chooses (of the algorithm, so many, with a generator) pymoo's individuals.
+        parents: who may become one, as pymoo's individuals, and what chooses so many of them
+            with a generator: positions, the first half to be crossed with the second.
         whole: it is told generations of as many as survive and nothing else.
     """
 
     start: Start
-    parents: Parents
+    parents: Members
     whole: bool = False
 
 
@@ -64,6 +67,8 @@ class Evolved:
         self._seen = Seen() if seen is None else seen
         self._waiting: list[tuple[Rows, Floats, Floats]] = []
         self._algorithm: Any = None
+        self._parents: Parents | None = None
+        self._choose: Choose = _nobody
         self._units = np.zeros(1), np.ones(1)
 
     def ask(self, n: int) -> Population:
@@ -88,9 +93,9 @@ class Evolved:
 
     def _children(self, n: int) -> Rows:
         couples = -(-n // 2)
-        parents = self._method.parents(self._algorithm, 2 * couples, self._rng)
-        rows: Rows = np.array([parent.X for parent in parents])
-        return children(self._space, rows[:couples], rows[couples:], self._rng)
+        assert self._parents is not None
+        first, second = self._choose(2 * couples, self._rng).reshape(2, couples)
+        return self._parents.children(first, second, self._rng)
 
     def _begin(self, objectives: int, constraints: int) -> None:
         """Start with what was told so far, which is a population."""
@@ -122,6 +127,8 @@ class Evolved:
         self._waiting = [(rows[n:], objectives[n:], violation[n:])] if n < len(rows) else []
         scaled = (objectives[:n] - self._units[0]) / self._units[1]
         self._algorithm.tell(infills=individuals(rows[:n], scaled, violation[:n]))
+        members, self._choose = self._method.parents(self._algorithm)
+        self._parents = Parents(self._space, np.array([member.X for member in members]))
 
 
 def individuals(rows: Rows, objectives: Floats, violation: Floats) -> Any:
@@ -144,6 +151,11 @@ def attribute(population: Any, name: str) -> npt.NDArray[np.float64]:
     """What pymoo noted of each individual under ``name`` [n]; NaN where it noted nothing."""
     found = [individual.data.get(name) for individual in population]
     return np.array(found, dtype=np.float64)
+
+
+def _nobody(n: int, rng: np.random.Generator) -> Positions:
+    """Before the first population there are no parents."""
+    raise AssertionError("children are made of a population")
 
 
 def _nothing() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from nas.search.searcher import Floats, Population
 from nas.search.searchers import operators
 from nas.search.searchers.elite import Elite
-from nas.search.searchers.evolved import Evolved, Method
+from nas.search.searchers.evolved import Choose, Evolved, Method
 from nas.search.searchers.scalarise import Weighing
 from nas.search.seen import Seen
 from nas.search.task import Task
@@ -73,9 +73,12 @@ def _start(size: int, objectives: int) -> Any:
     return GA(pop_size=size, output=None)
 
 
-def _parents(algorithm: Any, n: int, rng: np.random.Generator) -> Any:
+def _parents(algorithm: Any) -> tuple[Any, Choose]:
     members = algorithm.pop
     values, violation = (column[:, 0] for column in members.get("F", "CV"))
-    a, b = operators.pairs(len(members), n, rng)
-    criteria = [violation[b] - violation[a], values[b] - values[a]]
-    return members[operators.winners((a, b), criteria, rng)]
+
+    def choose(n: int, rng: np.random.Generator) -> operators.Positions:
+        a, b = operators.pairs(len(violation), n, rng)
+        return operators.winners((a, b), [violation[b] - violation[a], values[b] - values[a]], rng)
+
+    return members, choose

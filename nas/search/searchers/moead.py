@@ -16,7 +16,7 @@ import numpy as np
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers.directions import directions
 from nas.search.searchers.evolved import SMALLEST
-from nas.search.searchers.mating import children, fresh, initial
+from nas.search.searchers.mating import Parents, fresh, initial
 from nas.search.searchers.operators import Positions
 from nas.search.searchers.scalarise import extent
 from nas.search.seen import Seen, keys
@@ -80,8 +80,8 @@ class Moead:
         near = self._rng.permuted(self._members.near[turns], axis=1)[:, :2]
         far = self._rng.integers(0, size, (n, 2))
         parents = np.where(self._rng.random((n, 1)) < ANYWHERE, far, near)
-        first, second = self._members.rows[parents.T]
-        made = self._space.canonical(children(self._space, first, second, self._rng)[:n])
+        members = Parents(self._space, self._members.rows)
+        made = self._space.canonical(members.children(parents[:, 0], parents[:, 1], self._rng)[:n])
         self._meant.update(zip(keys(made), turns.tolist(), strict=True))
         return made
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nas.search.searchers import operators
-from nas.search.searchers.evolved import Evolved, Method, attribute
+from nas.search.searchers.evolved import Choose, Evolved, Method, attribute
 from nas.search.task import Task
 
 
@@ -26,9 +26,13 @@ def _start(size: int, objectives: int) -> Any:
     return NSGA2(pop_size=size, output=None)
 
 
-def _parents(algorithm: Any, n: int, rng: np.random.Generator) -> Any:
+def _parents(algorithm: Any) -> tuple[Any, Choose]:
     members = algorithm.pop
     objectives, violation = members.get("F", "CV")
     # Individuals that are not feasible were never crowded.
     crowding = attribute(members, "crowding")
-    return members[operators.tournament(n, objectives, violation[:, 0], crowding, rng)]
+
+    def choose(n: int, rng: np.random.Generator) -> operators.Positions:
+        return operators.tournament(n, objectives, violation[:, 0], crowding, rng)
+
+    return members, choose

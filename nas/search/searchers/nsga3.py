@@ -14,7 +14,7 @@ import numpy as np
 
 from nas.search.searchers import operators
 from nas.search.searchers.directions import directions
-from nas.search.searchers.evolved import Evolved, Method, attribute
+from nas.search.searchers.evolved import Choose, Evolved, Method, attribute
 from nas.search.task import Task
 
 
@@ -35,15 +35,19 @@ def _start(size: int, objectives: int) -> Any:
     return NSGA3(found, pop_size=max(size, len(found)), output=None)
 
 
-def _any(algorithm: Any, n: int, rng: np.random.Generator) -> Any:
+def _any(algorithm: Any) -> tuple[Any, Choose]:
     """Of two that are both feasible chance takes one."""
     members = algorithm.pop
     violation = members.get("CV")[:, 0]
-    a, b = operators.pairs(len(members), n, rng)
-    return members[operators.winners((a, b), [violation[b] - violation[a]], rng)]
+
+    def choose(n: int, rng: np.random.Generator) -> operators.Positions:
+        a, b = operators.pairs(len(violation), n, rng)
+        return operators.winners((a, b), [violation[b] - violation[a]], rng)
+
+    return members, choose
 
 
-def _of_a_niche(algorithm: Any, n: int, rng: np.random.Generator) -> Any:
+def _of_a_niche(algorithm: Any) -> tuple[Any, Choose]:
     """Of two that lie at one direction the better rank wins, then the nearer one."""
     members = algorithm.pop
     violation = members.get("CV")[:, 0]
@@ -51,11 +55,15 @@ def _of_a_niche(algorithm: Any, n: int, rng: np.random.Generator) -> Any:
         np.nan_to_num(attribute(members, name), nan=-1)
         for name in ("niche", "rank", "dist_to_niche")
     )
-    a, b = operators.pairs(len(members), n, rng)
-    together = (niche[a] == niche[b]) & (niche[a] >= 0)
-    criteria = [
-        violation[b] - violation[a],
-        together * (rank[b] - rank[a]),
-        together * (distance[b] - distance[a]),
-    ]
-    return members[operators.winners((a, b), criteria, rng)]
+
+    def choose(n: int, rng: np.random.Generator) -> operators.Positions:
+        a, b = operators.pairs(len(violation), n, rng)
+        together = (niche[a] == niche[b]) & (niche[a] >= 0)
+        criteria = [
+            violation[b] - violation[a],
+            together * (rank[b] - rank[a]),
+            together * (distance[b] - distance[a]),
+        ]
+        return operators.winners((a, b), criteria, rng)
+
+    return members, choose

@@ -74,13 +74,20 @@ def _dominates(a: Floats, b: Floats) -> Floats:
     return np.asarray((a <= b).all(axis=1) & (a < b).any(axis=1), dtype=np.float64)
 
 
-def fill_unread(space: Space, rows: Rows, rng: np.random.Generator) -> Rows:
+def fill_unread(
+    space: Space,
+    rows: Rows,
+    rng: np.random.Generator,
+    used: npt.NDArray[np.bool_] | None = None,
+) -> Rows:
     """The same networks, with random options where a choice is not read.
 
     Canonical rows hold 0 there, and what reads such a choice later (a child that is deeper than
-    its parent) would always get the first option.
+    its parent) would always get the first option. ``used`` is what the space says of the rows, for
+    those who asked it already.
     """
-    return np.where(space.used(rows), rows, rng.integers(0, sizes(space), rows.shape))
+    used = space.used(rows) if used is None else used
+    return np.where(used, rows, rng.integers(0, sizes(space), rows.shape))
 
 
 def crossover(a: Rows, b: Rows, rng: np.random.Generator, chance: float = 0.9) -> Rows:
