@@ -17,23 +17,26 @@ from nas.search.searchers.scalarise import chebyshev, extent, weights
 from nas.search.seen import Seen
 from nas.search.task import Task
 
-# The paper's population and sample; a short search has a tenth of its evaluations as population.
-LARGEST, SMALLEST = 100, 10
-SHARE = 4
+# The paper's population; a short search has a quarter of its evaluations as population.
+LARGEST, SMALLEST, PART = 100, 10, 4
+# The paper's sample is a quarter of the population. Where each sample weighs the objectives its own
+# way a larger one loses no variety.
+SAMPLE, SAMPLE_OF_SEVERAL = 4, 2
 
 
 class Ageing:
     """A queue of ``size`` networks, the oldest first.
 
-    A sample is a quarter of the queue, and its best the one that violates least, then the one with
-    the least objective; of several objectives each sample weighs its own way.
+    A sample is a quarter of the queue, with several objectives a half; its best is the one that
+    violates least, then the one with the least objective, or the least by weights of the sample's
+    own.
     """
 
     def __init__(self, task: Task, rng: np.random.Generator, size: int = 0) -> None:
         self._space = task.space
         self._rng = rng
-        evaluations = task.evaluations or LARGEST * SMALLEST
-        self._size = size or min(max(evaluations // SMALLEST, SMALLEST), LARGEST)
+        evaluations = task.evaluations or LARGEST * PART
+        self._size = size or min(max(evaluations // PART, SMALLEST), LARGEST)
         self._seen = Seen()
         self.rows: Rows = np.empty((0, len(self._space.choices)), dtype=np.int64)
         self._objectives: Floats = np.empty((0, len(task.problem.objectives)))
@@ -59,7 +62,7 @@ class Ageing:
     def winners(self, n: int) -> Positions:
         """Who is the best of each of ``n`` samples: positions in the queue [n]."""
         members, objectives = self._objectives.shape
-        sampled = max(members // SHARE, 1)
+        sampled = max(members // (SAMPLE if objectives == 1 else SAMPLE_OF_SEVERAL), 1)
         chosen = self._rng.random((n, members)).argpartition(sampled - 1, axis=1)[:, :sampled]
         value = chebyshev(
             self._objectives[chosen],

@@ -25,7 +25,7 @@ from nas.search.task import Task
 
 REMEMBERED = 1_000
 # Generations under the same weights.
-GENERATIONS = 5
+GENERATIONS = 2
 # Genes lie between 0 and 1. How far the first samples are from the mean, and how near to it the
 # last ones, as a share of what one option takes.
 FIRST, LAST = 0.25, 0.2
@@ -65,7 +65,7 @@ class CmaEs:
             return
         self._elite.add(population.rows, objectives, violations)
         if self._weighing is None:
-            self._weighing = Weighing.drawn(self._elite.objectives, self._rng)
+            self._weighing = Weighing.drawn(self._elite.feasible, self._rng)
             return
         numbers = self._weighing(objectives).tolist()
         total = np.maximum(violations, 0).sum(axis=1).tolist()
@@ -105,7 +105,7 @@ class CmaEs:
             self._generations += 1
         done = several and self._generations >= GENERATIONS
         if done:
-            self._weighing = Weighing.drawn(self._elite.objectives, self._rng)
+            self._weighing = Weighing.drawn(self._elite.feasible, self._rng)
         if done or self._strategy.stop():
             self._strategy = None
 

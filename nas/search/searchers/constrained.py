@@ -23,6 +23,8 @@ from search_spaces.errors import InfeasibleError
 # The published code's: what part of a population are parents, what part of the children are
 # mutated, and how likely each choice of those is to change.
 PARENTS, MUTATED, CHANCE = 0.25, 0.5, 0.1
+# In small batches more are parents, for a front needs some.
+FEWEST = 10
 # Children are drawn in surplus, for some will be above a limit: by the share that the last were
 # within, but not many times as many.
 SPARE, LEAST_KEPT = 1.1, 0.1
@@ -52,7 +54,7 @@ class Constrained:
             InfeasibleError: no network was found that keeps all limits on free functions.
         """
         if self._elite is None:
-            self._elite = Elite(max(round(PARENTS * n), 2))
+            self._elite = Elite(max(round(PARENTS * n), FEWEST))
         if self._parents is None:
             return Population(self._initial(n))
         return Population(fresh(self._space, n, self._children, self._seen, self._rng, self._keeps))

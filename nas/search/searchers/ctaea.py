@@ -18,7 +18,10 @@ from nas.search.task import Task
 
 
 def ctaea(task: Task, rng: np.random.Generator, size: int = 0) -> Evolved:
-    """The searcher; ``size`` as in ``Evolved``, rounded down to a number of directions."""
+    """The searcher; ``size`` as in ``Evolved``, rounded down to a number of directions.
+
+    One objective is one direction, and so one survivor in each archive.
+    """
     return Evolved(task, rng, Method(_start, _parents, whole=True), size)
 
 

@@ -23,6 +23,11 @@ class Elite:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def feasible(self) -> Floats:
+        """The objectives of those that violate least, which is nothing if any is feasible."""
+        return self.objectives[self.violation <= self.violation[0]]
+
     def add(self, rows: Rows, objectives: Floats, violations: Floats) -> None:
         """Take in rows [n, choices] with objectives [n, k] and violations [n, c]."""
         violation = np.maximum(violations, 0).sum(axis=1)

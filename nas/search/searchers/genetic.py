@@ -1,9 +1,8 @@
 """A genetic algorithm that knows one number: pymoo's, with vectorised mating.
 
 Goldberg, "Genetic algorithms in search, optimization, and machine learning" (1989). Several
-objectives become one by weights; each two generations have weights of their own and begin with
-what is best by them among all that is worth remembering, so that the front is visited place by
-place (Ishibuchi and Murata, "A multi-objective genetic local search algorithm and its application
+objectives become one by weights; each generation has weights of its own and begins with what is
+best by them among all that is worth remembering, so that the front is visited place by place (Ishibuchi and Murata, "A multi-objective genetic local search algorithm and its application
 to flowshop scheduling", IEEE Transactions on Systems, Man, and Cybernetics C 1998).
 """
 
@@ -21,9 +20,8 @@ from nas.search.searchers.scalarise import Weighing
 from nas.search.seen import Seen
 from nas.search.task import Task
 
-# How many of the best are remembered for weights to come, and generations under the same weights.
+# How many of the best are remembered for weights to come.
 REMEMBERED = 1_000
-GENERATIONS = 2
 
 
 class Genetic:
@@ -36,7 +34,6 @@ class Genetic:
         self._seen = Seen()
         self._elite = Elite(REMEMBERED)
         self._weighing: Weighing | None = None
-        self._generation = 0
         self._inner = self._begin()
 
     def ask(self, n: int) -> Population:
@@ -50,16 +47,14 @@ class Genetic:
         if not len(population):
             return
         self._elite.add(population.rows, objectives, violations)
-        several = objectives.shape[1] > 1
-        if self._weighing is None or (several and self._generation % GENERATIONS == 0):
-            self._weighing = Weighing.drawn(self._elite.objectives, self._rng)
+        if self._weighing is None or objectives.shape[1] > 1:
+            self._weighing = Weighing.drawn(self._elite.feasible, self._rng)
             self._inner = self._begin()
             best = np.lexsort((self._weighing(self._elite.objectives), self._elite.violation))
             best = best[: max(self._size, len(population))]
             population = Population(self._elite.rows[best])
             objectives = self._elite.objectives[best]
             violations = self._elite.violation[best, None]
-        self._generation += 1
         total = np.maximum(violations, 0).sum(axis=1, keepdims=True)
         self._inner.tell(population, self._weighing(objectives)[:, None], total)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nas.search.pareto import nondominated
 from nas.search.searcher import Floats
 
 # How much the sum counts beside the largest: enough to prefer what dominates.
@@ -34,9 +35,14 @@ def chebyshev(objectives: Floats, weights: Floats, ideal: Floats, spread: Floats
 
 
 def extent(objectives: Floats) -> tuple[Floats, Floats]:
-    """The least of each of the objectives [n, k], and its range, 1 where that is 0: [k] each."""
-    spread = np.ptp(objectives, axis=0)
-    return objectives.min(axis=0), np.where(spread > 0, spread, 1.0)
+    """The least of each of the objectives [n, k], and its range, 1 where that is 0: [k] each.
+
+    The range is that of the points that no other dominates: what is traded. Of all points it would
+    be the range of the worst, under which most weights have their optimum at an end of the front.
+    """
+    front = objectives[nondominated(objectives)]
+    spread = np.ptp(front, axis=0)
+    return front.min(axis=0), np.where(spread > 0, spread, 1.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -183,8 +183,9 @@ def test_what_is_dominated_is_worse_under_all_weights() -> None:
 
 
 def test_weights_hold_until_others_are_drawn() -> None:
-    points = np.random.default_rng(5).random((20, 2)) * [1, 100]
+    # Units are those of the front, (0, 100) to (2, 40); the last two points are dominated.
+    points = np.array([[0.0, 100], [1, 50], [2, 40], [9, 900], [3, 41]])
     one = Weighing.drawn(points, np.random.default_rng(6))
-    np.testing.assert_allclose(one.ideal, points.min(axis=0))
-    np.testing.assert_allclose(one.spread, np.ptp(points, axis=0))
+    np.testing.assert_array_equal(one.ideal, [0, 40])
+    np.testing.assert_array_equal(one.spread, [2, 60])
     np.testing.assert_array_equal(one(points)[3:], one(points[3:]))
