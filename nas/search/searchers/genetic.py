@@ -2,8 +2,9 @@
 
 Goldberg, "Genetic algorithms in search, optimization, and machine learning" (1989). Several
 objectives become one by weights; each generation has weights of its own and begins with what is
-best by them among all that is worth remembering, so that the front is visited place by place (Ishibuchi and Murata, "A multi-objective genetic local search algorithm and its application
-to flowshop scheduling", IEEE Transactions on Systems, Man, and Cybernetics C 1998).
+best by them among all that is worth remembering, so that the front is visited place by place
+(Ishibuchi and Murata, "A multi-objective genetic local search algorithm and its application to
+flowshop scheduling", IEEE Transactions on Systems, Man, and Cybernetics C 1998).
 """
 
 from __future__ import annotations

@@ -31,9 +31,9 @@ ANYWHERE = 0.1
 class Moead:
     """As many directions as ``size``, if not said about as many as are asked for first.
 
-    One objective is one direction, and so one network that its children replace. With two
-    networks are compared by Chebyshev's distance from the ideal point, with
-    more by the penalty-based boundary intersection.
+    One objective is one direction, and so one network that its children replace. With two networks
+    are compared by Chebyshev's distance from the ideal point, with more by the penalty-based
+    boundary intersection.
     """
 
     def __init__(self, task: Task, rng: np.random.Generator, size: int = 0) -> None:
