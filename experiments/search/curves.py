@@ -17,7 +17,16 @@ import numpy as np
 import numpy.typing as npt
 
 import search_spaces
-from nas.search import Population, Searcher, Task, hypervolume, minimize, nondominated, searchers
+from nas.search import (
+    Population,
+    Problem,
+    Searcher,
+    Task,
+    hypervolume,
+    minimize,
+    nondominated,
+    searchers,
+)
 from nas.search.benchmarks import nas_bench_macro
 from search_spaces.nas_bench_macro import genotypes, rows_of
 
@@ -107,9 +116,9 @@ def search(benchmark: Benchmark, name: str, seed: int, macs: bool, budget: int) 
     objectives: dict[str, Any] = {"error": benchmark.error}
     if macs:
         objectives["macs"] = SPACE.macs
-    batch = entry.batch(budget)
-    free = ("macs",) if macs else ()
-    study = minimize(SPACE, objectives, None, maker, budget, seed, free=free, batch=batch)
+    free = {"macs": SPACE.macs} if macs else {}
+    batch = entry.batch(Task(Problem(SPACE, tuple(objectives), {}), free, budget))
+    study = minimize(SPACE, objectives, None, maker, budget, seed, free=list(free), batch=batch)
     taken = made[0].seconds[1:]
     networks = tuple(genotypes(study.records.rows))
     asking, longest = round(sum(taken), 3), round(max(taken), 3)

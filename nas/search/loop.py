@@ -48,7 +48,7 @@ def minimize(
     space: Space,
     objectives: Mapping[str, Function],
     constraints: Mapping[str, float] | None = None,
-    searcher: str | searchers.Maker = "nsga2",
+    searcher: str | searchers.Maker = "auto",
     budget: int | Budget = 2_000,
     seed: int = 0,
     *,
@@ -72,7 +72,8 @@ def minimize(
         objectives: names to functions of rows [n, choices] that return one float a row, [n];
             all are minimised, and they keep their order. ``Graded`` ones also take fidelities.
         constraints: upper limits on objectives, or on ``functions``, by name.
-        searcher: one of ``names()``, or a function (task, generator) -> ``Searcher``.
+        searcher: one of ``names()``, or a function (task, generator) -> ``Searcher``. "auto" learns
+            a model of what is not free, and is NSGA-II where all is.
         budget: how many distinct networks are evaluated, or a ``Budget``; a space that has fewer
             ends the search as well.
         seed: searches with equal seeds are equal.
@@ -114,11 +115,12 @@ def minimize(
     entry = searchers.get(searcher) if isinstance(searcher, str) else None
     maker = entry.make if entry else searcher
     assert not isinstance(maker, str)
-    size = batch or (entry.batch if entry else searchers.usual_batch)(limit.evaluations or 1000)
     asked = free_functions(known, free)
+    task = Task(problem, asked, limit.evaluations, _graded(known))
+    size = batch or (entry.batch if entry else searchers.usual_batch)(task)
     # Of its own, so that looking for a feasible network leaves the search as it is.
     checking, searching = np.random.default_rng(seed).spawn(2)
-    proposer = maker(Task(problem, asked, limit.evaluations, _graded(known)), searching)
+    proposer = maker(task, searching)
     origin = searcher if isinstance(searcher, str) else type(proposer).__name__
     study = Study(problem)
     store = None

@@ -9,13 +9,21 @@ from __future__ import annotations
 import numpy as np
 
 from nas.search.searcher import Searcher
+from nas.search.searchers.batches import small_batch, usual_batch
 from nas.search.searchers.mobo import mobo
-from nas.search.searchers.nsga2 import Nsga2
+from nas.search.searchers.nsga2 import nsga2
 from nas.search.task import Task
 
 
 def auto(task: Task, rng: np.random.Generator) -> Searcher:
     """NSGA-II, or Bayesian optimisation as soon as a function is not free."""
-    if all(name in task.free for name in task.problem.names):
-        return Nsga2(task, rng)
-    return mobo(task, rng)
+    return nsga2(task, rng) if _all_free(task) else mobo(task, rng)
+
+
+def auto_batch(task: Task) -> int:
+    """What serves the one of the two that it is."""
+    return usual_batch(task) if _all_free(task) else small_batch(task)
+
+
+def _all_free(task: Task) -> bool:
+    return all(name in task.free for name in task.problem.names)

@@ -9,18 +9,25 @@ import numpy as np
 
 from nas.search.problem import SearchError
 from nas.search.searcher import Searcher
-<<<<<<< HEAD
+from nas.search.searchers.age_moea import age_moea
+from nas.search.searchers.ageing import Ageing
+from nas.search.searchers.auto import auto, auto_batch
+from nas.search.searchers.batches import large_batch, small_batch, usual_batch
+from nas.search.searchers.cmaes import CmaEs
+from nas.search.searchers.constrained import Constrained
+from nas.search.searchers.ctaea import ctaea
 from nas.search.searchers.fidelities import deepening, halvings
+from nas.search.searchers.genetic import Genetic
 from nas.search.searchers.gflownet import GFlowNet
+from nas.search.searchers.linas import linas
+from nas.search.searchers.local_search import LocalSearch
 from nas.search.searchers.manas import Manas
 from nas.search.searchers.map_elites import MapElites
 from nas.search.searchers.mcts import Mcts
-=======
-from nas.search.searchers.auto import auto
-from nas.search.searchers.linas import linas
 from nas.search.searchers.mobo import mobo
->>>>>>> model
-from nas.search.searchers.nsga2 import Nsga2
+from nas.search.searchers.moead import Moead
+from nas.search.searchers.nsga2 import nsga2
+from nas.search.searchers.nsga3 import nsga3, unsga3
 from nas.search.searchers.policy_gradient import PolicyGradient
 from nas.search.searchers.random_search import RandomSearch
 from nas.search.searchers.slimming import Slimming
@@ -29,32 +36,38 @@ from search_spaces.unknown import unknown
 
 Maker = Callable[[Task, np.random.Generator], Searcher]
 
-# Generations of a search, and how large they may be: few large ones explore, many refine.
-GENERATIONS = 20
-SMALLEST_BATCH, LARGEST_BATCH = 10, 200
-
-
-def usual_batch(budget: int) -> int:
-    """How many networks are asked for at once where so many are to be evaluated."""
-    return min(LARGEST_BATCH, max(SMALLEST_BATCH, budget // GENERATIONS))
-
-
-def small_batch(budget: int) -> int:
-    """For searchers that learn from every batch: an eightieth of the budget, 5 to 50."""
-    return min(50, max(5, budget // 80))
-
 
 @dataclass(frozen=True)
 class Entry:
-    """A searcher: what makes it, whose idea it is, and the ``batch`` that serves a budget."""
+    """A searcher: what makes it, whose idea it is, and the ``batch`` that serves a task."""
 
     make: Maker
     paper: str
-    batch: Callable[[int], int] = usual_batch
+    batch: Callable[[Task], int] = usual_batch
 
 
 SEARCHERS: dict[str, Entry] = {
-<<<<<<< HEAD
+    "auto": Entry(auto, "mobo, or nsga2 where every function is free", auto_batch),
+    "age-moea": Entry(
+        age_moea,
+        "Panichella, An adaptive evolutionary algorithm based on non-Euclidean geometry for "
+        "many-objective optimization (2019)",
+    ),
+    "ageing": Entry(
+        Ageing,
+        "Real et al., Regularized evolution for image classifier architecture search (2019)",
+    ),
+    "cma-es": Entry(CmaEs, "Hansen, The CMA evolution strategy: a tutorial (2016)"),
+    "ctaea": Entry(
+        ctaea,
+        "Li et al., Two-archive evolutionary algorithm for constrained multiobjective optimization "
+        "(2019)",
+    ),
+    "ga": Entry(
+        Genetic,
+        "Goldberg, Genetic algorithms in search, optimization, and machine learning (1989)",
+    ),
+    "gflownet": Entry(GFlowNet, "Jain et al., Multi-objective GFlowNets (2023)"),
     "halving": Entry(
         halvings,
         "Jamieson and Talwalkar, Non-stochastic best arm identification and hyperparameter "
@@ -63,16 +76,6 @@ SEARCHERS: dict[str, Entry] = {
     "hyperband": Entry(
         deepening,
         "Li et al., Hyperband (2018); Brandt et al., Iterative deepening Hyperband (2023)",
-=======
-    "auto": Entry(
-        auto,
-        "mobo, or nsga2 where every function is free",
-        small_batch,
->>>>>>> model
-    ),
-    "nsga2": Entry(
-        Nsga2,
-        "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II (2002)",
     ),
     "linas": Entry(
         linas,
@@ -80,15 +83,13 @@ SEARCHERS: dict[str, Entry] = {
         "across modalities (2022)",
         small_batch,
     ),
-    "mobo": Entry(
-        mobo,
-        "Daulton et al., Differentiable expected hypervolume improvement for parallel "
-        "multi-objective Bayesian optimization (2020)",
-        small_batch,
+    "local": Entry(
+        LocalSearch,
+        "White et al., Exploring the loss landscape in neural architecture search (2021)",
     ),
-    "random": Entry(
-        RandomSearch,
-        "Li and Talwalkar, Random search and reproducibility for neural architecture search (2019)",
+    "manas": Entry(
+        Manas,
+        "Carlucci et al., MANAS: multi-agent neural architecture search (2019)",
     ),
     "map-elites": Entry(
         MapElites,
@@ -98,21 +99,48 @@ SEARCHERS: dict[str, Entry] = {
         Mcts,
         "Su et al., Prioritized architecture sampling with Monto-Carlo tree search (2021)",
     ),
+    "mobo": Entry(
+        mobo,
+        "Daulton et al., Differentiable expected hypervolume improvement for parallel "
+        "multi-objective Bayesian optimization (2020)",
+        small_batch,
+    ),
+    "moead": Entry(
+        Moead,
+        "Zhang and Li, MOEA/D: a multiobjective evolutionary algorithm based on decomposition "
+        "(2007)",
+    ),
+    "nsga2": Entry(
+        nsga2,
+        "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II (2002)",
+    ),
+    "nsga3": Entry(
+        nsga3,
+        "Deb and Jain, An evolutionary many-objective optimization algorithm using "
+        "reference-point-based nondominated sorting approach, part I (2014)",
+    ),
+    "ofa": Entry(
+        Constrained,
+        "Cai et al., Once-for-all: train one network and specialize it for efficient deployment "
+        "(2020)",
+        large_batch,
+    ),
     "policy-gradient": Entry(
         PolicyGradient,
         "Tan et al., MnasNet: platform-aware neural architecture search for mobile (2019)",
     ),
-    "manas": Entry(
-        Manas,
-        "Carlucci et al., MANAS: multi-agent neural architecture search (2019)",
-    ),
-    "gflownet": Entry(
-        GFlowNet,
-        "Jain et al., Multi-objective GFlowNets (2023)",
+    "random": Entry(
+        RandomSearch,
+        "Li and Talwalkar, Random search and reproducibility for neural architecture search (2019)",
     ),
     "slimming": Entry(
         Slimming,
         "Li et al., EfficientFormer: Vision Transformers at MobileNet Speed (2022)",
+    ),
+    "unsga3": Entry(
+        unsga3,
+        "Seada and Deb, A unified evolutionary optimization procedure for single, multiple, and "
+        "many objectives (2016)",
     ),
 }
 

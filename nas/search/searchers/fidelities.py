@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nas.search.searcher import Floats, Population, Rows
-from nas.search.searchers.nsga2 import Nsga2
+from nas.search.searcher import Floats, Population, Rows, Searcher
+from nas.search.searchers.nsga2 import nsga2
 from nas.search.searchers.rungs import ETA, Bracket, Rung, Trials, halving, hyperband
 from nas.search.seen import keys
 from nas.search.task import Task
@@ -36,11 +36,11 @@ class Fidelities:
     def __init__(self, task: Task, rng: np.random.Generator, plan: Plan) -> None:
         self._task = task
         self._rng = rng
-        self._plain = None if task.graded else Nsga2(task, rng)
+        self._plain = None if task.graded else nsga2(task, rng)
         self._plan = plan
         self._trials = Trials()
         self._brackets: list[Bracket] = []
-        self._proposers: dict[int, Nsga2] = {}
+        self._proposers: dict[int, Searcher] = {}
         self._pools: dict[int, Rows] = {}
         self._started: set[tuple[bytes, int]] = set()
 
@@ -76,7 +76,7 @@ class Fidelities:
     def _candidates(self, n: int, level: int) -> Rows:
         """Rows that did not start at this level before."""
         if level not in self._proposers:
-            self._proposers[level] = Nsga2(self._task, self._rng.spawn(1)[0], SURVIVORS)
+            self._proposers[level] = nsga2(self._task, self._rng.spawn(1)[0], SURVIVORS)
         rows = self._proposers[level].ask(max(n, 0)).rows
         self._started.update((key, level) for key in keys(rows))
         return rows

@@ -5,11 +5,15 @@ All are pure functions of matrices [n, choices] and a generator.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from nas.search.searcher import Floats, Rows
 from search_spaces.space import Space
+
+Positions = npt.NDArray[np.int64]
 
 
 def tournament(
@@ -18,44 +22,72 @@ def tournament(
     violation: Floats,
     crowding: Floats,
     rng: np.random.Generator,
-) -> npt.NDArray[np.int64]:
+) -> Positions:
     """``n`` winners of binary tournaments, as NSGA-II holds them: positions [n].
 
     The one that violates less wins; of two feasible ones the one that dominates, else the one in
     the emptier place (Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II",
     IEEE Transactions on Evolutionary Computation 2002, sections III-C and VI-A); else chance.
     """
-    members = len(objectives)
-    rounds = -(-2 * n // members)
-    # Everyone takes part about equally often.
-    draws = rng.permuted(np.tile(np.arange(members), (rounds, 1)), axis=1)
-    a, b = draws.ravel()[: 2 * n].reshape(2, n)
+    a, b = pairs(len(objectives), n, rng)
     # The ends of a front are infinitely empty, and infinite less infinite is no number.
     emptiness: Floats = np.where(np.isfinite(crowding), crowding, 1e300)
-    better: Floats = np.zeros(n)
-    criteria: tuple[Floats, ...] = (
-        violation[b] - violation[a],
-        _dominates(objectives[a], objectives[b]) - _dominates(objectives[b], objectives[a]),
-        emptiness[a] - emptiness[b],
-        rng.random(n) - 0.5,
+    return winners(
+        (a, b),
+        (
+            violation[b] - violation[a],
+            dominance(objectives[a], objectives[b]),
+            emptiness[a] - emptiness[b],
+        ),
+        rng,
     )
-    for criterion in criteria:
+
+
+def pairs(members: int, n: int, rng: np.random.Generator) -> tuple[Positions, Positions]:
+    """Who meets whom in ``n`` tournaments: positions [n] twice. All take part about equally."""
+    rounds = -(-2 * n // members)
+    draws = rng.permuted(np.tile(np.arange(members), (rounds, 1)), axis=1)
+    a, b = draws.ravel()[: 2 * n].reshape(2, n)
+    return a, b
+
+
+def winners(
+    pair: tuple[Positions, Positions], criteria: Sequence[Floats], rng: np.random.Generator
+) -> Positions:
+    """Who wins each tournament: positions [n].
+
+    Each of the ``criteria`` [n] is positive where the first of the pair is better, and is asked
+    where those before it are 0; chance decides what remains.
+    """
+    better: Floats = np.zeros(len(pair[0]))
+    for criterion in (*criteria, rng.random(len(better)) - 0.5):
         np.copyto(better, criterion, where=better == 0)
-    winners: npt.NDArray[np.int64] = np.where(better > 0, a, b)
-    return winners
+    return np.where(better > 0, *pair)
+
+
+def dominance(a: Floats, b: Floats) -> Floats:
+    """1 where points ``a`` [n, objectives] dominate ``b``, -1 where it is the other way: [n]."""
+    return _dominates(a, b) - _dominates(b, a)
 
 
 def _dominates(a: Floats, b: Floats) -> Floats:
     return np.asarray((a <= b).all(axis=1) & (a < b).any(axis=1), dtype=np.float64)
 
 
-def fill_unread(space: Space, rows: Rows, rng: np.random.Generator) -> Rows:
+def fill_unread(
+    space: Space,
+    rows: Rows,
+    rng: np.random.Generator,
+    used: npt.NDArray[np.bool_] | None = None,
+) -> Rows:
     """The same networks, with random options where a choice is not read.
 
     Canonical rows hold 0 there, and what reads such a choice later (a child that is deeper than
-    its parent) would always get the first option.
+    its parent) would always get the first option. ``used`` is what the space says of the rows, for
+    those who asked it already.
     """
-    return np.where(space.used(rows), rows, rng.integers(0, sizes(space), rows.shape))
+    used = space.used(rows) if used is None else used
+    return np.where(used, rows, rng.integers(0, sizes(space), rows.shape))
 
 
 def crossover(a: Rows, b: Rows, rng: np.random.Generator, chance: float = 0.9) -> Rows:
@@ -71,11 +103,29 @@ def crossover(a: Rows, b: Rows, rng: np.random.Generator, chance: float = 0.9) -
     return np.concatenate([np.where(swap, b, a), np.where(swap, a, b)])
 
 
-def mutate(space: Space, rows: Rows, rng: np.random.Generator) -> Rows:
-    """Each choice of each row takes another of its options with a chance of one over choices."""
+def mutate(space: Space, rows: Rows, rng: np.random.Generator, chance: float | None = None) -> Rows:
+    """Each choice of each row takes another of its options with a ``chance``, if not given of one
+    over choices."""
     options = sizes(space)
     other = (rows + rng.integers(1, np.maximum(options, 2), rows.shape)) % options
-    return np.where(rng.random(rows.shape) < 1 / rows.shape[1], other, rows)
+    return np.where(rng.random(rows.shape) < (chance or 1 / rows.shape[1]), other, rows)
+
+
+def mutate_one(space: Space, rows: Rows, rng: np.random.Generator) -> Rows:
+    """One choice that each row reads takes another of its options: [n, choices].
+
+    As Real et al. mutate ("Regularized evolution for image classifier architecture search", AAAI
+    2019). Choices that are not read stay as they are: changing one would change nothing.
+    """
+    options = sizes(space)
+    open_ = space.used(rows) & (options > 1)
+    chances = np.where(open_, rng.random(rows.shape), -1.0)
+    where = chances.argmax(axis=1)
+    changed = rows.copy()
+    each = np.arange(len(rows))
+    step = rng.integers(1, np.maximum(options[where], 2))
+    changed[each, where] = (rows[each, where] + step) % options[where]
+    return changed
 
 
 def sizes(space: Space) -> npt.NDArray[np.int64]:

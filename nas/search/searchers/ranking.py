@@ -1,44 +1,55 @@
-"""All that was told from best to worst, whatever the number of objectives."""
+"""Which networks are better than which, where several objectives count."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from nas.search.pareto import nondominated
 from nas.search.searcher import Floats
+from nas.search.searchers.operators import Positions
 
 
-def ranking(objectives: Floats, violations: Floats) -> npt.NDArray[np.int64]:
-    """Positions [n] from best to worst of objectives [n, k] and violations [n, c].
+def best_first(objectives: Floats, violation: Floats) -> Positions:
+    """Positions [n] of points [n, k], the best first; ``violation`` [n] is 0 where feasible.
 
-    What keeps the limits comes first, then the smaller sum of violations; of equals those that
-    fewer fronts dominate; within a front the emptier place, as NSGA-II has it (Deb et al., "A fast
-    and elitist multiobjective genetic algorithm: NSGA-II", IEEE Transactions on Evolutionary
-    Computation 2002, sections III-B and VI-A); ties in the order given.
+    Feasible ones go before others, by front and within a front by crowding distance, as NSGA-II
+    ranks them (Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE
+    Transactions on Evolutionary Computation 2002); others by violation. With one objective that is
+    its order.
     """
-    violation = np.maximum(violations, 0).sum(axis=1)
-    fronts = np.zeros(len(objectives), dtype=np.int64)
+    feasible = violation <= 0
+    front = np.full(len(objectives), np.inf)
     emptiness = np.zeros(len(objectives))
-    for level in np.unique(violation):
-        left = np.flatnonzero(violation == level)
-        for number in range(len(left)):
-            if not len(left):
-                break
-            first = nondominated(objectives[left])
-            front, left = left[first], left[~first]
-            fronts[front], emptiness[front] = number, crowding(objectives[front])
-    return np.lexsort((-emptiness, fronts, violation))
+    if feasible.any():
+        fronts = ranks(objectives[feasible])
+        front[feasible] = fronts
+        emptiness[feasible] = crowding(objectives[feasible], fronts)
+    return np.lexsort((-emptiness, front, np.maximum(violation, 0)))
 
 
-def crowding(objectives: Floats) -> Floats:
-    """How far each point of a front [n, k] is from its neighbours: [n], infinite at the ends."""
-    n = len(objectives)
-    distance = np.zeros(n)
+def ranks(objectives: Floats) -> npt.NDArray[np.int64]:
+    """The front that each point [n, k] belongs to, from 0: [n]."""
+    from moocore import pareto_rank
+
+    found: npt.NDArray[np.int64] = pareto_rank(np.ascontiguousarray(objectives)).astype(np.int64)
+    return found
+
+
+def crowding(objectives: Floats, fronts: npt.NDArray[np.int64]) -> Floats:
+    """How far each point's neighbours in its front are apart, as shares of the front: [n].
+
+    The ends of a front are infinitely far; of equal points but one are not apart at all.
+    """
+    distance = np.zeros(len(objectives))
     for values in objectives.T:
-        order = np.argsort(values, kind="stable")
-        span = values[order[-1]] - values[order[0]]
-        if span > 0:
-            distance[order[1:-1]] += (values[order[2:]] - values[order[:-2]]) / span
-        distance[order[[0, -1]]] = np.inf
+        order = np.lexsort((values, fronts))
+        front, value = fronts[order], values[order]
+        first = np.append(True, front[1:] != front[:-1])
+        last = np.append(first[1:], True)
+        # From the first to the last of each front, for each of its points.
+        number = np.cumsum(first) - 1
+        width = (value[last] - value[first])[number]
+        around = np.append(value[1:], 0) - np.append(0, value[:-1])
+        share = np.divide(around, width, out=np.zeros(len(value)), where=width > 0)
+        distance[order] += np.where(first | last, np.inf, share)
     return distance

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nas.search.searcher import Floats, Rows
-from nas.search.searchers.ranking import ranking
+from nas.search.searchers.ranking import best_first
 from nas.search.seen import keys
 
 ETA = 3
@@ -86,7 +86,8 @@ class Trials:
         if not told:
             return []
         pairs = [self._known[found[i], level] for i in told]
-        order = ranking(np.stack([o for o, _ in pairs]), np.stack([v for _, v in pairs]))
+        violations = np.stack([v for _, v in pairs])
+        order = best_first(np.stack([o for o, _ in pairs]), np.maximum(violations, 0).sum(axis=1))
         return [told[i] for i in order[:n]]
 
 

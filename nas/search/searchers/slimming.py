@@ -13,7 +13,7 @@ import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers import operators
-from nas.search.searchers.ranking import ranking
+from nas.search.searchers.ranking import best_first
 from nas.search.seen import Seen, keys, unseen
 from nas.search.task import Task
 
@@ -104,7 +104,7 @@ class Slimming:
             rows = np.concatenate([self._elite[0], rows])
             objectives = np.concatenate([self._elite[1], objectives])
             violations = np.concatenate([self._elite[2], violations])
-        best = ranking(objectives, violations)[:ELITE]
+        best = best_first(objectives, np.maximum(violations, 0).sum(axis=1))[:ELITE]
         self._elite = rows[best], objectives[best], violations[best]
 
     def _step(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
-from nas.search.searchers.nsga2 import Nsga2
+from nas.search.searchers.nsga2 import nsga2
 from nas.search.task import Task
 
 # Of a row: objectives [m, k] and violations [m, c], for nothing.
@@ -27,7 +27,7 @@ def inner_search(
 
     It starts from ``elite`` [e, choices] beside its own first population; those are among the rows.
     """
-    search = Nsga2(task, rng, size)
+    search = nsga2(task, rng, size)
     asked: list[tuple[Rows, Floats, Floats]] = []
     for generation in range(generations):
         rows = search.ask(size).rows

@@ -81,6 +81,7 @@ def test_a_search_finds_the_best_network_within_a_limit(published: Path) -> None
             SPACE,
             {"error": error, "macs": SPACE.macs},
             {"macs": limit},
+            "local",
             budget=1000,
             seed=0,
             batch=50,

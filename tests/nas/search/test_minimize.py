@@ -163,11 +163,11 @@ def test_an_infeasible_budget_is_answered_at_once() -> None:
         ({"functions": {"macs": SPACE.macs}}, "neither an objective nor limited"),
         ({"objectives": {"error": error, "Error": error}}, "cannot be told from another"),
         ({"objectives": {"row": error}}, "reserved are"),
-        ({"searcher": "nsga3"}, "did you mean 'nsga2'"),
         ({"budget": 0}, "evaluations are 1 or more, or None; got 0"),
         ({"free": ["macs"]}, "no free function 'macs'"),
         ({"equality": "rows"}, "by 'plan' or 'network'.*got 'rows'"),
         ({"piece": 0}, "piece is 1 or more; got 0"),
+        ({"searcher": "nsga-2"}, "did you mean 'nsga2'"),
         ({"batch": -1}, "1 or more"),
     ],
 )
