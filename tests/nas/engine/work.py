@@ -159,7 +159,7 @@ class Placed:
         import ray
 
         node = ray.get_runtime_context().get_node_id()
-        (self.folder / f"{number}-{node}").touch()
+        (self.folder / f"{number}-{node}").write_text(str(os.getpid()))
         while not (self.folder / "go").exists():
             time.sleep(0.02)
         return number * number
@@ -167,6 +167,10 @@ class Placed:
     def attempts(self) -> list[tuple[int, str]]:
         names = [file.name for file in self.folder.iterdir() if file.name != "go"]
         return [(int(name.split("-")[0]), name.split("-")[1]) for name in sorted(names)]
+
+    def works(self, number: int, node: str) -> bool:
+        """Whether the process of that attempt is still there."""
+        return Path("/proc", (self.folder / f"{number}-{node}").read_text()).exists()
 
 
 class Heavy:
