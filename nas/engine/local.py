@@ -17,6 +17,9 @@ class LocalEngine:
         return _each(work, pieces(items, needs))
 
 
+LOCAL = LocalEngine()
+
+
 def _each(work: Work, listed: list[tuple[Any, str | None]]) -> Iterator[tuple[int, Any]]:
     for number, (item, _) in enumerate(listed):
         try:
