@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import uuid
 from collections import Counter, OrderedDict, deque
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -18,6 +19,8 @@ from nas.engine.seam import EngineError, Work, pieces
 TRIES = 3
 # Pieces that the cluster has at a time: enough for hundreds of cores, and few to take back.
 AHEAD = 1000
+# What pickling raises.
+UNSENDABLE = (TypeError, AttributeError, pickle.PicklingError)
 NAMESPACE = "nas-loop"
 DEVICE = "device:"
 
@@ -74,7 +77,7 @@ class RayEngine:
             if need is None:
                 return self._perform.remote(shipped, item)
             return self._holding(need).perform.remote(shipped, item)
-        except TypeError as error:
+        except UNSENDABLE as error:
             raise EngineError(f"an item cannot be sent to another process: {error}") from error
 
     def _ship(self, work: Work) -> Shipped:
@@ -82,7 +85,7 @@ class RayEngine:
         if name not in self._shipped:
             try:
                 there = ray.put(work)
-            except TypeError as error:
+            except UNSENDABLE as error:
                 raise EngineError(
                     f"work cannot be sent to other processes: {error}; give a function, or an "
                     "object that can be pickled, without open files or connections"

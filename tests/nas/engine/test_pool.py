@@ -38,7 +38,7 @@ def boards(*names: str) -> list[Device]:
 
 
 def latency(ms: float) -> NetworkLatency:
-    return NetworkLatency("", Latency(ms, 0.0, (ms, ms), 1), ms, ms, ms, 1.0, None)
+    return NetworkLatency("", Latency(ms, 0.0, (ms, ms), ms, 1), ms, ms, ms, 1.0, None)
 
 
 @dataclass
