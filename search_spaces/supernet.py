@@ -38,7 +38,7 @@ class Supernet(nn.Module):
         return {name: value for name, value in self.__dict__.items() if name != "_lower"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._remember()
 
     def forward(self, x: Tensor, architecture: Architecture) -> Tensor:
