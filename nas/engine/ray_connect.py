@@ -36,7 +36,7 @@ def connected() -> Iterator[None]:
     with _own_signals():
         try:
             ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # A node that does not come up in time is a plain one.
             raise EngineError(
                 f"Ray cannot be used ({error}); start a cluster with `ray start --head`, or leave "
                 "RAY_ADDRESS out to have one started here"

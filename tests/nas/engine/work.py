@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import signal
 import threading
 import time
@@ -50,8 +51,10 @@ def cluster(**second: Any) -> Iterator[Cluster]:
         )
         yield Cluster(nodes, other)
     finally:
+        logs = nodes.head_node.get_session_dir_path()
         ray.shutdown()
         nodes.shutdown()
+        shutil.rmtree(logs, ignore_errors=True)
 
 
 def wait_for(happens: Callable[[], bool]) -> None:
