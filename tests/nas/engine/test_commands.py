@@ -121,13 +121,16 @@ def test_a_cluster_that_a_command_starts_ends_with_it(
     # Not one that another test has on this machine.
     monkeypatch.setenv("RAY_ADDRESS", "local")
     process = start("predict", run, "--engine", "ray", "--json")
+    said: list[str] = []
     if interrupted:
         assert process.stderr is not None
         for line in process.stderr:
+            said.append(line)
             if line.startswith("measure accuracies: 2/12"):
                 break
         process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE_S)
+    err = "".join(said) + err
     if interrupted:
         assert process.returncode == 130, err
         assert err.splitlines()[-1].startswith("nas: interrupted; what was finished is kept")
