@@ -28,6 +28,12 @@ WHERE = (
     "others: see the README."
 )
 Device = Annotated[str, typer.Option("--device", help=WHERE)]
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine", help="local, or ray: on a cluster (RAY_ADDRESS), else on workers started here."
+    ),
+]
 
 
 @app.command()
@@ -226,6 +232,7 @@ def search(
             "seeds, for the report to compare; about 5 s, or a tenth of the search.",
         ),
     ] = True,
+    engine: Engine = "local",
     json: Json = False,
 ) -> None:
     """Find the best subnet under a latency budget."""
@@ -248,6 +255,7 @@ def search(
         resume,
         baselines,
         screen,
+        engine,
     )
     screen.result(data, text)
 
@@ -289,6 +297,7 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="The predictor's file; else in the run.")
     ] = None,
+    engine: Engine = "local",
     json: Json = False,
 ) -> None:
     """Fit an accuracy predictor and keep it, or say how good each of them is."""
@@ -309,13 +318,13 @@ def predict(
         )
     if evaluate:
         found = evaluate_command(
-            run, names, samples or (), networks, repeats or 10, proxies, screen
+            run, names, samples or (), networks, repeats or 10, proxies, screen, engine
         )
         screen.result(*found)
         return
     if len(names) > 1:
         raise ConfigError(f"one predictor is fitted; got --predictor {' --predictor '.join(names)}")
-    screen.result(*fit_command(run, next(iter(names), None), out, screen))
+    screen.result(*fit_command(run, next(iter(names), None), out, screen, engine))
 
 
 @app.command()

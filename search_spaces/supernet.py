@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
@@ -28,7 +28,18 @@ class Supernet(nn.Module):
         self.blocks = nn.ModuleDict(
             {module_name(key): lender(specs) for key, specs in space.weight_specs().items()}
         )
-        self._lower = functools.lru_cache(maxsize=4096)(space.lower)
+        self._remember()
+
+    def _remember(self) -> None:
+        self._lower = functools.lru_cache(maxsize=4096)(self.space.lower)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is remembered cannot be pickled, and is soon remembered again.
+        return {name: value for name, value in self.__dict__.items() if name != "_lower"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._remember()
 
     def forward(self, x: Tensor, architecture: Architecture) -> Tensor:
         """Images [N, C, R, R] to logits [N, classes], by the subnet of ``architecture``.

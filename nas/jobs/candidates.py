@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,15 @@ from latency_lut import (
     LatencyTable,
     Model,
     NetworkLatency,
+    Pace,
     measure_networks,
     pace_of,
 )
+from nas.engine import LOCAL, Engine
 from nas.export import ExportOptions
 from nas.jobs.export import onnx_model
 from nas.jobs.guide import Guide
+from nas.jobs.pool import Shard, timed_by
 from nas.jobs.predictor import measured_accuracies
 from nas.jobs.rounds import Candidate
 from nas.jobs.select import expected_accuracy
@@ -37,11 +41,12 @@ def measure_candidates(
     table: LatencyTable,
     guide: Guide,
     X: Population,
-    device: Device,
+    devices: Sequence[Device],
     screen: Screen,
     paced_by: LatencyTable,
     samples: Path,
     belongs: Mapping[str, str],
+    engine: Engine = LOCAL,
 ) -> list[Candidate]:
     """One candidate for every canonical row of ``X`` [n, choices], predicted and measured.
 
@@ -50,26 +55,27 @@ def measure_candidates(
 
     What is timed is the file that an export would leave, with the subnet's trained weights.
     Samples are kept in the folder ``samples`` until all are there, for who measures the same
-    candidates of a search that ``belongs`` says.
+    candidates of a search that ``belongs`` says. Several ``devices`` of one kind share the
+    candidates; accuracies and devices are the ``engine``'s to work on.
     """
     space = trained.space
     latency, latency_std = table.predict(X, return_std=True)
-    scores = _scores(trained, guide, X, screen)
+    scores = _scores(trained, guide, X, screen, engine)
     names = [space.digest(space.decode(row)) for row in X]
     files = {name: _file(trained, row) for name, row in zip(names, X, strict=True)}
-    models = [Model(name, lambda name=name: files[name]) for name in files]  # type: ignore[misc]
-    screen.say(f"timing {len(models)} candidates on {device.name}")
+    distinct = list(files)
+    screen.say(
+        f"timing {len(distinct)} candidates on {', '.join(device.name for device in devices)}"
+    )
     sides = {name: space.lower_row(row).image.shape[-1] for name, row in zip(names, X, strict=True)}
-    with closing(Journal(samples)) as journal:
-        journal.go_on({**belongs, "networks": names})
-        timed = measure_networks(
-            models,
-            device,
-            rng=np.random.default_rng(0),
-            pace=pace_of(paced_by, X),
-            sides=sides,
-            journal=journal,
-        )
+    timing = _Timing(
+        measure_networks,
+        [(name, files[name]) for name in distinct],
+        sides,
+        pace_of(paced_by, X),
+        dict(belongs),
+    )
+    timed = timed_by(devices, len(distinct), timing, samples, engine)
     by_name = {one.name: one for one in timed}
     points = [
         {
@@ -90,8 +96,38 @@ def measure_candidates(
     ]
 
 
+@dataclass(frozen=True, eq=False)
+class _Timing:
+    """``measure`` on the files of a shard; they are interleaved among each other.
+
+    Every device is brought to the table's pace by anchors that it times itself. Samples are kept
+    where the search's folder is at hand: an engine may use a device from another machine.
+    """
+
+    measure: Callable[..., list[NetworkLatency]]
+    files: Sequence[tuple[str, bytes]]
+    sides: Mapping[str, int]
+    pace: Pace
+    belongs: Mapping[str, str]
+
+    def __call__(self, shard: Shard) -> list[NetworkLatency]:
+        files = dict(self.files[number] for number in shard.networks)
+        models = [Model(name, lambda name=name: files[name]) for name in files]  # type: ignore[misc]
+        at_hand = shard.folder.parent.is_dir()
+        with closing(Journal(shard.folder if at_hand else None)) as journal:
+            journal.go_on({**self.belongs, "device": shard.device.name, "networks": list(files)})
+            return self.measure(
+                models,
+                shard.device,
+                rng=np.random.default_rng(0),
+                pace=self.pace,
+                sides=self.sides,
+                journal=journal,
+            )
+
+
 def _scores(
-    trained: TrainedRun, guide: Guide, X: Population, screen: Screen
+    trained: TrainedRun, guide: Guide, X: Population, screen: Screen, engine: Engine
 ) -> list[dict[str, Any]]:
     """What is known of the quality of every row; ``score`` is what a choice goes by.
 
@@ -106,7 +142,7 @@ def _scores(
         for point, score in zip(points, guide.score(values), strict=True):
             point |= {"val_accuracy": None, "val_images": 0, "score": float(score)}
         return points
-    accuracy = measured_accuracies(trained, X, "measure candidates' accuracies", screen)
+    accuracy = measured_accuracies(trained, X, "measure candidates' accuracies", screen, engine)
     images = len(trained.dataset.images.val_labels)
     for point, measured in zip(points, accuracy, strict=True):
         score = float(measured)

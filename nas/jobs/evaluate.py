@@ -15,6 +15,8 @@ from rich.table import Table
 
 import predictors
 from nas.disk import existing
+from nas.engine import LOCAL, Engine
+from nas.jobs.engines import engine_of
 from nas.jobs.evaluated import as_csv, as_row, as_table
 from nas.jobs.guide import SAVED
 from nas.jobs.predictor import fitted_predictor, measured_accuracies, measured_sample
@@ -39,7 +41,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def fit_command(
-    folder: Path, name: str | None, out: Path | None, screen: Screen
+    folder: Path, name: str | None, out: Path | None, screen: Screen, engine: str = "local"
 ) -> tuple[dict[str, Any], str]:
     """The command ``nas predict``: fit a predictor of the error in percent, and keep it.
 
@@ -51,7 +53,8 @@ def fit_command(
     predictors.get(name or predictors.USUAL, trained.space)
     target = out or trained.run.predictor
     _require_writable(target)
-    fitted = fitted_predictor(trained, name or predictors.USUAL, screen)
+    with engine_of(engine) as working:
+        fitted = fitted_predictor(trained, name or predictors.USUAL, screen, working)
     fitted.save(target)
     data = {
         "predictor": str(target),
@@ -73,6 +76,7 @@ def evaluate_command(
     repeats: int,
     with_proxies: bool,
     screen: Screen,
+    engine: str = "local",
 ) -> tuple[dict[str, Any], Table]:
     """The command ``nas predict --evaluate``: ``predictors.json``, ``.csv`` and ``.html``.
 
@@ -86,6 +90,7 @@ def evaluate_command(
         repeats: how often each is fitted, on subnets that are drawn anew.
         with_proxies: score the subnets by all zero-cost proxies too, and fit the usual predictor
             with those scores as well.
+        engine: where subnets are measured and scored, by name.
 
     Raises:
         ConfigError: fewer networks than a size needs, or the run has no images.
@@ -104,9 +109,10 @@ def evaluate_command(
             f"to fit on {most} networks and rank {LEAST_UNSEEN} others takes {most + LEAST_UNSEEN} "
             f"measured ones; got {total}: raise --networks, or lower --samples"
         )
-    X, accuracy = measured(trained, total, screen)
+    with engine_of(engine) as working:
+        X, accuracy = measured(trained, total, screen, working)
+        scores = proxy_scores(trained, X, screen, working) if with_proxies else {}
     errors = 100.0 - accuracy
-    scores = proxy_scores(trained, X, screen) if with_proxies else {}
     plain = _KeptFits(trained, X, errors, {})
     asked = [(name, name, plain) for name in names]
     if scores and predictors.USUAL in names:
@@ -191,13 +197,15 @@ def _require_writable(target: Path) -> None:
     raise ConfigError(f"-o {target}: a predictor's file {wrong}; name another")
 
 
-def measured(trained: TrainedRun, total: int, screen: Screen) -> tuple[Population, Floats]:
+def measured(
+    trained: TrainedRun, total: int, screen: Screen, engine: Engine = LOCAL
+) -> tuple[Population, Floats]:
     """The run's sample, cut or filled up with random subnets to ``total``: rows and accuracies."""
-    X, accuracy = measured_sample(trained, screen, total)
+    X, accuracy = measured_sample(trained, screen, total, engine)
     known = set(map(tuple, X.tolist()))
     rng = np.random.default_rng([trained.config.search.seed, 2])
     wanted = min(trained.space.size, len(X) + total)
     others = at_random(trained.space, wanted, rng) if total > len(X) else X[:0]
     others = others[[tuple(row) not in known for row in others.tolist()]][: max(0, total - len(X))]
-    more = measured_accuracies(trained, others, "measure further subnets", screen)
+    more = measured_accuracies(trained, others, "measure further subnets", screen, engine)
     return np.concatenate([X, others]), np.concatenate([accuracy, more])

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 import predictors
+from nas.engine import LOCAL, Engine
 from nas.jobs.predictor import fitted_predictor
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
@@ -92,9 +93,9 @@ def ready_guide(
     return None
 
 
-def fitted_guide(trained: TrainedRun, name: str, screen: Screen) -> Guide:
+def fitted_guide(trained: TrainedRun, name: str, screen: Screen, engine: Engine = LOCAL) -> Guide:
     """A predictor of that name, fitted on the run's measured subnets; measures what is missing."""
-    fitted = fitted_predictor(trained, name, screen)
+    fitted = fitted_predictor(trained, name, screen, engine)
     return Guide(f"{name} predictor", f"{name} {fitted.samples}", fitted)
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 import predictors
+from nas.engine import LOCAL, Engine
 from nas.jobs import sampling
+from nas.jobs.held_out import HeldOutAccuracy
 from nas.jobs.samples import Samples
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
@@ -23,15 +25,16 @@ def sampled(trained: TrainedRun) -> Population:
 
 
 def measured_sample(
-    trained: TrainedRun, screen: Screen, most: int | None = None
+    trained: TrainedRun, screen: Screen, most: int | None = None, engine: Engine = LOCAL
 ) -> tuple[Population, npt.NDArray[np.float64]]:
     """The subnets [samples, choices] that predictors are fitted on, their accuracies in percent.
 
-    What is not known yet is measured on the held-out images, and kept. With ``most``, the first so
-    many of them alone.
+    What is not known yet is measured by ``engine`` on the held-out images, and kept. With ``most``,
+    the first so many of them alone.
     """
     search = trained.config.search
     samples = Samples(trained.run.samples, trained.space, trained.belongs())
+    accuracy = HeldOutAccuracy(trained)
     done = 0
     total = search.samples if most is None else min(most, search.samples)
     with screen.progress("measure accuracies", total) as advance:
@@ -40,7 +43,7 @@ def measured_sample(
             nonlocal done
             before, done = done, done + len(X)
             return samples.measure(
-                X, trained.val_accuracy, lambda count, _: advance(before + count, "subnets")
+                X, accuracy, lambda count, _: advance(before + count, "subnets"), engine
             )
 
         return sampling.in_rounds(
@@ -48,24 +51,28 @@ def measured_sample(
         )
 
 
-def fitted_predictor(trained: TrainedRun, name: str, screen: Screen) -> Predictor:
+def fitted_predictor(
+    trained: TrainedRun, name: str, screen: Screen, engine: Engine = LOCAL
+) -> Predictor:
     """A predictor of the error in percent, fitted on the run's measured subnets.
 
     Raises:
         PredictorError: all of them are as accurate; what was measured is kept.
     """
     predictor = predictors.get(name, trained.space, labels=ERROR, belongs=trained.belongs())
-    X, accuracy = measured_sample(trained, screen)
+    X, accuracy = measured_sample(trained, screen, engine=engine)
     return predictor.fit(X, 100.0 - accuracy)
 
 
 def measured_accuracies(
-    trained: TrainedRun, X: Population, title: str, screen: Screen
+    trained: TrainedRun, X: Population, title: str, screen: Screen, engine: Engine = LOCAL
 ) -> npt.NDArray[np.float64]:
     """Held-out accuracy in percent of every canonical row of ``X`` [n, choices], under a bar: [n].
 
-    What is not known yet is measured, and kept.
+    What is not known yet is measured by ``engine``, and kept.
     """
     samples = Samples(trained.run.samples, trained.space, trained.belongs())
     with screen.progress(title, len(X)) as advance:
-        return samples.measure(X, trained.val_accuracy, lambda done, of: advance(done, "subnets"))
+        return samples.measure(
+            X, HeldOutAccuracy(trained), lambda done, of: advance(done, "subnets"), engine
+        )

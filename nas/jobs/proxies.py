@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from nas.engine import LOCAL, Engine
 from nas.jobs.row_store import RowStore
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
+from search_spaces import Space
 from search_spaces.space import Population
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from nas.data.augment import Normalisation
 
 __all__ = ["ProxyScores", "proxy_scores"]
 
@@ -42,12 +47,12 @@ class ProxyScores(RowStore[dict[str, float]]):
 
 
 def proxy_scores(
-    trained: TrainedRun, X: Population, screen: Screen
+    trained: TrainedRun, X: Population, screen: Screen, engine: Engine = LOCAL
 ) -> dict[str, npt.NDArray[np.float64]]:
     """For each proxy that applies to all of them, scores of the networks ``X`` [n, choices]: [n].
 
     And those of the default combination, where it can be had. Every network has fresh weights,
-    equal networks the same; what is not known yet is scored, and kept in the run.
+    equal networks the same; what is not known yet is scored by ``engine``, and kept in the run.
 
     Raises:
         ConfigError: the run has no images.
@@ -62,12 +67,9 @@ def proxy_scores(
         "proxies": ", ".join(proxies.names()),
     }
     store = ProxyScores(trained.run.proxies, trained.space, belongs)
-    images, labels = _batch(trained)
     with screen.progress("score by proxies", len(X)) as advance:
         found = store.values(
-            X,
-            lambda row: _scored(trained, row, images, labels),
-            lambda done, _: advance(done, "networks"),
+            X, _scoring(trained), lambda done, _: advance(done, "networks"), engine
         )
     common = [name for name in found[0] if all(name in one for one in found)]
     table = {name: np.array([one[name] for one in found]) for name in common}
@@ -76,24 +78,40 @@ def proxy_scores(
     return table
 
 
-def _batch(trained: TrainedRun) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True, eq=False)
+class _Scoring:
+    """Scores by proxy of the network of one row [choices], with fresh weights of its own.
+
+    ``images`` are uint8 [n, C, H, W] with ``labels`` [n].
+    """
+
+    space: Space
+    normalisation: Normalisation
+    images: Tensor
+    labels: Tensor
+
+    def __call__(self, row: Population) -> dict[str, float]:
+        import torch
+
+        from nas.data.augment import normalise
+        from predictors import proxies
+
+        architecture = self.space.decode(row)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(int(self.space.digest(architecture)[:15], 16))
+            network = self.space.build(architecture)
+        side = int(str(architecture["resolution"]))
+        batch = normalise(self.images, self.normalisation, side)
+        return proxies.score(network, (batch, self.labels), seed=SEED)
+
+
+def _scoring(trained: TrainedRun) -> _Scoring:
     images = trained.dataset.images
     count = len(images.train_labels)
     chosen = np.random.default_rng(SEED).permutation(count)[:BATCH]
-    return images.train[chosen], images.train_labels[chosen]
-
-
-def _scored(
-    trained: TrainedRun, row: Population, images: Tensor, labels: Tensor
-) -> dict[str, float]:
-    import torch
-
-    from predictors import proxies
-
-    architecture = trained.space.decode(row)
-    with torch.random.fork_rng([]):
-        torch.manual_seed(int(trained.space.digest(architecture)[:15], 16))
-        network = trained.space.build(architecture)
-    side = int(str(architecture["resolution"]))
-    (x,) = trained.evaluator.batches(images, side)
-    return proxies.score(network.to(x.device), (x, labels.to(x.device)), seed=SEED)
+    return _Scoring(
+        trained.space,
+        trained.trained.normalisation,
+        images.train[chosen],
+        images.train_labels[chosen],
+    )

@@ -6,10 +6,15 @@ import json
 import sqlite3
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
+import numpy as np
+
+from nas.engine import LOCAL, Engine
 from search_spaces import Space
 from search_spaces.errors import ArtefactError, NasLoopError
 from search_spaces.space import Population
@@ -90,22 +95,36 @@ class RowStore(ABC, Generic[Value]):
         X: Population,
         measure: Callable[[Population], Value],
         tell: Callable[[int, int], None],
+        engine: Engine = LOCAL,
     ) -> list[Value]:
         """The value of every row of canonical ``X`` [n, choices]: [n].
 
-        Rows that are known are read; the others are measured and stored one by one.
+        Rows that are known are read; the others are measured by ``engine``, and stored here one by
+        one as they come. What ``measure`` raises ends it.
         """
         known = self.known()
-        found = []
-        for done, row in enumerate(X):
-            key = tuple(int(option) for option in row)
-            if key not in known:
-                began = time.perf_counter()
-                known[key] = measure(row)
-                self._store(key, known[key], time.perf_counter() - began)
-            found.append(known[key])
-            tell(done + 1, len(X))
-        return found
+        keys = [tuple(int(option) for option in row) for row in X]
+        times = Counter(keys)
+        done = 0
+
+        def told(key: Key) -> None:
+            nonlocal done
+            for _ in range(times[key]):
+                done += 1
+                tell(done, len(X))
+
+        for key in times:
+            if key in known:
+                told(key)
+        missing = [key for key in times if key not in known]
+        rows = [np.array(key, dtype=X.dtype) for key in missing]
+        for number, outcome in engine.map(_Timed(measure), rows):
+            if isinstance(outcome, Exception):
+                raise outcome
+            known[missing[number]], seconds = outcome
+            self._store(missing[number], known[missing[number]], seconds)
+            told(missing[number])
+        return [known[key] for key in keys]
 
     def _rows(self) -> list[tuple[Key, Value, float]]:
         column = self.COLUMN.partition(" ")[0]
@@ -135,3 +154,15 @@ class RowStore(ABC, Generic[Value]):
             raise NasLoopError(
                 f"{self.path}: a sample cannot be stored ({error}); what was stored before is kept"
             ) from error
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """A measurement with the seconds that it takes, where it is made."""
+
+    measure: Callable[[Population], Any]
+
+    def __call__(self, row: Population) -> tuple[Any, float]:
+        began = time.perf_counter()
+        value = self.measure(row)
+        return value, time.perf_counter() - began

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from nas.engine import LOCAL, Engine
 from nas.jobs.row_store import RowStore
 from search_spaces.space import Population
 
@@ -33,6 +34,7 @@ class Samples(RowStore[float]):
         X: Population,
         accuracy: Callable[[Population], float],
         tell: Callable[[int, int], None],
+        engine: Engine = LOCAL,
     ) -> npt.NDArray[np.float64]:
         """Accuracy in percent of every row of canonical ``X`` [n, choices]: [n]."""
-        return np.array(self.values(X, accuracy, tell))
+        return np.array(self.values(X, accuracy, tell, engine))

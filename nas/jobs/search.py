@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from nas import search as searching
 from nas.best import write_front
 from nas.data import open_source
 from nas.disk import megabytes, require_room
+from nas.engine import LOCAL, Engine
 from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
 from nas.jobs.curves import compare, compare_seconds, known_curves, write_curves
+from nas.jobs.engines import engine_of
 from nas.jobs.growth import front_growth
 from nas.jobs.guide import fitted_guide, ready_guide
 from nas.jobs.measured import recall, remember
 from nas.jobs.neighbours import neighbours
+from nas.jobs.pool import further_devices, pool_names
 from nas.jobs.predictor import sampled
 from nas.jobs.rounds import MOST_ROUNDS, Candidate, most_measured, search_in_rounds
 from nas.jobs.samples import Samples
@@ -51,11 +55,15 @@ def search_run(
     screen: Screen,
     resume: bool = True,
     baselines: bool = True,
+    engine: Engine = LOCAL,
+    others: Sequence[Device] = (),
 ) -> dict[str, Any]:
     """Search, measure, and write ``front.json``, ``best.json`` and ``curves.json`` into ``out``.
 
     Without ``resume`` a study that is in ``out`` is removed; with it, it is gone on with. Without
-    ``baselines`` no other search is run to compare this one with.
+    ``baselines`` no other search is run to compare this one with. What takes time for each network
+    is the ``engine``'s to do. ``others`` are devices like ``device``, which share the candidates
+    with it.
 
     Raises:
         ArtefactError: ``table`` is of another device than ``device``.
@@ -80,7 +88,7 @@ def search_run(
             file.unlink(missing_ok=True)
         _forget_samples(files)
     began = time.monotonic()
-    guide = ready or fitted_guide(trained, options.predictor or USUAL, screen)
+    guide = ready or fitted_guide(trained, options.predictor or USUAL, screen, engine)
     clock = {"samples": time.monotonic() - began, "search": 0.0, "measure": 0.0}
     studies: list[searching.Study] = []
 
@@ -109,7 +117,16 @@ def search_run(
             samples = files.round_samples(number)
             rounds.append(
                 measure_candidates(
-                    trained, corrected, guide, rows, device, screen, table, samples, belongs
+                    trained,
+                    corrected,
+                    guide,
+                    rows,
+                    (device, *others),
+                    screen,
+                    table,
+                    samples,
+                    belongs,
+                    engine,
                 )
             )
             remember(files.measured, belongs, rounds)
@@ -189,6 +206,7 @@ def search_command(
     resume: bool,
     baselines: bool,
     screen: Screen,
+    engine: str = "local",
 ) -> tuple[dict[str, Any], str]:
     """The command ``nas search``."""
     run = Run.open(folder)
@@ -199,7 +217,9 @@ def search_command(
         raise ConfigError("a search needs a budget: add --latency-ms, or search.latency_ms")
     if not latency_ms > 0:
         raise ConfigError(f"--latency-ms is a number above 0, in milliseconds; got {latency_ms:g}")
-    table, device = chosen_table(trained, device_name, threads, table_file)
+    name, *further = pool_names(device_name)
+    table, device = chosen_table(trained, name, threads, table_file)
+    others = further_devices(device, further)
     options = SearchOptions(
         latency_ms,
         searcher,
@@ -213,7 +233,10 @@ def search_command(
     target = out or folder
     if target.exists() and not target.is_dir():
         raise ConfigError(f"{target}: a search writes several files; -o is a folder")
-    document = search_run(trained, table, options, target, device, screen, resume, baselines)
+    with engine_of(engine) as working:
+        document = search_run(
+            trained, table, options, target, device, screen, resume, baselines, working, others
+        )
     best = document["points"][document["best"]]
     text = (
         f"best: {best['latency_ms']:.4g} ms measured (budget {latency_ms:g} ms), "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from nas.search import searchers, trials
+from nas.engine import LOCAL, Engine
+from nas.search import searchers
 from nas.search.budget import Budget, Growth
 from nas.search.columns import Column
-from nas.search.equality import Identity, identity
-from nas.search.evaluate import Work
+from nas.search.equality import Identity
 from nas.search.free import free_functions
 from nas.search.problem import Function, Graded, SearchError, state
 from nas.search.reachable import require_reachable, require_together
 from nas.search.searcher import Population, Searcher
-from nas.search.store import Store, stored
+from nas.search.session import Session
+from nas.search.store import stored
 from nas.search.study import Numbers, Study
 from nas.search.task import Task
 from search_spaces.space import Space
@@ -59,7 +58,7 @@ def minimize(
     equality: str | Identity = "plan",
     batch: int | None = None,
     piece: int | None = None,
-    engine: trials.Mapping | None = None,
+    engine: Engine = LOCAL,
     retry: bool = False,
     observer: Observer | None = None,
 ) -> Study:
@@ -73,7 +72,7 @@ def minimize(
             all are minimised, and they keep their order. ``Graded`` ones also take fidelities.
         constraints: upper limits on objectives, or on ``functions``, by name.
         searcher: one of ``names()``, or a function (task, generator) -> ``Searcher``. "auto" learns
-            a model of what is not free, and is NSGA-II where all is.
+            a model where up to 1,000 evaluations are not free, and is NSGA-II elsewhere.
         budget: how many distinct networks are evaluated, or a ``Budget``; a space that has fewer
             ends the search as well.
         seed: searches with equal seeds are equal.
@@ -94,7 +93,7 @@ def minimize(
         batch: how many networks are asked for at once; else what serves the searcher.
         piece: how many networks are evaluated together and then stored; else the whole batch.
             1 where an evaluation takes seconds.
-        engine: who evaluates pieces; else this process.
+        engine: who evaluates pieces (``nas.engine``); else this process.
         retry: evaluate again what failed before.
         observer: called after each batch.
 
@@ -122,41 +121,24 @@ def minimize(
     checking, searching = np.random.default_rng(seed).spawn(2)
     proposer = maker(task, searching)
     origin = searcher if isinstance(searcher, str) else type(proposer).__name__
-    study = Study(problem)
-    store = None
-    if path is not None:
-        search = json.dumps([origin, size, seed])
-        store = Store(path, problem, belongs or {}, search, _name(equality))
-    try:
-        before = 0.0
-        if store is not None:
-            records = store.news()
-            kept = [i for i, said in enumerate(records.failures) if not (said and retry)]
-            study.add(trials.part(records, np.array(kept, dtype=np.int64)))
-            before = store.seconds()
+    with Session(
+        problem,
+        known,
+        origin,
+        told=(size, seed),
+        path=path,
+        belongs=belongs,
+        equality=equality,
+        piece=piece,
+        engine=engine,
+        retry=retry,
+    ) as session:
         for name in problem.limits:
             if name in asked:
                 require_reachable(space, name, asked[name], problem.limits[name], checking)
         require_together(problem, asked, checking)
-        began = time.monotonic() - before
-
-        def clock() -> float:
-            return time.monotonic() - began
-
-        evaluating = trials.Trials(
-            study,
-            store,
-            Work(space, known),
-            identity(space, equality),
-            engine or trials.Here(),
-            piece,
-            clock,
-        )
-        _run(study, evaluating, proposer, limit, size, origin, clock, observer)
-    finally:
-        if store is not None:
-            store.close()
-    return study
+        _run(session, proposer, limit, size, observer)
+    return session.study
 
 
 def load(path: str | Path, space: Space) -> Study:
@@ -172,15 +154,13 @@ def load(path: str | Path, space: Space) -> Study:
 
 
 def _run(
-    study: Study,
-    evaluating: trials.Trials,
+    session: Session,
     proposer: Searcher,
     budget: Budget,
     size: int,
-    origin: str,
-    clock: Callable[[], float],
     observer: Observer | None,
 ) -> None:
+    study = session.study
     told, growth = _Told(study), Growth()
     idle, generation, failed = 0, 0, 0
     study.ended_by = None
@@ -192,7 +172,7 @@ def _run(
             # One that begins within the budget is the last.
             within = np.cumsum(fidelity) - fidelity < budget.evaluations - told.spent
             rows, fidelity = rows[within], fidelity[within]
-        numbers = evaluating.numbers(rows, fidelity, generation, origin)
+        numbers = session.numbers(rows, fidelity, generation)
         idle = 0 if told.add(numbers) else idle + 1
         values = study.values(numbers)
         good = np.asarray(np.isfinite(values).all(axis=1))
@@ -210,8 +190,8 @@ def _run(
             growth.add(objectives[feasible], told.spent)
         generation += 1
         if observer is not None:
-            observer(study, Step(told.spent, budget, clock(), generation))
-        study.ended_by = budget.ended(told.spent, clock(), growth)
+            observer(study, Step(told.spent, budget, session.seconds(), generation))
+        study.ended_by = budget.ended(told.spent, session.seconds(), growth)
         if study.ended_by is None and idle >= IDLE:
             study.ended_by = "space"
 
@@ -265,7 +245,3 @@ def _described(study: Study, number: int) -> str:
 
 def _graded(functions: Mapping[str, Function]) -> bool:
     return any(isinstance(function, Graded) for function in functions.values())
-
-
-def _name(equality: str | Identity) -> str:
-    return equality if isinstance(equality, str) else getattr(equality, "__qualname__", "function")

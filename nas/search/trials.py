@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection
 
 import numpy as np
 
+from nas.engine import Engine
 from nas.search.equality import Identity
 from nas.search.evaluate import Outcome, Piece, Work
+from nas.search.problem import SearchError
 from nas.search.searcher import Floats, Rows
 from nas.search.store import Store
 from nas.search.study import Numbers, Records, Study, trial_keys, trial_names
 
 # How long to wait before looking again whether another process has done its part, in seconds.
 WAIT = 0.05
-
-
-class Mapping(Protocol):
-    """What ``Trials`` asks of an engine: each piece's number and outcome, as they come.
-
-    An exception in place of an outcome is of that piece alone.
-    """
-
-    def map(
-        self, work: Work, items: Sequence[Piece]
-    ) -> Iterator[tuple[int, Outcome | Exception]]: ...
-
-
-class Here:
-    """In this process, one piece after another."""
-
-    def map(self, work: Work, items: Sequence[Piece]) -> Iterator[tuple[int, Outcome]]:
-        """Whatever a piece raises is raised."""
-        for number, item in enumerate(items):
-            yield number, work(item)
 
 
 class Trials:
@@ -47,7 +28,7 @@ class Trials:
         store: Store | None,
         work: Work,
         identity: Identity | None,
-        engine: Mapping,
+        engine: Engine,
         piece: int | None,
         clock: Callable[[], float],
     ) -> None:
@@ -124,6 +105,9 @@ class Trials:
         items = [Piece(asked.rows[piece], asked.fidelity[piece]) for piece in pieces]
         done: dict[int, Records] = {}
         for number, outcome in self._engine.map(self._work, items):
+            if isinstance(outcome, SearchError):
+                # A function that answers for no row is no failure of a network.
+                raise outcome
             done[number] = tried(part(asked, pieces[number]), outcome)
             waiting = [piece for other, piece in enumerate(pieces) if other not in done]
             held = [names[i] for piece in waiting for i in piece] if names else []

@@ -68,6 +68,7 @@ class Job:
             SPACE,
             {"error": lambda rows: -accuracy(rows), "latency_ms": by.predict},
             {"latency_ms": self.budget},
+            searcher="nsga2",
             budget=400,
         )
 

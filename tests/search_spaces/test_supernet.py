@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 from collections.abc import Iterator
 
 import numpy as np
@@ -163,3 +164,12 @@ def test_training_the_supernet_is_training_the_subnet() -> None:
         # A kernel that was reached by a transform learns through the transform too.
         if "depthwise.conv" not in name and not name.endswith("num_batches_tracked"):
             torch.testing.assert_close(again[name], tensor, rtol=1e-4, atol=1e-5)
+
+
+def test_a_supernet_in_another_process_is_the_same() -> None:
+    sent = pickle.loads(pickle.dumps(supernet()))
+    architecture = space().decode(space().largest)
+    x = torch.rand(2, 3, int(str(architecture["resolution"])), int(str(architecture["resolution"])))
+    with torch.no_grad():
+        assert torch.equal(sent(x, architecture), supernet()(x, architecture))
+    assert sent.plan(architecture) == supernet().plan(architecture)

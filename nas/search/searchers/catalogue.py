@@ -47,7 +47,9 @@ class Entry:
 
 
 SEARCHERS: dict[str, Entry] = {
-    "auto": Entry(auto, "mobo, or nsga2 where every function is free", auto_batch),
+    "auto": Entry(
+        auto, "mobo for up to 1,000 evaluations that are not free, else nsga2", auto_batch
+    ),
     "age-moea": Entry(
         age_moea,
         "Panichella, An adaptive evolutionary algorithm based on non-Euclidean geometry for "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from nas.search import Budget, Graded, Population, SearchError, Study, Task
 from nas.search.budget import Growth
 
 SPACE = search_spaces.get("small-images")
+# Evolution, for it is quick; what is said here is of every search.
+minimize = functools.partial(nas.search.minimize, searcher="nsga2")
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
@@ -51,7 +54,7 @@ def test_time_ends_a_search_and_goes_on_counting_when_it_is_resumed(tmp_path: Pa
 
     def run(seconds: float) -> Study:
         steps.clear()
-        return nas.search.minimize(
+        return minimize(
             SPACE,
             {"error": slow},
             budget=Budget(seconds=seconds),
@@ -73,7 +76,7 @@ def test_time_ends_a_search_and_goes_on_counting_when_it_is_resumed(tmp_path: Pa
 
 
 def test_a_search_that_stands_still_ends() -> None:
-    study = nas.search.minimize(SPACE, OBJECTIVES, budget=Budget(stagnation=100), batch=20)
+    study = minimize(SPACE, OBJECTIVES, budget=Budget(stagnation=100), batch=20)
     assert study.ended_by == "stagnation"
     assert 100 < len(study) < 5000
     values = study.records.values
@@ -88,9 +91,7 @@ def test_a_search_that_stands_still_ends() -> None:
 
 
 def test_whichever_comes_first() -> None:
-    both = nas.search.minimize(
-        SPACE, OBJECTIVES, budget=Budget(evaluations=60, stagnation=1000), batch=20
-    )
+    both = minimize(SPACE, OBJECTIVES, budget=Budget(evaluations=60, stagnation=1000), batch=20)
     assert (len(both), both.ended_by) == (60, "evaluations")
 
 
@@ -139,7 +140,7 @@ def test_cheaper_trials_count_as_their_share_and_are_no_part_of_the_front(tmp_pa
         return error(rows) - (1 - fidelity)
 
     path = tmp_path / "study.sqlite"
-    study = nas.search.minimize(
+    study = minimize(
         SPACE, {"error": Graded(graded)}, searcher=Halves, budget=18, batch=8, path=path
     )
     # Three times eight quarters and four wholes.
@@ -151,7 +152,7 @@ def test_cheaper_trials_count_as_their_share_and_are_no_part_of_the_front(tmp_pa
     assert best.fidelity == 1
     assert best.objectives["error"] == error(study.records.rows[whole]).min()
     asked.clear()
-    resumed = nas.search.minimize(
+    resumed = minimize(
         SPACE, {"error": Graded(graded)}, searcher=Halves, budget=18, batch=8, path=path
     )
     assert not asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import search_spaces
 from nas.search import SearchError
 
 SPACE = search_spaces.get("small-images")
+# Evolution, for it is quick; what is said here is of every search.
+minimize = functools.partial(nas.search.minimize, searcher="nsga2")
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
@@ -52,7 +55,7 @@ class Picky:
 def test_they_are_recorded_and_the_search_goes_on(tmp_path: Path, how: str, says: str) -> None:
     picky = Picky(how)
     given = {"space": SPACE, "budget": 120, "batch": 20, "path": tmp_path / "study.sqlite"}
-    study = nas.search.minimize(objectives={"error": picky}, **given)  # type: ignore[arg-type]
+    study = minimize(objectives={"error": picky}, **given)  # type: ignore[arg-type]
     failures = study.failures()
     rows = np.array([failure.row for failure in failures])
     assert len(study) == 120
@@ -75,7 +78,7 @@ def test_they_are_recorded_and_the_search_goes_on(tmp_path: Path, how: str, says
 def test_they_are_evaluated_again_on_request_and_never_else(tmp_path: Path) -> None:
     given = {"space": SPACE, "budget": 60, "batch": 20, "path": tmp_path / "study.sqlite"}
     given["searcher"] = "random"  # It asks the same whatever it is told.
-    first = nas.search.minimize(objectives={"error": Picky("nan")}, **given)  # type: ignore[arg-type]
+    first = minimize(objectives={"error": Picky("nan")}, **given)  # type: ignore[arg-type]
     failed = {failure.row for failure in first.failures()}
     asked: list[tuple[int, ...]] = []
 
@@ -83,10 +86,10 @@ def test_they_are_evaluated_again_on_request_and_never_else(tmp_path: Path) -> N
         asked.extend(map(tuple, rows.tolist()))
         return error(rows)
 
-    again = nas.search.minimize(objectives={"error": mended}, **given)  # type: ignore[arg-type]
+    again = minimize(objectives={"error": mended}, **given)  # type: ignore[arg-type]
     assert not asked
     assert {failure.row for failure in again.failures()} == failed
-    mending = nas.search.minimize(  # type: ignore[arg-type]
+    mending = minimize(  # type: ignore[arg-type]
         objectives={"error": mended}, retry=True, **given
     )
     assert failed <= set(asked)
@@ -105,7 +108,7 @@ def test_a_first_batch_that_fails_whole_ends_the_search_and_says_why(tmp_path: P
     with pytest.raises(
         SearchError, match=r"10 networks in a row .* error: KeyError: 'weights'.*row"
     ):
-        nas.search.minimize(SPACE, {"error": broken}, budget=100, batch=10, path=path)
+        minimize(SPACE, {"error": broken}, budget=100, batch=10, path=path)
     assert len(nas.search.load(path, SPACE).failures()) == 10
 
 
@@ -120,13 +123,11 @@ def test_what_breaks_in_the_middle_ends_the_search_after_twenty(tmp_path: Path) 
 
     path = tmp_path / "study.sqlite"
     with pytest.raises(SearchError, match="20 networks in a row.*the disk is gone"):
-        nas.search.minimize(SPACE, {"error": breaks}, budget=1000, batch=10, path=path)
+        minimize(SPACE, {"error": breaks}, budget=1000, batch=10, path=path)
     kept = nas.search.load(path, SPACE)
     assert len(kept.evaluations()) == 30
     assert len(kept.failures()) == 20
-    study = nas.search.minimize(
-        SPACE, {"error": error}, budget=1000, batch=10, path=path, retry=True
-    )
+    study = minimize(SPACE, {"error": error}, budget=1000, batch=10, path=path, retry=True)
     assert len(study.evaluations()) == 1000
 
 
@@ -136,8 +137,8 @@ def test_rows_that_fail_only_together_are_evaluated_alone() -> None:
             raise MemoryError("too many")
         return error(rows)
 
-    study = nas.search.minimize(SPACE, {"error": alone}, budget=30, batch=10)
-    whole = nas.search.minimize(SPACE, {"error": error}, budget=30, batch=10)
+    study = minimize(SPACE, {"error": alone}, budget=30, batch=10)
+    whole = minimize(SPACE, {"error": error}, budget=30, batch=10)
     assert study.front() == whole.front()
     assert not study.failures()
 
@@ -149,7 +150,7 @@ def test_what_one_function_cannot_say_is_not_worth_the_next() -> None:
         asked.extend(rows.tolist())
         return SPACE.macs(rows)
 
-    nas.search.minimize(SPACE, {"error": picky, "cost": costly}, budget=60, batch=20)
+    minimize(SPACE, {"error": picky, "cost": costly}, budget=60, batch=20)
     assert asked
     assert not picky.bad(np.array(asked)).any()
 
@@ -157,4 +158,4 @@ def test_what_one_function_cannot_say_is_not_worth_the_next() -> None:
 @pytest.mark.parametrize("wrong", [lambda rows: error(rows)[:, None], lambda rows: 1.0])
 def test_a_function_that_answers_for_no_row_is_no_failure_of_a_network(wrong: object) -> None:
     with pytest.raises(SearchError, match=r"one number a row, shape \(10,\); got shape"):
-        nas.search.minimize(SPACE, {"error": wrong}, budget=30, batch=10)  # type: ignore[dict-item]
+        minimize(SPACE, {"error": wrong}, budget=30, batch=10)  # type: ignore[dict-item]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import multiprocessing
 import os
 import signal
@@ -14,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 
 import nas.search
 import search_spaces
 from nas.search import workers
 
 SPACE = search_spaces.get("nas-bench-macro")
+# Evolution, for it is quick; what is said here is of every search.
+minimize = functools.partial(nas.search.minimize, searcher="nsga2")
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
@@ -39,7 +41,7 @@ def work(path: Path, log: Path, seed: int, budget: int, pause: float) -> None:
         os.close(file)
         return rows @ np.arange(1.0, 9.0)
 
-    nas.search.minimize(
+    minimize(
         SPACE,
         {"error": error, "macs": SPACE.macs},
         budget=budget,
@@ -73,7 +75,7 @@ def kept(path: Path) -> list[str]:
 
 
 def alone(seed: int, budget: int) -> nas.search.Study:
-    return nas.search.minimize(
+    return minimize(
         SPACE,
         {"error": lambda rows: rows @ np.arange(1.0, 9.0), "macs": SPACE.macs},
         budget=budget,
@@ -106,7 +108,6 @@ def test_others_take_what_is_known(tmp_path: Path) -> None:
         assert {e.row for e in alone(seed, 120).evaluations()} <= rows
 
 
-@pytest.mark.slow
 def test_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     path, log = tmp_path / "study.sqlite", tmp_path / "log"
     rng = np.random.default_rng(0)
@@ -157,7 +158,7 @@ def test_what_a_living_process_has_begun_is_waited_for(tmp_path: Path) -> None:
         return rows @ np.arange(1.0, 9.0)
 
     def search(error: nas.search.Function) -> None:
-        nas.search.minimize(SPACE, {"error": error}, budget=10, batch=10, path=path)
+        minimize(SPACE, {"error": error}, budget=10, batch=10, path=path)
 
     threads = [threading.Thread(target=search, args=(error,)) for error in (slow, quick)]
     threads[0].start()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import itertools
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from search_spaces.errors import InfeasibleError
 from search_spaces.specs import Classifier, Conv
 
 SPACE = search_spaces.get("small-images")
+# Evolution, for it is quick; what is said here is of every search.
+minimize = functools.partial(nas.search.minimize, searcher="nsga2")
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
@@ -59,7 +62,7 @@ def test_the_front_of_a_small_space_is_the_true_one() -> None:
     taste = np.random.default_rng(0).normal(size=everything.shape[1])
     functions = {"bad": lambda rows: rows @ taste, "macs": space.macs}
     limit = float(np.median(space.macs(everything)))
-    study = nas.search.minimize(space, functions, {"macs": limit}, budget=1000)
+    study = minimize(space, functions, {"macs": limit}, budget=1000)
     assert len(study) == space.size == len(everything)
     feasible = everything[space.macs(everything) <= limit]
     points = np.column_stack([function(feasible) for function in functions.values()])
@@ -71,7 +74,7 @@ def test_the_front_of_a_small_space_is_the_true_one() -> None:
 
 
 def test_an_evaluation_says_what_and_how_good_and_whence() -> None:
-    study = nas.search.minimize(
+    study = minimize(
         SPACE, {"error": error, "latency_ms": latency}, {"latency_ms": 0.5}, budget=60, batch=20
     )
     assert len(study) == 60
@@ -91,9 +94,7 @@ def test_an_evaluation_says_what_and_how_good_and_whence() -> None:
 @pytest.mark.parametrize("searcher", ["nsga2", "random"])
 def test_nothing_is_evaluated_twice_and_the_budget_is_kept(searcher: str) -> None:
     counted = {"error": Counted(error), "latency_ms": Counted(latency)}
-    study = nas.search.minimize(
-        SPACE, counted, {"latency_ms": 0.3}, searcher=searcher, budget=333, seed=4
-    )
+    study = minimize(SPACE, counted, {"latency_ms": 0.3}, searcher=searcher, budget=333, seed=4)
     assert len(study) == 333
     for function in counted.values():
         assert len(function.rows) == len(set(function.rows))
@@ -102,7 +103,7 @@ def test_nothing_is_evaluated_twice_and_the_budget_is_kept(searcher: str) -> Non
 
 def test_equal_seeds_are_equal_searches() -> None:
     fronts = [
-        nas.search.minimize(
+        minimize(
             SPACE, {"error": error, "latency_ms": latency}, {"latency_ms": 1}, budget=300, seed=seed
         ).front()
         for seed in (7, 7, 8)
@@ -111,7 +112,7 @@ def test_equal_seeds_are_equal_searches() -> None:
 
 
 def test_objectives_keep_their_order_and_constraints_may_be_on_more() -> None:
-    study = nas.search.minimize(
+    study = minimize(
         SPACE,
         {"latency_ms": latency, "error": error},
         {"parameters": 2e5, "error": 14.9},
@@ -131,7 +132,7 @@ def test_objectives_keep_their_order_and_constraints_may_be_on_more() -> None:
 def test_nsga2_finds_more_than_chance() -> None:
     volumes = {}
     for searcher in ("nsga2", "random"):
-        study = nas.search.minimize(
+        study = minimize(
             SPACE, {"error": error, "latency_ms": latency}, searcher=searcher, budget=1500
         )
         points = study.problem.objective_values(study.records.values)
@@ -143,7 +144,7 @@ def test_an_infeasible_budget_is_answered_at_once() -> None:
     counted = Counted(error)
     start = time.monotonic()
     with pytest.raises(InfeasibleError, match=r"no network of small-images runs within 0.001 ms"):
-        nas.search.minimize(
+        minimize(
             SPACE,
             {"error": counted, "latency_ms": latency},
             {"latency_ms": 0.001},
@@ -175,7 +176,7 @@ def test_searches_that_make_no_sense_do_not_start(arguments: dict[str, object], 
     counted = Counted(error)
     given = {"objectives": {"error": counted, "latency_ms": latency}} | arguments
     with pytest.raises(SearchError, match=says):
-        nas.search.minimize(SPACE, **given)  # type: ignore[arg-type]
+        minimize(SPACE, **given)  # type: ignore[arg-type]
     assert not counted.rows
 
 
@@ -185,11 +186,11 @@ def test_functions_may_not_change_the_rows_and_must_answer_for_each() -> None:
         rows[:] = 0
         return values
 
-    plain = nas.search.minimize(SPACE, {"error": error}, budget=50)
-    spoiled = nas.search.minimize(SPACE, {"error": spoils}, budget=50)
+    plain = minimize(SPACE, {"error": error}, budget=50)
+    spoiled = minimize(SPACE, {"error": spoils}, budget=50)
     np.testing.assert_array_equal(plain.records.rows, spoiled.records.rows)
     with pytest.raises(SearchError, match=r"one number a row, shape \(\d+,\); got shape"):
-        nas.search.minimize(SPACE, {"error": lambda rows: error(rows)[:, None]}, budget=50)
+        minimize(SPACE, {"error": lambda rows: error(rows)[:, None]}, budget=50)
 
 
 def test_a_searcher_of_ones_own_that_repeats_itself_ends_the_search() -> None:
@@ -206,7 +207,7 @@ def test_a_searcher_of_ones_own_that_repeats_itself_ends_the_search() -> None:
 
     counted = Counted(error)
     steps: list[float] = []
-    study = nas.search.minimize(
+    study = minimize(
         SPACE,
         {"error": counted},
         searcher=Stuck,
@@ -222,7 +223,7 @@ def test_a_searcher_of_ones_own_that_repeats_itself_ends_the_search() -> None:
 def test_no_feasible_network_met_is_an_empty_front() -> None:
     # Feasible is the largest alone, which chance does not meet.
     most = float(SPACE.macs(SPACE.largest)[0])
-    study = nas.search.minimize(
+    study = minimize(
         SPACE,
         {"error": error},
         {"small": -most},
@@ -236,7 +237,7 @@ def test_no_feasible_network_met_is_an_empty_front() -> None:
 
 def test_twenty_thousand_evaluations_take_seconds() -> None:
     start = time.process_time()
-    study = nas.search.minimize(
+    study = minimize(
         SPACE, {"error": error, "latency_ms": latency}, {"latency_ms": 1.0}, budget=20_000
     )
     assert len(study) == 20_000
@@ -262,7 +263,7 @@ def test_searching_imports_neither_torch_nor_anything_slow() -> None:
 def test_predictors_serve_as_objectives() -> None:
     rows = SPACE.sample(100, np.random.default_rng(0))
     predictor = predictors.get("auto", SPACE).fit(rows, error(rows))
-    study = nas.search.minimize(
+    study = minimize(
         SPACE, {"error": predictor.predict, "latency_ms": latency}, {"latency_ms": 1.0}, budget=400
     )
     front = np.array([evaluation.row for evaluation in study.front()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sqlite3
@@ -19,6 +20,8 @@ import search_spaces
 from search_spaces.errors import ArtefactError, NasLoopError
 
 SPACE = search_spaces.get("small-images")
+# Evolution, for it is quick; what is said here is of every search.
+minimize = functools.partial(nas.search.minimize, searcher="nsga2")
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
@@ -47,7 +50,7 @@ def error(rows):
     return 10 + 5 * np.exp(-space.parameters(rows) / 3e5)
 nas.search.minimize(
     space, {"error": error, "latency_ms": lambda rows: space.macs(rows) / 1e7},
-    {"latency_ms": 0.8}, budget=600, batch=20, seed=3, path=sys.argv[1])
+    {"latency_ms": 0.8}, budget=600, batch=20, seed=3, searcher="nsga2", path=sys.argv[1])
 """
 
 
@@ -80,7 +83,7 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(tmp_path: Path) -> Non
     before = nas.search.load(path, SPACE)
     subprocess.run(command, check=True)
     resumed = nas.search.load(path, SPACE)
-    whole = nas.search.minimize(SPACE, OBJECTIVES, LIMITS, budget=600, batch=20, seed=3)
+    whole = minimize(SPACE, OBJECTIVES, LIMITS, budget=600, batch=20, seed=3)
     assert resumed.front() == whole.front()
     np.testing.assert_array_equal(resumed.records.rows, whole.records.rows)
     np.testing.assert_array_equal(resumed.records.values, whole.records.values)
@@ -95,7 +98,7 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(tmp_path: Path) -> Non
 def test_each_batch_is_in_the_file_before_the_next_is_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite"
     seen = []
-    nas.search.minimize(
+    minimize(
         SPACE,
         OBJECTIVES,
         budget=50,
@@ -108,7 +111,7 @@ def test_each_batch_is_in_the_file_before_the_next_is_asked_for(tmp_path: Path) 
 
 def test_the_file_is_readable_with_plain_sql(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "study.sqlite"
-    study = nas.search.minimize(SPACE, OBJECTIVES, LIMITS, budget=30, path=path)
+    study = minimize(SPACE, OBJECTIVES, LIMITS, budget=30, path=path)
     connection = sqlite3.connect(path)
     lines = connection.execute(
         "SELECT row, error, latency_ms, violation, generation, origin FROM evaluations"
@@ -124,7 +127,7 @@ def test_the_file_is_readable_with_plain_sql(tmp_path: Path) -> None:
 
 def test_more_budget_later_goes_on_where_it_ended(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite"
-    short = nas.search.minimize(SPACE, OBJECTIVES, LIMITS, budget=90, batch=20, path=path)
+    short = minimize(SPACE, OBJECTIVES, LIMITS, budget=90, batch=20, path=path)
     asked = []
 
     def counted(rows: Rows) -> Floats:
@@ -132,19 +135,19 @@ def test_more_budget_later_goes_on_where_it_ended(tmp_path: Path) -> None:
         return error(rows)
 
     objectives = {"error": counted, "latency_ms": latency}
-    longer = nas.search.minimize(SPACE, objectives, LIMITS, budget=200, batch=20, path=path)
-    whole = nas.search.minimize(SPACE, OBJECTIVES, LIMITS, budget=200, batch=20)
+    longer = minimize(SPACE, objectives, LIMITS, budget=200, batch=20, path=path)
+    whole = minimize(SPACE, OBJECTIVES, LIMITS, budget=200, batch=20)
     assert (len(short), len(longer), sum(asked)) == (90, 200, 110)
     assert [e.row for e in longer.front()] == [e.row for e in whole.front()]
-    again = nas.search.minimize(SPACE, objectives, LIMITS, budget=200, batch=20, path=path)
+    again = minimize(SPACE, objectives, LIMITS, budget=200, batch=20, path=path)
     assert sum(asked) == 110
     assert again.front() == longer.front()
 
 
 def test_another_seed_or_searcher_uses_what_is_known(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite"
-    nas.search.minimize(SPACE, OBJECTIVES, budget=50, path=path, seed=1)
-    study = nas.search.minimize(SPACE, OBJECTIVES, budget=50, path=path, seed=1, searcher="random")
+    minimize(SPACE, OBJECTIVES, budget=50, path=path, seed=1)
+    study = minimize(SPACE, OBJECTIVES, budget=50, path=path, seed=1, searcher="random")
     origins = {evaluation.origin for evaluation in study.evaluations()}
     assert origins == {"nsga2", "random"}
     assert len(study) > 50
@@ -173,9 +176,9 @@ def test_a_file_of_another_search_is_refused_and_kept(
         "budget": 20,
         "path": path,
     }
-    nas.search.minimize(**given)  # type: ignore[arg-type]
+    minimize(**given)  # type: ignore[arg-type]
     with pytest.raises(ArtefactError, match=f"study of another search.*{says}"):
-        nas.search.minimize(**{**given, **change})  # type: ignore[arg-type]
+        minimize(**{**given, **change})  # type: ignore[arg-type]
     assert count(path) == 20
     with pytest.raises(ArtefactError, match="study of another search"):
         nas.search.load(path, search_spaces.get("small-images", num_classes=5))
@@ -188,7 +191,7 @@ def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"hello " * 1000)
     for use in (
         lambda: nas.search.load(path, SPACE),
-        lambda: nas.search.minimize(SPACE, OBJECTIVES, budget=5, path=path),
+        lambda: minimize(SPACE, OBJECTIVES, budget=5, path=path),
     ):
         with pytest.raises(ArtefactError, match="not a study"):
             use()
@@ -198,21 +201,21 @@ def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
     connection.execute("CREATE TABLE other (x)")
     connection.close()
     with pytest.raises(ArtefactError, match="not a study"):
-        nas.search.minimize(SPACE, OBJECTIVES, budget=5, path=path)
+        minimize(SPACE, OBJECTIVES, budget=5, path=path)
     path.unlink()
-    nas.search.minimize(SPACE, OBJECTIVES, budget=5, path=path)
+    minimize(SPACE, OBJECTIVES, budget=5, path=path)
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE study SET value = '[9]' WHERE key = 'format'")
     connection.close()
     with pytest.raises(ArtefactError, match=r"format \[9\] is not \[2\]"):
         nas.search.load(path, SPACE)
     with pytest.raises(NasLoopError, match="cannot be"):
-        nas.search.minimize(SPACE, OBJECTIVES, budget=5, path=tmp_path)
+        minimize(SPACE, OBJECTIVES, budget=5, path=tmp_path)
 
 
 def test_a_truncated_study_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite"
-    nas.search.minimize(SPACE, OBJECTIVES, budget=300, path=path)
+    minimize(SPACE, OBJECTIVES, budget=300, path=path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ArtefactError, match="not a study, or damaged"):
@@ -228,7 +231,7 @@ def test_a_removed_study_leaves_nothing_that_a_new_one_trips_over(tmp_path: Path
     process.wait()
     # Only the file itself is removed; the log that SQLite keeps beside it stays.
     path.unlink()
-    study = nas.search.minimize(SPACE, OBJECTIVES, LIMITS, budget=30, path=path, seed=9)
+    study = minimize(SPACE, OBJECTIVES, LIMITS, budget=30, path=path, seed=9)
     assert len(study) == len(nas.search.load(path, SPACE)) == 30
 
 
@@ -249,12 +252,12 @@ def test_a_full_disk_is_named_and_loses_nothing(
 
     monkeypatch.setattr(store, "_connect", small)
     with pytest.raises(NasLoopError, match=r"study.sqlite: the study cannot be written.*full"):
-        nas.search.minimize(SPACE, OBJECTIVES, budget=5000, batch=50, path=path)
+        minimize(SPACE, OBJECTIVES, budget=5000, batch=50, path=path)
     monkeypatch.undo()
     kept = len(nas.search.load(path, SPACE))
     assert kept > 50
     assert kept % 50 == 0
-    study = nas.search.minimize(SPACE, OBJECTIVES, budget=kept + 100, batch=50, path=path)
+    study = minimize(SPACE, OBJECTIVES, budget=kept + 100, batch=50, path=path)
     assert len(study) == kept + 100
 
 
@@ -269,9 +272,7 @@ def test_an_interruption_loses_nothing(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            nas.search.minimize(
-                SPACE, OBJECTIVES, budget=100, batch=20, path=path, observer=interrupted
-            )
+            minimize(SPACE, OBJECTIVES, budget=100, batch=20, path=path, observer=interrupted)
     finally:
         signal.signal(signal.SIGINT, before)
     assert len(nas.search.load(path, SPACE)) == 40
