@@ -212,6 +212,23 @@ def search(
             "of its latency does.",
         ),
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit",
+            metavar="NAME=VALUE",
+            help="Repeatable: macs=3e8, parameters, model_mb, peak_memory_mb, energy_mj, "
+            "latency@TABLE, energy_mj@TABLE at most; accuracy=70 at least; FILE.py:FUNCTION.",
+        ),
+    ] = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--objective",
+            metavar="NAME",
+            help="Repeatable: one of these beside accuracy and latency; less is better.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder of front.json; else the run.")
     ] = None,
@@ -239,6 +256,8 @@ def search(
         out,
         resume,
         screen,
+        objective or (),
+        limit or (),
     )
     screen.result(data, text)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from nas import search as searching
 from nas.best import write_front
 from nas.data import open_source
 from nas.disk import megabytes, require_room
+from nas.jobs.asked import asked_of, limits_of
 from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
 from nas.jobs.guide import fitted_guide, ready_guide
 from nas.jobs.measured import recall, remember
@@ -61,7 +63,11 @@ def search_run(
     # What can be refused is refused before hours of measuring, and before anything is removed.
     searchers.get(options.searcher)
     ready = ready_guide(trained, options.predictor, options.proxy, screen)
+    asked = asked_of(trained, table, options.objectives, options.limits, options.deviations)
     require_budget(space, table, options)
+    asked.require_reachable(space)
+    if ready is not None:
+        asked.require_accuracy(space, ready)
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
     if trained.has_images:
         open_source(trained.config.images.location)
@@ -74,11 +80,12 @@ def search_run(
         _forget_samples(files)
     began = time.monotonic()
     guide = ready or fitted_guide(trained, options.predictor or USUAL, screen)
+    asked.require_accuracy(space, guide)
     clock = {"samples": time.monotonic() - began, "search": 0.0, "measure": 0.0}
 
     def search(corrected: LatencyTable, number: int) -> searching.Study:
         began = time.monotonic()
-        study = round_study(space, corrected, guide, options, files.round_study(number))
+        study = round_study(space, corrected, guide, options, files.round_study(number), asked)
         clock["search"] += time.monotonic() - began
         return study
 
@@ -86,6 +93,7 @@ def search_run(
         "guide": guide.identity,
         "table": identity_of(table),
         "options": str(options),
+        **{f"quantity {name}": what for name, what in asked.identities.items()},
         **trained.belongs(),
     }
     rounds = recall(files.measured, belongs)
@@ -107,8 +115,8 @@ def search_run(
 
     outcome = search_in_rounds(search, measure, table, options.candidates)
     _forget_samples(files)
-    best = chosen(outcome, options)
-    document = front_document(trained, table, guide, options, outcome, best, clock)
+    best = chosen(outcome, options, asked)
+    document = front_document(trained, table, guide, options, outcome, best, clock, asked)
     write_front(files, document)
     return document
 
@@ -160,6 +168,8 @@ def search_command(
     out: Path | None,
     resume: bool,
     screen: Screen,
+    objectives: Sequence[str] = (),
+    limits: Sequence[str] = (),
 ) -> tuple[dict[str, Any], str]:
     """The command ``nas search``."""
     run = Run.open(folder)
@@ -180,6 +190,8 @@ def search_command(
         config.search.seed if seed is None else seed,
         config.search.candidates,
         confidence,
+        tuple(objectives),
+        limits_of(limits),
     )
     target = out or folder
     if target.exists() and not target.is_dir():
@@ -188,8 +200,8 @@ def search_command(
     best = document["points"][document["best"]]
     text = (
         f"best: {best['latency_ms']:.4g} ms measured (budget {latency_ms:g} ms), "
-        f"{_quality(document, best)}; {_rounds(document)}; wrote {Run(target).front} and "
-        f"{Run(target).best}; next: nas export {folder}"
+        f"{_quality(document, best)}{_asked(document, best)}; {_rounds(document)}; "
+        f"wrote {Run(target).front} and {Run(target).best}; next: nas export {folder}"
         f"{'' if target == folder else f' --architecture {Run(target).best}'}"
     )
     return document, text
@@ -200,6 +212,18 @@ def _quality(document: dict[str, Any], best: dict[str, Any]) -> str:
         return f"{best['val_accuracy']:.2f}% of the held-out images"
     score = worded(document["score"], best["score"])
     return f"{score} ({document['guide']}; no images to measure on)"
+
+
+def _asked(document: dict[str, Any], best: dict[str, Any]) -> str:
+    """Further quantities of the best network, and how each is known."""
+    said = []
+    for one in document["quantities"]:
+        value = best["quantities"].get(one["name"])
+        if value is not None:
+            limit = "" if one["limit"] is None else f", limit {one['limit']:.6g}"
+            unit = f" {one['unit']}" if one["unit"] else ""
+            said.append(f"; {one['name']} {value:.6g}{unit} ({one['basis']}{limit})")
+    return "".join(said)
 
 
 def _rounds(document: dict[str, Any]) -> str:
