@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from nas.quantities import NAMES, Quantity
 from search_spaces.errors import ConfigError
 from search_spaces.files import sha256_of
@@ -18,6 +20,7 @@ from search_spaces.space import Space
 
 __all__ = ["is_own", "own_function"]
 
+TRIED = 8
 HOW = "FILE.py:FUNCTION or MODULE:FUNCTION, a function of (space, rows [n, choices]) to [n] numbers"
 
 
@@ -32,8 +35,8 @@ def own_function(name: str, space: Space) -> tuple[Quantity, str]:
     The code is run: this is for names that a user types, and never for what a file says.
 
     Raises:
-        ConfigError: no such file, module or function; it fails when it is loaded; its name is one
-            that has a meaning already.
+        ConfigError: no such file, module or function; it fails when it is loaded, or for every
+            network that is tried; its name is one that has a meaning already.
     """
     where, _, function = name.rpartition(":")
     try:
@@ -47,7 +50,24 @@ def own_function(name: str, space: Space) -> tuple[Quantity, str]:
         raise ConfigError(f"{name}: {where} has no function {function!r}; give {HOW}")
     if function in NAMES:
         raise ConfigError(f"{name}: {function!r} means something else here; rename the function")
-    return Quantity(function, partial(found, space)), _identity(name, module)
+    bound = partial(found, space)
+    _require_numbers(name, bound, space)
+    return Quantity(function, bound), _identity(name, module)
+
+
+def _require_numbers(name: str, function: Callable[..., Any], space: Space) -> None:
+    # Some networks may be beyond it, but not all of these.
+    said = ""
+    for row in space.sample(TRIED, np.random.default_rng(0)):
+        try:
+            value = np.asarray(function(row[None]), dtype=np.float64)
+        except Exception as error:
+            said = _said(error)
+            continue
+        if value.shape == (1,):
+            return
+        said = f"for rows [1, {len(row)}] it returned shape {value.shape}"
+    raise ConfigError(f"{name} has no number for any network that was tried ({said}); give {HOW}")
 
 
 def _from_file(path: Path) -> ModuleType:

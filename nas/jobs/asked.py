@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,15 +12,11 @@ import numpy.typing as npt
 from latency_lut import LatencyTable
 from nas import search as searching
 from nas.jobs.guide import Guide
-from nas.jobs.tables import identity_of, named_tables
-from nas.jobs.trained import TrainedRun
-from nas.own_function import is_own, own_function
-from nas.quantities import ACCURACY, LATENCY, MEASURED, Quantity, get, upper
+from nas.quantities import ACCURACY, MEASURED, Quantity, upper
 from search_spaces.errors import ConfigError, InfeasibleError
-from search_spaces.files import sha256_of
 from search_spaces.space import Floats, Population, Space
 
-__all__ = ["Asked", "asked_of", "limits_of"]
+__all__ = ["Asked"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,16 +105,35 @@ class Asked:
         self, rows: npt.ArrayLike, points: Sequence[Mapping[str, Any]]
     ) -> npt.NDArray[np.bool_]:
         """Which of the measured networks keep all limits: [n]."""
+        excess = [np.zeros(len(points)), *self._excess(rows, points).values()]
+        return np.asarray(np.max(excess, axis=0) <= 0, dtype=np.bool_)
+
+    def missed(self, rows: npt.ArrayLike, points: Sequence[Mapping[str, Any]]) -> str:
+        """By how much the measured networks miss the limits that none of them keeps, in words."""
+        found = {name: excess.min() for name, excess in self._excess(rows, points).items()}
+        units = {one.name: one for one in self.limits}
+        said = [
+            f"{name} by {units[name].said(miss) if name in units else f'{miss:.4g}%'}"
+            for name, miss in found.items()
+            if miss > 0
+        ]
+        return f"the nearest misses {', '.join(said)}" if said else "each is kept by some"
+
+    def _excess(
+        self, rows: npt.ArrayLike, points: Sequence[Mapping[str, Any]]
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """How far every network is beyond each limit, by name, 0 or less where it keeps it: [n]."""
         X, values = np.asarray(rows, dtype=np.int64), self.values(rows, points)
-        kept = np.ones(len(X), dtype=np.bool_)
+        found = {}
         for one, limit in self.limits.items():
-            here = np.asarray(upper(one, self.deviations)(X), dtype=np.float64)
-            if one.spread is None:
-                here = np.array([one.turned(value) for value in values[one.name]])
-            kept &= here <= one.turned(limit)
+            here = np.array([one.turned(value) for value in values[one.name].tolist()])
+            if one.spread is not None:
+                here = np.asarray(upper(one, self.deviations)(X), dtype=np.float64)
+            found[one.name] = here - one.turned(limit)
         if self.least_accuracy is not None:
-            kept &= np.array([point["score"] for point in points]) >= self.least_accuracy
-        return kept
+            scores = np.array([point["score"] for point in points], dtype=np.float64)
+            found[ACCURACY] = self.least_accuracy - scores
+        return found
 
     def described(self, points: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """For people and files: every quantity, its limit, and how far it is to be believed."""
@@ -159,82 +173,6 @@ class Asked:
         return ", ".join(said)
 
 
-def asked_of(
-    trained: TrainedRun,
-    table: LatencyTable | None,
-    objectives: Sequence[str],
-    limits: Sequence[tuple[str, float]],
-    deviations: float = 0.0,
-) -> Asked:
-    """What the names mean for a run whose search goes by ``table``.
-
-    Raises:
-        SearchError, ConfigError: a name that means nothing here, or is given twice; latency of
-            ``table``, which has a budget of its own.
-        ArtefactError: a table that is named is damaged, or lacks the figure.
-    """
-    names = [name for name in objectives if name not in (ACCURACY, LATENCY)]
-    limited = dict(limits)
-    least = limited.pop(ACCURACY, None)
-    if LATENCY in limited:
-        raise ConfigError("the latency of the device that is searched for has --latency-ms")
-    known, identities = _known(trained, table, dict.fromkeys([*names, *limited]))
-    return Asked(
-        tuple(known[name] for name in dict.fromkeys(names)),
-        {known[name]: float(limit) for name, limit in limited.items()},
-        least,
-        deviations,
-        identities,
-    )
-
-
-def _known(
-    trained: TrainedRun, table: LatencyTable | None, names: Mapping[str, None]
-) -> tuple[dict[str, Quantity], dict[str, str]]:
-    space = trained.space
-    tables = named_tables(trained, [name.partition("@")[2] for name in names if not is_own(name)])
-    known: dict[str, Quantity] = {}
-    identities: dict[str, str] = {}
-    for name in names:
-        if is_own(name):
-            known[name], identities[known[name].name] = own_function(name, space)
-            continue
-        one = known[name] = get(name, space, table=table, tables=tables)
-        if one.table is None:
-            continue
-        identities[name] = _identity(one.table)
-        if name.startswith(LATENCY) and table and identities[name] == _identity(table):
-            raise ConfigError(
-                f"{name} is the latency of the device that is searched for, which is an objective "
-                "already and has --latency-ms"
-            )
-    called = [one.name for one in known.values()]
-    twice = sorted({name for name in called if called.count(name) > 1})
-    if twice:
-        raise ConfigError(f"two functions are called {twice[0]!r}; rename one of them")
-    return known, identities
-
-
-def limits_of(texts: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """Names and values of ``NAME=VALUE``.
-
-    Raises ``ConfigError``: another form, a value that is no finite number, a name given twice.
-    """
-    found: dict[str, float] = {}
-    for text in texts:
-        name, _, value = text.rpartition("=")
-        try:
-            limit = float(value)
-        except ValueError:
-            limit = math.nan
-        if not name or not math.isfinite(limit):
-            raise ConfigError(f"a limit is NAME=NUMBER, for example macs=3e8; got {text!r}")
-        if name in found:
-            raise ConfigError(f"the limit of {name} is given twice")
-        found[name] = limit
-    return tuple(found.items())
-
-
 def _beyond(space: Space, function: searching.Function, most: float) -> float | None:
     """The smallest value that can be reached, if that is above ``most``."""
 
@@ -248,12 +186,6 @@ def _beyond(space: Space, function: searching.Function, most: float) -> float | 
 
 def _all_measured(name: str, points: Sequence[Mapping[str, Any]]) -> bool:
     return bool(points) and all(point.get(name) is not None for point in points)
-
-
-def _identity(table: LatencyTable) -> str:
-    fits = {} if table.costs is None else table.costs.fits
-    costs = [f"{name} {fit.coefficients}" for name, fit in sorted(fits.items())]
-    return sha256_of(" ".join([identity_of(table), *costs]).encode())
 
 
 def _whose(table: LatencyTable | None) -> dict[str, Any]:

@@ -133,7 +133,8 @@ def chosen(outcome: Outcome, options: SearchOptions, asked: Asked | None = None)
     _, scores = figures(outcome.candidates)
     upper = [upper_ms(candidate, options) for candidate in outcome.candidates]
     rows = [candidate.row for candidate in outcome.candidates]
-    kept = asked.kept(rows, [candidate.point for candidate in outcome.candidates])
+    points = [candidate.point for candidate in outcome.candidates]
+    kept = asked.kept(rows, points)
     best = select.best(
         [ms if keeps else np.inf for ms, keeps in zip(upper, kept, strict=True)],
         scores,
@@ -144,7 +145,7 @@ def chosen(outcome: Outcome, options: SearchOptions, asked: Asked | None = None)
     if min(upper) <= options.latency_ms:
         raise InfeasibleError(
             f"of {len(upper)} candidates none keeps {options.latency_ms:g} ms{_sure(options)} and "
-            f"{asked.said()}, once measured: raise the limits"
+            f"{asked.said()}, once measured ({asked.missed(rows, points)}): change the limits"
         )
     raise InfeasibleError(
         f"no candidate was measured within {options.latency_ms:g} ms{_sure(options)}; the "

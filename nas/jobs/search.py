@@ -15,7 +15,7 @@ from nas import search as searching
 from nas.best import write_front
 from nas.data import open_source
 from nas.disk import megabytes, require_room
-from nas.jobs.asked import asked_of, limits_of
+from nas.jobs.asking import asked_of, limits_of
 from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
 from nas.jobs.guide import fitted_guide, ready_guide
 from nas.jobs.measured import recall, remember

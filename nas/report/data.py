@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nas.scale import ACCURACY
 
@@ -15,6 +15,7 @@ __all__ = [
     "Point",
     "Provenance",
     "ReportData",
+    "Sought",
     "Table",
     "TableNetwork",
     "Test",
@@ -27,7 +28,7 @@ class Point:
 
     ``score`` is what the choice went by, on the scale that the front names. ``latency_low`` and
     ``latency_high`` bound the measured latency; ``throughput`` is in images a second, memory and
-    model size in megabytes.
+    model size in megabytes. ``quantities`` are values of what else was ``Sought``, by name.
     """
 
     latency_ms: float
@@ -48,11 +49,30 @@ class Point:
     predicted_latency_std: float | None = None
     predicted_error: float | None = None
     predicted_error_std: float | None = None
+    quantities: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def height(self) -> float:
         """Where it stands on the front's scale: as measured, or else by its score."""
         return self.score if self.val_accuracy is None else self.val_accuracy
+
+
+@dataclass(frozen=True)
+class Sought:
+    """A quantity that a search was asked for beside accuracy and latency, or a limit on accuracy.
+
+    ``basis`` is how its values are known: counted, computed, predicted or measured. ``limit`` is
+    an upper one, or with ``least`` a lower one; None where it is an objective alone. ``device`` is
+    the one that a prediction is for.
+    """
+
+    name: str
+    unit: str = ""
+    basis: str = ""
+    objective: bool = False
+    limit: float | None = None
+    least: bool = False
+    device: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +83,8 @@ class Front:
     unit. ``cloud`` are pairs (predicted latency in ms, predicted score), ``history`` pairs
     (evaluations, hypervolume), ``seconds`` the time of each step. ``rounds`` are by how much
     predictions of the front were off at most, one for each round of search and measurement,
-    ``settled`` whether that was little enough in the last.
+    ``settled`` whether that was little enough in the last. ``sought`` are further objectives and
+    limits.
     """
 
     budget_ms: float
@@ -82,6 +103,7 @@ class Front:
     confidence: float | None = None
     rounds: tuple[float, ...] = ()
     settled: bool = False
+    sought: tuple[Sought, ...] = ()
 
     @property
     def best(self) -> Point:

@@ -9,13 +9,14 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nas.report.data import Front, Point, Test
+from nas.report.data import Front, Point, Sought, Test
 from search_spaces.errors import ArtefactError
 
 __all__ = ["read_document", "read_front", "read_point", "read_test"]
 
 FORMAT = 1
-FRONT_FORMAT = 2
+# The second knew accuracy and latency alone, and is read as such.
+FRONT_FORMATS = (2, 3)
 T = TypeVar("T")
 
 
@@ -42,7 +43,7 @@ def read_document(path: Path, make: Callable[[dict[str, Any]], T]) -> T | None:
 
 def read_front(document: Mapping[str, Any]) -> Front:
     """``front.json``, its points put in the order of latency."""
-    _require_format(document, FRONT_FORMAT)
+    _require_format(document, *FRONT_FORMATS)
     points = [read_point(point) for point in document["points"]]
     order = sorted(range(len(points)), key=lambda i: points[i].latency_ms)
     return Front(
@@ -62,18 +63,33 @@ def read_front(document: Mapping[str, Any]) -> Front:
         confidence=document.get("confidence"),
         rounds=tuple(float(one["off"]) for one in document.get("rounds", ())),
         settled=bool(document.get("settled")),
+        sought=tuple(_sought(one) for one in document.get("quantities", ())),
     )
 
 
 def read_point(document: Mapping[str, Any]) -> Point:
     """A measured network; what it lacks is None, but never latency, score or costs."""
-    required = {field.name for field in fields(Point) if field.default is MISSING}
-    known = {field.name for field in fields(Point)}
+    known = {field.name for field in fields(Point)} - {"quantities"}
+    required = {field.name for field in fields(Point) if field.default is MISSING} & known
     values = {name: _finite(value) for name, value in document.items() if name in known}
     lacking = sorted(required - {name for name, value in values.items() if value is not None})
     if lacking:
         raise KeyError(", ".join(lacking))
-    return Point(**{**values, "val_images": int(values.get("val_images") or 0)})  # type: ignore[arg-type]
+    more = {str(k): float(v) for k, v in document.get("quantities", {}).items()}
+    images = int(values.get("val_images") or 0)
+    return Point(**{**values, "val_images": images, "quantities": more})  # type: ignore[arg-type]
+
+
+def _sought(document: Mapping[str, Any]) -> Sought:
+    return Sought(
+        str(document["name"]),
+        str(document["unit"]),
+        str(document["basis"]),
+        bool(document["objective"]),
+        _finite(document["limit"]),
+        bool(document["least"]),
+        document.get("device"),
+    )
 
 
 def read_test(document: Mapping[str, Any], front: Mapping[str, Any]) -> Test:
@@ -95,6 +111,7 @@ def _pairs(rows: Any) -> tuple[tuple[float, float], ...]:
     return tuple((float(x), float(y)) for x, y in rows or () if math.isfinite(x + y))
 
 
-def _require_format(document: Mapping[str, Any], known: int) -> None:
-    if document["format"] != known:
-        raise ValueError(f"format {document['format']!r}, this version reads {known}")
+def _require_format(document: Mapping[str, Any], *known: int) -> None:
+    if document["format"] not in known:
+        reads = " and ".join(map(str, known))
+        raise ValueError(f"format {document['format']!r}, this version reads {reads}")

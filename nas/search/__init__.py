@@ -1,5 +1,7 @@
 """The search: what proposes networks, what remembers them, and the front that remains."""
 
+from nas.search.fleet import Fleet
+from nas.search.fleet_search import require_fleet, search_fleet
 from nas.search.loop import load, minimize
 from nas.search.pareto import hypervolume, nondominated
 from nas.search.problem import Function, Problem, SearchError
@@ -11,6 +13,7 @@ from nas.search.task import Task
 
 __all__ = [
     "Evaluation",
+    "Fleet",
     "Function",
     "Population",
     "Problem",
@@ -23,6 +26,8 @@ __all__ = [
     "minimize",
     "names",
     "nondominated",
+    "require_fleet",
     "require_reachable",
+    "search_fleet",
     "smallest",
 ]
