@@ -229,8 +229,17 @@ def search(
             help="Repeatable: one of these beside accuracy and latency; less is better.",
         ),
     ] = None,
+    fleet: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fleet",
+            metavar="TABLE=MS",
+            help="Repeatable: one network for many devices, by the run's latency tables.",
+        ),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Folder of front.json; else the run.")
+        Path | None,
+        typer.Option("-o", "--out", help="Folder of front.json; else the run (RUN/fleet)."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted search.")
@@ -241,23 +250,16 @@ def search(
     from nas.jobs.search import search_command
 
     screen = Screen(json)
+    how = (searcher, predictor, proxy, budget, seed, confidence, out, resume, screen)
+    if fleet:
+        from nas.jobs.fleet import fleet_command, fleet_limits
+
+        own = [("--latency-ms", latency_ms), ("--table", table)]
+        limits = fleet_limits(fleet, dict([*own, ("--limit", limit), ("--objective", objective)]))
+        screen.result(*fleet_command(run, limits, device, threads, *how))
+        return
     data, text = search_command(
-        run,
-        latency_ms,
-        device,
-        threads,
-        table,
-        searcher,
-        predictor,
-        proxy,
-        budget,
-        seed,
-        confidence,
-        out,
-        resume,
-        screen,
-        objective or (),
-        limit or (),
+        run, latency_ms, device, threads, table, *how, objective or (), limit or ()
     )
     screen.result(data, text)
 

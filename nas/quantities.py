@@ -22,7 +22,7 @@ from search_spaces.errors import ArtefactError
 from search_spaces.space import Floats, Population, Space
 from search_spaces.unknown import unknown
 
-__all__ = ["ACCURACY", "LATENCY", "MEASURED", "NAMES", "Basis", "Quantity", "get", "upper"]
+__all__ = ["ACCURACY", "LATENCY", "MEASURED", "NAMES", "Basis", "Quantity", "get", "plain", "upper"]
 
 Basis = Literal["counted", "predicted", "computed"]
 """Exact from the network's layers; an estimate of a table or predictor; by a user's function."""
@@ -82,7 +82,12 @@ class Quantity:
 
     def said(self, value: float) -> str:
         """A value with its unit."""
-        return f"{value:.6g}{'' if self.unit in ('', '%') else ' '}{self.unit}"
+        return f"{plain(value)}{'' if self.unit in ('', '%') else ' '}{self.unit}"
+
+
+def plain(value: float) -> str:
+    """Six significant digits, never in exponents."""
+    return np.format_float_positional(value, precision=6, fractional=False, trim="-")
 
 
 def upper(quantity: Quantity, deviations: float) -> Function:

@@ -14,7 +14,7 @@ from nas.quantities import ACCURACY, LATENCY, Quantity, get
 from search_spaces.errors import ConfigError
 from search_spaces.files import sha256_of
 
-__all__ = ["asked_of", "limits_of"]
+__all__ = ["asked_of", "limits_of", "pairs"]
 
 
 def asked_of(
@@ -75,7 +75,12 @@ def _known(
 
 
 def limits_of(texts: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """Names and values of ``NAME=VALUE``.
+    """Names and values of ``NAME=VALUE``; see ``pairs``."""
+    return tuple(pairs(texts, "limit", "macs=3e8").items())
+
+
+def pairs(texts: Sequence[str], what: str, example: str) -> dict[str, float]:
+    """Names and values of texts ``NAME=VALUE``.
 
     Raises ``ConfigError``: another form, a value that is no finite number, a name given twice.
     """
@@ -87,11 +92,11 @@ def limits_of(texts: Sequence[str]) -> tuple[tuple[str, float], ...]:
         except ValueError:
             limit = math.nan
         if not name or not math.isfinite(limit):
-            raise ConfigError(f"a limit is NAME=NUMBER, for example macs=3e8; got {text!r}")
+            raise ConfigError(f"--{what} is NAME=NUMBER, for example {example}; got {text!r}")
         if name in found:
-            raise ConfigError(f"the limit of {name} is given twice")
+            raise ConfigError(f"--{what} {name} is given twice")
         found[name] = limit
-    return tuple(found.items())
+    return found
 
 
 def _identity(table: LatencyTable) -> str:

@@ -29,7 +29,7 @@ from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
 from search_spaces.space import Population
 
-__all__ = ["measure_candidates"]
+__all__ = ["judged", "measure_candidates"]
 
 
 def measure_candidates(
@@ -54,7 +54,7 @@ def measure_candidates(
     """
     space = trained.space
     latency, latency_std = table.predict(X, return_std=True)
-    scores = _scores(trained, guide, X, screen)
+    scores = judged(trained, guide, X, screen)
     names = [space.digest(space.decode(row)) for row in X]
     files = {name: _file(trained, row) for name, row in zip(names, X, strict=True)}
     models = [Model(name, lambda name=name: files[name]) for name in files]  # type: ignore[misc]
@@ -90,7 +90,7 @@ def measure_candidates(
     ]
 
 
-def _scores(
+def judged(
     trained: TrainedRun, guide: Guide, X: Population, screen: Screen
 ) -> list[dict[str, Any]]:
     """What is known of the quality of every row; ``score`` is what a choice goes by.

@@ -26,6 +26,7 @@ from nas.jobs.search_cost import search_bytes, search_seconds
 from nas.jobs.search_document import front_document
 from nas.jobs.tables import chosen_table, identity_of
 from nas.jobs.trained import TrainedRun
+from nas.quantities import plain
 from nas.run import Run
 from nas.scale import worded
 from nas.search import searchers
@@ -220,9 +221,9 @@ def _asked(document: dict[str, Any], best: dict[str, Any]) -> str:
     for one in document["quantities"]:
         value = best["quantities"].get(one["name"])
         if value is not None:
-            limit = "" if one["limit"] is None else f", limit {one['limit']:.6g}"
+            limit = "" if one["limit"] is None else f", limit {plain(one['limit'])}"
             unit = f" {one['unit']}" if one["unit"] else ""
-            said.append(f"; {one['name']} {value:.6g}{unit} ({one['basis']}{limit})")
+            said.append(f"; {one['name']} {plain(value)}{unit} ({one['basis']}{limit})")
     return "".join(said)
 
 

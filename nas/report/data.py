@@ -10,6 +10,9 @@ from nas.scale import ACCURACY
 __all__ = [
     "Block",
     "Epoch",
+    "Fleet",
+    "FleetDevice",
+    "FleetPoint",
     "Front",
     "Network",
     "Point",
@@ -117,6 +120,42 @@ class Front:
 
 
 @dataclass(frozen=True)
+class FleetPoint:
+    """A network that was measured for a fleet. ``latency_ms`` and ``regret`` are by device; a
+    regret is None where the network breaks the limit. Accuracy in percent, None if unknown."""
+
+    score: float
+    val_accuracy: float | None
+    latency_ms: Mapping[str, float]
+    regret: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class FleetDevice:
+    """A device of a fleet: its limit, whether its latencies are ``measured`` or ``predicted``, and
+    the positions of its front, fastest first, and of the best within its limit."""
+
+    name: str
+    limit_ms: float
+    basis: str
+    front: tuple[int, ...]
+    best: int
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What a search for many devices left; ``compromise`` is the position of the one for all.
+
+    ``scale`` is what scores are, with the unit.
+    """
+
+    devices: tuple[FleetDevice, ...]
+    points: tuple[FleetPoint, ...]
+    compromise: int
+    scale: str = ACCURACY
+
+
+@dataclass(frozen=True)
 class Test:
     """Top-1 accuracy in percent on ``images`` test images, one for every point of the front."""
 
@@ -219,5 +258,6 @@ class ReportData:
     log: tuple[Epoch, ...] = ()
     tables: tuple[Table, ...] = ()
     front: Front | None = None
+    fleet: Fleet | None = None
     test: Test | None = None
     network: Network | None = None

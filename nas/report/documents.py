@@ -9,10 +9,10 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nas.report.data import Front, Point, Sought, Test
+from nas.report.data import Fleet, FleetDevice, FleetPoint, Front, Point, Sought, Test
 from search_spaces.errors import ArtefactError
 
-__all__ = ["read_document", "read_front", "read_point", "read_test"]
+__all__ = ["read_document", "read_fleet", "read_front", "read_point", "read_test"]
 
 FORMAT = 1
 # The second knew accuracy and latency alone, and is read as such.
@@ -65,6 +65,34 @@ def read_front(document: Mapping[str, Any]) -> Front:
         settled=bool(document.get("settled")),
         sought=tuple(_sought(one) for one in document.get("quantities", ())),
     )
+
+
+def read_fleet(document: Mapping[str, Any]) -> Fleet:
+    """``fleet.json``."""
+    _require_format(document, FORMAT)
+    points = tuple(
+        FleetPoint(
+            float(point["score"]),
+            _finite(point["val_accuracy"]),
+            {str(name): float(one["ms"]) for name, one in point["latencies"].items()},
+            {str(name): _finite(value) for name, value in point["regrets"].items()},
+        )
+        for point in document["points"]
+    )
+    devices = tuple(
+        FleetDevice(
+            str(one["name"]),
+            float(one["limit_ms"]),
+            str(one["basis"]),
+            tuple(int(position) for position in one["front"]),
+            int(one["best"]),
+        )
+        for one in document["devices"]
+    )
+    fleet = Fleet(devices, points, int(document["compromise"]), str(document["score"]))
+    for position in (fleet.compromise, *(i for one in devices for i in (*one.front, one.best))):
+        points[position]
+    return fleet
 
 
 def read_point(document: Mapping[str, Any]) -> Point:

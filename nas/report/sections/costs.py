@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from nas.quantities import plain
 from nas.report.data import Front, Point, ReportData, Sought, Test
 from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
@@ -103,7 +104,7 @@ def _limits(front: Front) -> Html | None:
 
 def _asked(one: Sought) -> str:
     unit = f"{'' if one.unit in ('', '%') else ' '}{one.unit}"
-    most = f"at {'least' if one.least else 'most'} {significant(one.limit, 6)}{unit}"
+    most = f"at {'least' if one.least else 'most'} {plain(one.limit or 0.0)}{unit}"
     parts = ["an objective" if one.objective else "", most if one.limit is not None else ""]
     return f"{one.name} ({', '.join([*filter(None, parts), one.basis])})"
 
