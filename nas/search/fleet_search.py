@@ -25,7 +25,7 @@ __all__ = ["require_fleet", "search_fleet"]
 # and for how many steps nothing better may turn up.
 BEAM = 10
 PAIRED = 40
-PATIENCE = 3
+PATIENCE = 6
 # The latency on the device that is least busy, in shares of its limit.
 LOAD = "load"
 
