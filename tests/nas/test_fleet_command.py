@@ -114,7 +114,8 @@ def test_accuracies_are_measured_once_for_all(run: Path, many: dict[str, float])
 
 def test_the_one_at_hand_is_measured(run: Path) -> None:
     another_device(run, "pixel", 2.0)
-    limits = {name: 2 * ms for name, ms in limits_of(run, 1.0, "cpu", "pixel").items()}
+    # Times on a busy machine may be far off; which networks keep a limit is not the question here.
+    limits = {name: 100 * ms for name, ms in limits_of(run, 1.0, "cpu", "pixel").items()}
     said = fleet(run, limits)
     assert said.code == 0, said.err
     assert "not at hand, latencies as predicted by the tables: pixel" in said.err
