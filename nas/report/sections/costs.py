@@ -102,6 +102,13 @@ def _limits(front: Front) -> Html | None:
     return el("p", text, class_="small")
 
 
+def _breaks(point: Point, one: Sought) -> bool:
+    value = point.score if one.name == "accuracy" else point.quantities.get(one.name)
+    if value is None or one.limit is None:
+        return False
+    return value < one.limit if one.least else value > one.limit
+
+
 def _asked(one: Sought) -> str:
     unit = f"{'' if one.unit in ('', '%') else ' '}{one.unit}"
     most = f"at {'least' if one.least else 'most'} {plain(one.limit or 0.0)}{unit}"
@@ -117,6 +124,8 @@ def _rows(front: Front, test: Test | None) -> list[list[str]]:
             name += " chosen"
         elif point.latency_ms > front.budget_ms:
             name += " over budget"
+        elif any(_breaks(point, one) for one in front.sought):
+            name += " beyond a limit"
         judged = [significant(point.score, 4)]
         if front.tried:
             judged = [
