@@ -10,7 +10,7 @@ from nas.run import Run
 from search_spaces.errors import ArtefactError
 from search_spaces.files import write_atomic
 
-__all__ = ["require_best", "write_front"]
+__all__ = ["require_best", "write_fleet", "write_front"]
 
 
 def write_front(run: Run, front: Mapping[str, Any]) -> None:
@@ -23,6 +23,18 @@ def write_front(run: Run, front: Mapping[str, Any]) -> None:
     """
     write_atomic(run.front, json.dumps(front, indent=1) + "\n")
     write_atomic(run.best, json.dumps(_best(front), indent=2) + "\n")
+
+
+def write_fleet(run: Run, fleet: Mapping[str, Any]) -> None:
+    """``fleet.json``, and its compromise as ``best.json``, an architecture with its figures.
+
+    Raises:
+        NasLoopError: a file cannot be written; the old one is kept.
+    """
+    point = fleet["points"][fleet["compromise"]]
+    write_atomic(run.fleet_document, json.dumps(fleet, indent=1) + "\n")
+    best = {**point["architecture"], "measured": point}
+    write_atomic(run.best, json.dumps(best, indent=2) + "\n")
 
 
 def require_best(run: Run) -> None:

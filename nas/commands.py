@@ -193,7 +193,12 @@ def search(
     table: Annotated[
         Path | None, typer.Option("--table", help="A latency table; else the run's own.")
     ] = None,
-    searcher: Annotated[str, typer.Option("--searcher", help="nsga2 or random.")] = "nsga2",
+    searcher: Annotated[
+        str,
+        typer.Option(
+            "--searcher", help="nsga2, local, ofa, random, ...; another name lists them all."
+        ),
+    ] = "nsga2",
     predictor: Annotated[
         str | None,
         typer.Option(
@@ -218,8 +223,34 @@ def search(
             "of its latency does.",
         ),
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit",
+            metavar="NAME=VALUE",
+            help="Repeatable: macs=3e8, parameters, model_mb, peak_memory_mb, energy_mj, "
+            "latency@TABLE, energy_mj@TABLE at most; accuracy=70 at least; FILE.py:FUNCTION.",
+        ),
+    ] = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--objective",
+            metavar="NAME",
+            help="Repeatable: one of these beside accuracy and latency; less is better.",
+        ),
+    ] = None,
+    fleet: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fleet",
+            metavar="TABLE=MS",
+            help="Repeatable: one network for many devices, by the run's latency tables.",
+        ),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Folder of front.json; else the run.")
+        Path | None,
+        typer.Option("-o", "--out", help="Folder of front.json; else the run (RUN/fleet)."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted search.")
@@ -239,24 +270,16 @@ def search(
     from nas.jobs.search import search_command
 
     screen = Screen(json)
-    data, text = search_command(
-        run,
-        latency_ms,
-        device,
-        threads,
-        table,
-        searcher,
-        predictor,
-        proxy,
-        budget,
-        seed,
-        confidence,
-        out,
-        resume,
-        baselines,
-        screen,
-        engine,
-    )
+    how = (searcher, predictor, proxy, budget, seed, confidence, out, resume, screen, engine)
+    if fleet:
+        from nas.jobs.fleet import fleet_command, fleet_limits
+
+        own = [("--latency-ms", latency_ms), ("--table", table)]
+        limits = fleet_limits(fleet, dict([*own, ("--limit", limit), ("--objective", objective)]))
+        screen.result(*fleet_command(run, limits, device, threads, *how))
+        return
+    further = (baselines, objective or (), limit or ())
+    data, text = search_command(run, latency_ms, device, threads, table, *how, *further)
     screen.result(data, text)
 
 

@@ -153,6 +153,16 @@ class Run:
     def report(self) -> Path:
         return self.folder / "report.html"
 
+    @property
+    def fleet(self) -> Path:
+        """What a search for many devices left: a folder with ``fleet.json`` and a ``best.json``."""
+        return self.folder / "fleet"
+
+    @property
+    def fleet_document(self) -> Path:
+        """In the folder of such a search: its fronts and its compromise."""
+        return self.folder / "fleet.json"
+
     def latency(self, name: str) -> Path:
         """The table of a device."""
         return self.folder / "latency" / f"{name}.json"

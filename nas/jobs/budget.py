@@ -12,6 +12,7 @@ import numpy as np
 from latency_lut import LatencyTable
 from nas import search as searching
 from nas.jobs import select
+from nas.jobs.asked import Asked
 from nas.jobs.guide import Guide
 from nas.jobs.rounds import Candidate, Outcome, figures
 from nas.jobs.tables import identity_of
@@ -28,7 +29,9 @@ class SearchOptions:
     """What a search is told; see the command's help.
 
     ``confidence`` is the chance with which a network has to keep the budget, by its prediction
-    and then by its measurement; None looks at the middle of both.
+    and then by its measurement; None looks at the middle of both. ``objectives`` beside accuracy
+    and latency, and ``limits``, are names of quantities; the latter with upper values, but for
+    accuracy the lower one.
     """
 
     latency_ms: float
@@ -39,6 +42,8 @@ class SearchOptions:
     seed: int = 0
     candidates: int = 20
     confidence: float | None = None
+    objectives: tuple[str, ...] = ()
+    limits: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.confidence is not None and not 0.5 <= self.confidence < 1:
@@ -81,23 +86,25 @@ def round_study(
     options: SearchOptions,
     path: Path | None = None,
     observer: searching.Observer | None = None,
+    asked: Asked | None = None,
 ) -> searching.Study:
     """One round's search on the predictions of ``table``, kept in ``path`` where one is given.
 
     Raises ``InfeasibleError`` where it meets no network within the budget.
     """
-    confident = options.confidence is not None
-    objectives: dict[str, searching.Function] = {
+    confident, asked = options.confidence is not None, asked or Asked()
+    objectives: dict[str, searching.Plain] = {
         "error": guide.source.predict,
         "latency_ms": _latency(table),
+        **asked.functions,
     }
-    further: dict[str, searching.Function] = {}
+    further: dict[str, searching.Plain] = dict(asked.limited)
     if confident:
         further[UPPER] = _upper(table, options.deviations)
     study = searching.minimize(
         space,
         objectives,
-        {UPPER if confident else "latency_ms": options.latency_ms},
+        {UPPER if confident else "latency_ms": options.latency_ms, **asked.constraints},
         searcher=options.searcher,
         budget=options.evaluations,
         seed=options.seed,
@@ -106,6 +113,7 @@ def round_study(
         # Nothing is run for them: predictions all.
         free=(*objectives, *further),
         belongs={
+            **asked.identities,
             "predictor": guide.identity,
             "table": identity_of(table),
             "searcher": f"{options.searcher} {options.evaluations} {options.seed} "
@@ -115,8 +123,9 @@ def round_study(
     )
     if not study.front():
         raise InfeasibleError(
-            f"the search met no network within {options.latency_ms:g} ms in "
-            f"{options.evaluations} evaluations; raise --budget, or the latency"
+            f"the search met no network within {options.latency_ms:g} ms{_and(asked)} in "
+            f"{options.evaluations} evaluations; raise --budget, or the "
+            f"{'limits' if asked.constraints else 'latency'}"
         )
     return study
 
@@ -126,20 +135,37 @@ def upper_ms(candidate: Candidate, options: SearchOptions) -> float:
     return candidate.latency.latency_ms + options.deviations * candidate.latency.error_ms
 
 
-def chosen(outcome: Outcome, options: SearchOptions) -> int:
+def chosen(outcome: Outcome, options: SearchOptions, asked: Asked | None = None) -> int:
     """The position of the best candidate.
 
-    Raises ``InfeasibleError`` where none was measured within the budget.
+    Raises ``InfeasibleError`` where none was measured within the budget and keeps what is asked.
     """
+    asked = asked or Asked()
     _, scores = figures(outcome.candidates)
     upper = [upper_ms(candidate, options) for candidate in outcome.candidates]
-    best = select.best(upper, scores, options.latency_ms)
-    if best is None:
+    rows = [candidate.row for candidate in outcome.candidates]
+    points = [candidate.point for candidate in outcome.candidates]
+    kept = asked.kept(rows, points)
+    best = select.best(
+        [ms if keeps else np.inf for ms, keeps in zip(upper, kept, strict=True)],
+        scores,
+        options.latency_ms,
+    )
+    if best is not None:
+        return best
+    if min(upper) <= options.latency_ms:
         raise InfeasibleError(
-            f"no candidate was measured within {options.latency_ms:g} ms{_sure(options)}; the "
-            f"fastest took {min(upper):.4g} ms{_sure(options)}: raise the budget"
+            f"of {len(upper)} candidates none keeps {options.latency_ms:g} ms{_sure(options)} and "
+            f"{asked.said()}, once measured ({asked.missed(rows, points)}): change the limits"
         )
-    return best
+    raise InfeasibleError(
+        f"no candidate was measured within {options.latency_ms:g} ms{_sure(options)}; the "
+        f"fastest took {min(upper):.4g} ms{_sure(options)}: raise the budget"
+    )
+
+
+def _and(asked: Asked) -> str:
+    return f" and {asked.said()}" if asked.constraints else ""
 
 
 def _sure(options: SearchOptions) -> str:

@@ -33,7 +33,7 @@ from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
 from search_spaces.space import Population
 
-__all__ = ["measure_candidates"]
+__all__ = ["judged", "measure_candidates"]
 
 
 def measure_candidates(
@@ -60,7 +60,7 @@ def measure_candidates(
     """
     space = trained.space
     latency, latency_std = table.predict(X, return_std=True)
-    scores = _scores(trained, guide, X, screen, engine)
+    scores = judged(trained, guide, X, screen, engine)
     names = [space.digest(space.decode(row)) for row in X]
     files = {name: _file(trained, row) for name, row in zip(names, X, strict=True)}
     distinct = list(files)
@@ -126,8 +126,12 @@ class _Timing:
             )
 
 
-def _scores(
-    trained: TrainedRun, guide: Guide, X: Population, screen: Screen, engine: Engine
+def judged(
+    trained: TrainedRun,
+    guide: Guide,
+    X: Population,
+    screen: Screen,
+    engine: Engine = LOCAL,
 ) -> list[dict[str, Any]]:
     """What is known of the quality of every row; ``score`` is what a choice goes by.
 

@@ -132,12 +132,12 @@ def _picked(study: Study, known: set[tuple[int, ...]], number: int) -> Populatio
     front = [evaluation for evaluation in study.front() if evaluation.row not in known]
     if not front:
         return np.empty((0, 0), dtype=np.int64)
-    error, latency = (
+    error, latency, *others = (
         np.array([evaluation.objectives[name] for evaluation in front])
-        for name in ("error", "latency_ms")
+        for name in study.problem.objectives
     )
     rows = np.array([evaluation.row for evaluation in front])
-    return rows[select.candidates(latency, error, number)]
+    return rows[select.candidates(latency, error, number, others)]
 
 
 def _off(table: LatencyTable, done: Sequence[Candidate]) -> float:

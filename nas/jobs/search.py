@@ -17,6 +17,7 @@ from nas.best import write_front
 from nas.data import open_source
 from nas.disk import megabytes, require_room
 from nas.engine import LOCAL, Engine
+from nas.jobs.asking import asked_of, limits_of
 from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
 from nas.jobs.curves import compare, compare_seconds, known_curves, write_curves
 from nas.jobs.engines import engine_of
@@ -33,6 +34,7 @@ from nas.jobs.search_document import front_document
 from nas.jobs.tables import chosen_table, identity_of
 from nas.jobs.trained import TrainedRun
 from nas.live import watching
+from nas.quantities import plain
 from nas.run import Run
 from nas.scale import worded
 from nas.search import searchers
@@ -76,7 +78,11 @@ def search_run(
     # What can be refused is refused before hours of measuring, and before anything is removed.
     searchers.get(options.searcher)
     ready = ready_guide(trained, options.predictor, options.proxy, screen)
+    asked = asked_of(trained, table, options.objectives, options.limits, options.deviations)
     require_budget(space, table, options)
+    asked.require_reachable(space)
+    if ready is not None:
+        asked.require_accuracy(space, ready)
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
     if trained.has_images:
         open_source(trained.config.images.location)
@@ -89,6 +95,7 @@ def search_run(
         _forget_samples(files)
     began = time.monotonic()
     guide = ready or fitted_guide(trained, options.predictor or USUAL, screen, engine)
+    asked.require_accuracy(space, guide)
     clock = {"samples": time.monotonic() - began, "search": 0.0, "measure": 0.0}
     studies: list[searching.Study] = []
 
@@ -96,7 +103,7 @@ def search_run(
         began = time.monotonic()
         path = files.round_study(number)
         with watching(screen, f"search, round {number}") as watch:
-            study = round_study(space, corrected, guide, options, path, watch)
+            study = round_study(space, corrected, guide, options, path, watch, asked)
         studies.append(study)
         clock["search"] += time.monotonic() - began
         return study
@@ -105,6 +112,7 @@ def search_run(
         "guide": guide.identity,
         "table": identity_of(table),
         "options": str(options),
+        **{f"quantity {name}": what for name, what in asked.identities.items()},
         **trained.belongs(),
     }
     rounds = recall(files.measured, belongs)
@@ -135,15 +143,15 @@ def search_run(
 
     outcome = search_in_rounds(search, measure, table, options.candidates)
     _forget_samples(files)
-    best = chosen(outcome, options)
-    document = front_document(trained, table, guide, options, outcome, best, clock)
+    best = chosen(outcome, options, asked)
+    document = front_document(trained, table, guide, options, outcome, best, clock, asked)
     document["growth"] = front_growth(outcome.study, guide)
     document["neighbours"] = neighbours(space, table, guide, outcome.candidates[best].row)
     began = time.monotonic()
     curves = compare(
         studies[0],  # The first round's, by the table as it was before what was measured.
         lambda name, seed: round_study(
-            space, table, guide, replace(options, searcher=name, seed=seed)
+            space, table, guide, replace(options, searcher=name, seed=seed), asked=asked
         ),
         options.searcher,
         options.seed,
@@ -204,9 +212,11 @@ def search_command(
     confidence: float | None,
     out: Path | None,
     resume: bool,
-    baselines: bool,
     screen: Screen,
     engine: str = "local",
+    baselines: bool = True,
+    objectives: Sequence[str] = (),
+    limits: Sequence[str] = (),
 ) -> tuple[dict[str, Any], str]:
     """The command ``nas search``."""
     run = Run.open(folder)
@@ -229,6 +239,8 @@ def search_command(
         config.search.seed if seed is None else seed,
         config.search.candidates,
         confidence,
+        tuple(objectives),
+        limits_of(limits),
     )
     target = out or folder
     if target.exists() and not target.is_dir():
@@ -240,8 +252,8 @@ def search_command(
     best = document["points"][document["best"]]
     text = (
         f"best: {best['latency_ms']:.4g} ms measured (budget {latency_ms:g} ms), "
-        f"{_quality(document, best)}; {_rounds(document)}; wrote {Run(target).front} and "
-        f"{Run(target).best}; next: nas export {folder}"
+        f"{_quality(document, best)}{_asked(document, best)}; {_rounds(document)}; "
+        f"wrote {Run(target).front} and {Run(target).best}; next: nas export {folder}"
         f"{'' if target == folder else f' --architecture {Run(target).best}'}"
     )
     return document, text
@@ -252,6 +264,18 @@ def _quality(document: dict[str, Any], best: dict[str, Any]) -> str:
         return f"{best['val_accuracy']:.2f}% of the held-out images"
     score = worded(document["score"], best["score"])
     return f"{score} ({document['guide']}; no images to measure on)"
+
+
+def _asked(document: dict[str, Any], best: dict[str, Any]) -> str:
+    """Further quantities of the best network, and how each is known."""
+    said = []
+    for one in document["quantities"]:
+        value = best["quantities"].get(one["name"])
+        if value is not None:
+            limit = "" if one["limit"] is None else f", limit {plain(one['limit'])}"
+            unit = f" {one['unit']}" if one["unit"] else ""
+            said.append(f"; {one['name']} {plain(value)}{unit} ({one['basis']}{limit})")
+    return "".join(said)
 
 
 def _rounds(document: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from latency_lut import LatencyTable
 from nas.jobs import select
+from nas.jobs.asked import Asked
 from nas.jobs.budget import UPPER, SearchOptions, upper_ms
 from nas.jobs.guide import Guide
 from nas.jobs.rounds import Outcome, figures
@@ -20,7 +21,7 @@ from nas.search.pareto import hypervolume
 
 __all__ = ["front_document"]
 
-FORMAT = 2
+FORMAT = 3
 CLOUD = 2000
 HISTORY = 40
 
@@ -33,18 +34,32 @@ def front_document(
     outcome: Outcome,
     chosen: int,
     seconds: Mapping[str, float],
+    asked: Asked | None = None,
 ) -> dict[str, Any]:
     """The document of a search by ``table`` whose best candidate is number ``chosen``."""
-    points = [{**one.point, UPPER: upper_ms(one, options)} for one in outcome.candidates]
+    asked = asked or Asked()
+    measured = [one.point for one in outcome.candidates]
+    values = asked.values([one.row for one in outcome.candidates], measured)
+    points = [
+        {
+            **one.point,
+            UPPER: upper_ms(one, options),
+            "quantities": {name: float(value[i]) for name, value in values.items()},
+        }
+        for i, one in enumerate(outcome.candidates)
+    ]
     best, study = points[chosen], outcome.study
-    kept = select.on_front(*figures(outcome.candidates))
+    others = [
+        [one.turned(value) for value in values[one.name].tolist()] for one in asked.objectives
+    ]
+    kept = select.on_front(*figures(outcome.candidates), others)
     # At a confidence a network whose interval is narrower may be the best, though one of a
     # better middle beats it.
     kept[chosen] = True
     front = [point for point, keep in zip(points, kept, strict=True) if keep]
     front.sort(key=lambda point: float(point["latency_ms"]))
-    values = study.values()
-    told = values[np.isfinite(values).all(axis=1)]
+    searched = study.values()
+    told = searched[np.isfinite(searched).all(axis=1)]
     cloud = told[:: max(1, len(told) // CLOUD)]
     return {
         "format": FORMAT,
@@ -66,6 +81,7 @@ def front_document(
         "confidence": options.confidence,
         "rounds": [asdict(one) for one in outcome.rounds],
         "settled": outcome.settled,
+        "quantities": asked.described(measured),
         "best": front.index(best),
         "points": front,
         "dominated": [point for point, keep in zip(points, kept, strict=True) if not keep],
@@ -73,7 +89,7 @@ def front_document(
         "cloud": []
         if trained.has_images and guide.unit
         else _cloud(cloud[:, 1], guide.score(cloud[:, 0])),
-        "history": _history(study.problem.objective_values(values), study.feasible),
+        "history": _history(searched[:, :2], study.feasible),
     }
 
 
@@ -85,7 +101,7 @@ def _cloud(
 
 
 def _history(values: npt.NDArray[np.float64], feasible: npt.NDArray[np.bool_]) -> list[list[float]]:
-    """Hypervolume of what is within the budget after some numbers of evaluations.
+    """Hypervolume of error and latency of what keeps the limits after some numbers of evaluations.
 
     The reference point holds the worst error and latency among them.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import le
 from typing import Any
 
 import numpy as np
@@ -13,22 +14,28 @@ __all__ = ["best", "candidates", "expected_accuracy", "on_front"]
 Floats = npt.NDArray[np.floating[Any]]
 
 
-def candidates(latency_ms: Floats, error: Floats, n: int) -> npt.NDArray[np.int64]:
+def candidates(
+    latency_ms: Floats, error: Floats, n: int, others: Sequence[Floats] = ()
+) -> npt.NDArray[np.int64]:
     """Up to ``n`` positions of a predicted front [m]: half the most accurate, half spread out.
 
     The most accurate ones lie just under the budget, where the choice will be made; the others
-    are spread evenly over the logarithm of latency, so that the frontier can be seen.
+    are spread evenly over the logarithm of latency, so that the frontier can be seen. With
+    ``others``, further objectives [m] each, every second, third, ... of these is spread over those.
     """
     by_error = np.argsort(error, kind="stable")
     if len(by_error) <= n:
         return by_error
     chosen = list(by_error[: (n + 1) // 2])
     rest = by_error[(n + 1) // 2 :]
-    scale = np.log(latency_ms)
-    targets = np.linspace(scale.min(), scale[chosen].min(), n - len(chosen) + 1)[:-1]
-    for target in targets:
-        free = np.setdiff1d(rest, chosen)
-        chosen.append(free[np.abs(scale[free] - target).argmin()])
+    scales, accurate = [np.log(latency_ms), *others], list(chosen)
+    spread = n - len(accurate)
+    for number, scale in enumerate(scales):
+        mine = len(range(number, spread, len(scales)))
+        targets = np.linspace(scale.min(), scale[accurate].min(), mine + 1)[:-1]
+        for target in targets:
+            free = np.setdiff1d(rest, chosen)
+            chosen.append(free[np.abs(scale[free] - target).argmin()])
     return np.array(chosen)
 
 
@@ -46,12 +53,15 @@ def expected_accuracy(
     return weight * predicted + (1 - weight) * measured
 
 
-def on_front(latency_ms: Sequence[float], accuracy: Sequence[float]) -> list[bool]:
-    """Which measured networks no other one beats in both: [n]."""
-    pairs = list(zip(latency_ms, accuracy, strict=True))
+def on_front(
+    latency_ms: Sequence[float],
+    accuracy: Sequence[float],
+    others: Sequence[Sequence[float]] = (),
+) -> list[bool]:
+    """Which measured networks no other one beats, in ``others`` too, where less is better: [n]."""
+    costs = list(zip(latency_ms, [-one for one in accuracy], *others, strict=True))
     return [
-        not any(other[0] <= mine[0] and other[1] >= mine[1] and other != mine for other in pairs)
-        for mine in pairs
+        not any(other != mine and all(map(le, other, mine)) for other in costs) for mine in costs
     ]
 
 

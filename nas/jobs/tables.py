@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from latency_lut import Device, Fingerprint, LatencyTable, fingerprint_of, table_name
@@ -10,8 +11,9 @@ from nas.jobs.trained import TrainedRun
 from search_spaces import Space
 from search_spaces.errors import ArtefactError, ConfigError
 from search_spaces.files import sha256_of
+from search_spaces.unknown import unknown
 
-__all__ = ["chosen_table", "identity_of", "open_table", "table_to_extend"]
+__all__ = ["chosen_table", "identity_of", "named_tables", "open_table", "table_to_extend"]
 
 
 def chosen_table(
@@ -43,6 +45,23 @@ def open_table(path: Path, space: Space, device: Device) -> LatencyTable:
     path.
     """
     return _table(path, space, device.fingerprint())
+
+
+def named_tables(trained: TrainedRun, names: Iterable[str]) -> dict[str, LatencyTable]:
+    """Tables of a run by name, of whatever device; an empty name is nobody's.
+
+    Raises ``ArtefactError``: there is none of a name, and which there are; one is damaged.
+    """
+    paths = {path.stem: path for path in sorted(trained.run.latency("x").parent.glob("*.json"))}
+    tables = {}
+    for name in dict.fromkeys(filter(None, names)):
+        if name not in paths:
+            there = unknown("latency table", name, paths) if paths else f"no latency table {name!r}"
+            raise ArtefactError(
+                f"{trained.run.latency(name).parent}: {there}; `nas measure` makes one with --name"
+            )
+        tables[name] = LatencyTable.load(paths[name], trained.space)
+    return tables
 
 
 def _table(path: Path, space: Space, fingerprint: Fingerprint) -> LatencyTable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nas.scale import ACCURACY
 
@@ -13,6 +13,9 @@ __all__ = [
     "Curve",
     "Curves",
     "Epoch",
+    "Fleet",
+    "FleetDevice",
+    "FleetPoint",
     "Front",
     "Growth",
     "Neighbours",
@@ -20,6 +23,7 @@ __all__ = [
     "Point",
     "Provenance",
     "ReportData",
+    "Sought",
     "Table",
     "TableNetwork",
     "Test",
@@ -32,7 +36,7 @@ class Point:
 
     ``score`` is what the choice went by, on the scale that the front names. ``latency_low`` and
     ``latency_high`` bound the measured latency; ``throughput`` is in images a second, memory and
-    model size in megabytes.
+    model size in megabytes. ``quantities`` are values of what else was ``Sought``, by name.
     """
 
     latency_ms: float
@@ -53,6 +57,7 @@ class Point:
     predicted_latency_std: float | None = None
     predicted_error: float | None = None
     predicted_error_std: float | None = None
+    quantities: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def height(self) -> float:
@@ -111,6 +116,24 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class Sought:
+    """A quantity that a search was asked for beside accuracy and latency, or a limit on accuracy.
+
+    ``basis`` is how its values are known: counted, computed, predicted or measured. ``limit`` is
+    an upper one, or with ``least`` a lower one; None where it is an objective alone. ``device`` is
+    the one that a prediction is for.
+    """
+
+    name: str
+    unit: str = ""
+    basis: str = ""
+    objective: bool = False
+    limit: float | None = None
+    least: bool = False
+    device: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True)
 class Front:
     """What a search left: ``points`` in the order of latency, the chosen one among them.
 
@@ -119,7 +142,8 @@ class Front:
     (evaluations, hypervolume), ``seconds`` the time of each step. ``rounds`` are by how much
     predictions of the front were off at most, one for each round of search and measurement,
     ``settled`` whether that was little enough in the last. ``growth`` and ``neighbours`` of the
-    chosen network are None where an older version searched.
+    chosen network are None where an older version searched. ``sought`` are further objectives and
+    limits.
     """
 
     budget_ms: float
@@ -140,6 +164,7 @@ class Front:
     settled: bool = False
     growth: Growth | None = None
     neighbours: Neighbours | None = None
+    sought: tuple[Sought, ...] = ()
 
     @property
     def best(self) -> Point:
@@ -150,6 +175,42 @@ class Front:
     def tried(self) -> bool:
         """Whether accuracies were measured on images."""
         return self.best.val_accuracy is not None
+
+
+@dataclass(frozen=True)
+class FleetPoint:
+    """A network that was measured for a fleet. ``latency_ms`` and ``regret`` are by device; a
+    regret is None where the network breaks the limit. Accuracy in percent, None if unknown."""
+
+    score: float
+    val_accuracy: float | None
+    latency_ms: Mapping[str, float]
+    regret: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class FleetDevice:
+    """A device of a fleet: its limit, whether its latencies are ``measured`` or ``predicted``, and
+    the positions of its front, fastest first, and of the best within its limit."""
+
+    name: str
+    limit_ms: float
+    basis: str
+    front: tuple[int, ...]
+    best: int
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What a search for many devices left; ``compromise`` is the position of the one for all.
+
+    ``scale`` is what scores are, with the unit.
+    """
+
+    devices: tuple[FleetDevice, ...]
+    points: tuple[FleetPoint, ...]
+    compromise: int
+    scale: str = ACCURACY
 
 
 @dataclass(frozen=True)
@@ -256,5 +317,6 @@ class ReportData:
     tables: tuple[Table, ...] = ()
     front: Front | None = None
     curves: Curves | None = None
+    fleet: Fleet | None = None
     test: Test | None = None
     network: Network | None = None

@@ -9,7 +9,20 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nas.report.data import Change, Curve, Curves, Front, Growth, Neighbours, Point, Test
+from nas.report.data import (
+    Change,
+    Curve,
+    Curves,
+    Fleet,
+    FleetDevice,
+    FleetPoint,
+    Front,
+    Growth,
+    Neighbours,
+    Point,
+    Sought,
+    Test,
+)
 from search_spaces.errors import ArtefactError
 
 __all__ = [
@@ -17,13 +30,15 @@ __all__ = [
     "curves_belong_to",
     "read_curves",
     "read_document",
+    "read_fleet",
     "read_front",
     "read_point",
     "read_test",
 ]
 
 FORMAT = 1
-FRONT_FORMAT = 2
+# The second knew accuracy and latency alone, and is read as such.
+FRONT_FORMATS = (2, 3)
 CURVES_FORMAT = 1
 SHARED = (
     *("identity", "device", "table", "weights", "data", "guide_identity"),
@@ -56,7 +71,7 @@ def read_document(path: Path, make: Callable[[dict[str, Any]], T]) -> T | None:
 
 def read_front(document: Mapping[str, Any]) -> Front:
     """``front.json``, its points put in the order of latency."""
-    _require_format(document, FRONT_FORMAT)
+    _require_format(document, *FRONT_FORMATS)
     points = [read_point(point) for point in document["points"]]
     order = sorted(range(len(points)), key=lambda i: points[i].latency_ms)
     return Front(
@@ -78,6 +93,7 @@ def read_front(document: Mapping[str, Any]) -> Front:
         settled=bool(document.get("settled")),
         growth=_growth(document.get("growth")),
         neighbours=_neighbours(document.get("neighbours")),
+        sought=tuple(_sought(one) for one in document.get("quantities", ())),
     )
 
 
@@ -105,15 +121,57 @@ def read_curves(document: Mapping[str, Any], front: Mapping[str, Any]) -> Curves
     return Curves(objectives, reference, numbers, curves)
 
 
+def read_fleet(document: Mapping[str, Any]) -> Fleet:
+    """``fleet.json``."""
+    _require_format(document, FORMAT)
+    points = tuple(
+        FleetPoint(
+            float(point["score"]),
+            _finite(point["val_accuracy"]),
+            {str(name): float(one["ms"]) for name, one in point["latencies"].items()},
+            {str(name): _finite(value) for name, value in point["regrets"].items()},
+        )
+        for point in document["points"]
+    )
+    devices = tuple(
+        FleetDevice(
+            str(one["name"]),
+            float(one["limit_ms"]),
+            str(one["basis"]),
+            tuple(int(position) for position in one["front"]),
+            int(one["best"]),
+        )
+        for one in document["devices"]
+    )
+    fleet = Fleet(devices, points, int(document["compromise"]), str(document["score"]))
+    for position in (fleet.compromise, *(i for one in devices for i in (*one.front, one.best))):
+        points[position]
+    return fleet
+
+
 def read_point(document: Mapping[str, Any]) -> Point:
     """A measured network; what it lacks is None, but never latency, score or costs."""
-    required = {field.name for field in fields(Point) if field.default is MISSING}
-    known = {field.name for field in fields(Point)}
+    known = {field.name for field in fields(Point)} - {"quantities"}
+    required = {field.name for field in fields(Point) if field.default is MISSING} & known
     values = {name: _finite(value) for name, value in document.items() if name in known}
     lacking = sorted(required - {name for name, value in values.items() if value is not None})
     if lacking:
         raise KeyError(", ".join(lacking))
-    return Point(**{**values, "val_images": int(values.get("val_images") or 0)})  # type: ignore[arg-type]
+    more = {str(k): float(v) for k, v in document.get("quantities", {}).items()}
+    images = int(values.get("val_images") or 0)
+    return Point(**{**values, "val_images": images, "quantities": more})  # type: ignore[arg-type]
+
+
+def _sought(document: Mapping[str, Any]) -> Sought:
+    return Sought(
+        str(document["name"]),
+        str(document["unit"]),
+        str(document["basis"]),
+        bool(document["objective"]),
+        _finite(document["limit"]),
+        bool(document["least"]),
+        document.get("device"),
+    )
 
 
 def read_test(document: Mapping[str, Any], front: Mapping[str, Any]) -> Test:
@@ -165,6 +223,7 @@ def _pairs(rows: Any) -> tuple[tuple[float, float], ...]:
     return tuple((float(x), float(y)) for x, y in rows or () if math.isfinite(x + y))
 
 
-def _require_format(document: Mapping[str, Any], known: int) -> None:
-    if document["format"] != known:
-        raise ValueError(f"format {document['format']!r}, this version reads {known}")
+def _require_format(document: Mapping[str, Any], *known: int) -> None:
+    if document["format"] not in known:
+        reads = " and ".join(map(str, known))
+        raise ValueError(f"format {document['format']!r}, this version reads {reads}")

@@ -11,8 +11,14 @@ from typing import Any, TypeVar
 
 from nas.best import require_best
 from nas.header import Header, peek, space_of
-from nas.report.data import Curves, Epoch, Front, Network, ReportData, Table, Test
-from nas.report.documents import read_curves, read_document, read_front, read_test
+from nas.report.data import Curves, Epoch, Fleet, Front, Network, ReportData, Table, Test
+from nas.report.documents import (
+    read_curves,
+    read_document,
+    read_fleet,
+    read_front,
+    read_test,
+)
 from nas.report.network import network_of
 from nas.report.provenance import provenance
 from nas.report.tables import layer_latency, read_table
@@ -68,6 +74,7 @@ class _Reader:
             tables=tuple(tables.values()),
             front=front,
             curves=self.curves(document) if front else None,
+            fleet=self.fleet(header, space),
             test=self.test(document) if front else None,
             network=self.network(space, front, tables) if front and space else None,
             warnings=tuple(self.warnings),
@@ -105,6 +112,19 @@ class _Reader:
         if header and document.get("weights") != sha256_of(self.run.supernet):
             self.warnings.append(f"{name} was found with other weights; search again")
         return self.tried(lambda: read_document(self.run.front, read_front))
+
+    def fleet(self, header: Header | None, space: Space | None) -> Fleet | None:
+        """The search for many devices, if there was one."""
+        path = Run(self.run.fleet).fleet_document
+        document = self.tried(lambda: read_document(path, lambda fleet: fleet))
+        if document is None:
+            return None
+        if space is not None and document.get("identity") != space.identity:
+            self.warnings.append(f"{path.name} is of another space than the weights; search again")
+            return None
+        if header and document.get("weights") != sha256_of(self.run.supernet):
+            self.warnings.append(f"{path.name} was found with other weights; search again")
+        return self.tried(lambda: read_document(path, read_fleet))
 
     def test(self, front: Mapping[str, Any] | None) -> Test | None:
         path = self.run.folder / "test.json"

@@ -8,6 +8,7 @@ from pathlib import Path
 from nas.report.data import ReportData
 from nas.report.draw.markup import Html, el
 from nas.report.sections.costs import costs
+from nas.report.sections.fleet import fleet
 from nas.report.sections.frontier import frontier
 from nas.report.sections.history import history
 from nas.report.sections.latency import latency
@@ -26,6 +27,7 @@ PARTS = {
     "network": ("Network", network),
     "training": ("Training", training),
     "costs": ("Costs", costs),
+    "fleet": ("Fleet", fleet),
     "latency": ("Latency table", latency),
     "search": ("Search", history),
     "provenance": ("Provenance", origin),
@@ -35,7 +37,9 @@ PARTS = {
 def render(data: ReportData) -> str:
     """The page as text: HTML with its style sheet and its figures, and nothing to load."""
     style = resources.files("nas.report").joinpath("style.css").read_text(encoding="utf-8")
-    links = [el("li", el("a", title, href=f"#{name}")) for name, (title, _) in PARTS.items()]
+    # Most runs are for one device, and there is nothing to miss.
+    parts = {name: part for name, part in PARTS.items() if name != "fleet" or data.fleet}
+    links = [el("li", el("a", title, href=f"#{name}")) for name, (title, _) in parts.items()]
     head = el(
         "head",
         el("meta", charset="utf-8"),
@@ -48,7 +52,7 @@ def render(data: ReportData) -> str:
         "body",
         overview(data),
         el("nav", el("ul", links), aria_label="Parts of the report"),
-        el("main", [part(data) for _, part in PARTS.values()]),
+        el("main", [part(data) for _, part in parts.values()]),
     )
     return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
 

@@ -2,9 +2,11 @@
 
 from nas.search.budget import Budget
 from nas.search.exact import Optimum, optimum
+from nas.search.fleet import Fleet
+from nas.search.fleet_search import require_fleet, search_fleet
 from nas.search.loop import Observer, Step, load, minimize
 from nas.search.pareto import hypervolume, nondominated
-from nas.search.problem import Function, Graded, Problem, SearchError
+from nas.search.problem import Function, Graded, Plain, Problem, SearchError
 from nas.search.reachable import require_reachable, smallest
 from nas.search.searcher import Population, Searcher
 from nas.search.searchers import names
@@ -15,10 +17,12 @@ __all__ = [
     "Budget",
     "Evaluation",
     "Failure",
+    "Fleet",
     "Function",
     "Graded",
     "Observer",
     "Optimum",
+    "Plain",
     "Population",
     "Problem",
     "SearchError",
@@ -32,6 +36,8 @@ __all__ = [
     "names",
     "nondominated",
     "optimum",
+    "require_fleet",
     "require_reachable",
+    "search_fleet",
     "smallest",
 ]

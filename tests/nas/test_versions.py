@@ -45,7 +45,7 @@ FILES: dict[str, tuple[int, Callable[[Path], Any]]] = {
     "samples.sqlite": (2, lambda path: of_sqlite(path, "belongs", "name")),
     "study.sqlite": (1, lambda path: of_sqlite(path, "study", "key")[0]),
     "measured.json": (1, of_json),
-    "front.json": (2, of_json),
+    "front.json": (3, of_json),
     "best.json": (1, of_json),
     "curves.json": (1, of_json),
     "test.json": (1, of_json),

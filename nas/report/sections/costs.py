@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nas.report.data import Front, Point, ReportData, Test
+from nas.quantities import plain
+from nas.report.data import Front, Point, ReportData, Sought, Test
 from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
@@ -53,7 +54,7 @@ def costs(data: ReportData) -> Html:
         untested(data),
         table(
             "Every point of the front, fastest first; the chosen one is marked",
-            ("network", *_titles(FIRST), *_judged_titles(front), *_titles(LAST)),
+            ("network", *_titles(FIRST), *_judged_titles(front), *_titles(_last(front))),
             _rows(front, data.test),
             front.chosen,
             broad=True,
@@ -66,9 +67,53 @@ def costs(data: ReportData) -> Html:
             "the model raised the process's peak.",
             class_="small",
         ),
+        _limits(front),
         el("h3", "One cost alone misleads"),
         _misleading(data, front),
     )
+
+
+KNOWN = ("macs", "parameters", "model_mb", "peak_memory_mb", "accuracy")
+"""Quantities that have a column, whoever asks."""
+
+
+def _last(front: Front) -> tuple[Column, ...]:
+    """The usual columns, and those of what else was asked for."""
+    return (*LAST, *(_column(one) for one in front.sought if one.name not in KNOWN))
+
+
+def _column(one: Sought) -> Column:
+    unit = f", {one.unit}" if one.unit else ""
+    title = f"{one.name}{unit} ({one.basis})"
+    return title, lambda point: significant(point.quantities.get(one.name), 4)
+
+
+def _limits(front: Front) -> Html | None:
+    """What was asked for beside accuracy and latency, and how far it is to be believed."""
+    if not front.sought:
+        return None
+    said = [_asked(one) for one in front.sought]
+    text = f"Asked for beside accuracy and latency: {'; '.join(said)}."
+    if any(one.basis == "predicted" for one in front.sought):
+        text += (
+            " What is predicted was not measured: latencies and costs of another device are what "
+            "its table says."
+        )
+    return el("p", text, class_="small")
+
+
+def _breaks(point: Point, one: Sought) -> bool:
+    value = point.score if one.name == "accuracy" else point.quantities.get(one.name)
+    if value is None or one.limit is None:
+        return False
+    return value < one.limit if one.least else value > one.limit
+
+
+def _asked(one: Sought) -> str:
+    unit = f"{'' if one.unit in ('', '%') else ' '}{one.unit}"
+    most = f"at {'least' if one.least else 'most'} {plain(one.limit or 0.0)}{unit}"
+    parts = ["an objective" if one.objective else "", most if one.limit is not None else ""]
+    return f"{one.name} ({', '.join([*filter(None, parts), one.basis])})"
 
 
 def _rows(front: Front, test: Test | None) -> list[list[str]]:
@@ -79,13 +124,15 @@ def _rows(front: Front, test: Test | None) -> list[list[str]]:
             name += " chosen"
         elif point.latency_ms > front.budget_ms:
             name += " over budget"
+        elif any(_breaks(point, one) for one in front.sought):
+            name += " beyond a limit"
         judged = [significant(point.score, 4)]
         if front.tried:
             judged = [
                 fixed(point.val_accuracy),
                 fixed(test.accuracy[number] if test else None),
             ]
-        first, last = ([cell(point) for _, cell in columns] for columns in (FIRST, LAST))
+        first, last = ([cell(point) for _, cell in columns] for columns in (FIRST, _last(front)))
         rows.append([name, *first, *judged, *last])
     return rows
 

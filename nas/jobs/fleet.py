@@ -1,0 +1,244 @@
+"""``nas search --fleet``: one search for many devices, a front for each, and the compromise."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from latency_lut import Device, DeviceError, LatencyTable, networks_seconds
+from latency_lut import device as device_of
+from nas import search as searching
+from nas.best import write_fleet
+from nas.data import open_source
+from nas.disk import megabytes, require_room
+from nas.jobs.asking import pairs
+from nas.jobs.budget import SearchOptions
+from nas.jobs.engines import engine_of
+from nas.jobs.fleet_document import fleet_document
+from nas.jobs.fleet_members import candidates_of, members_of, samples_of
+from nas.jobs.guide import Guide, fitted_guide, ready_guide
+from nas.jobs.predictor import sampled
+from nas.jobs.samples import Samples
+from nas.jobs.search_cost import search_bytes, search_seconds
+from nas.jobs.tables import identity_of, named_tables
+from nas.jobs.trained import TrainedRun
+from nas.quantities import LATENCY, get, upper
+from nas.run import Run
+from nas.search import searchers
+from nas.terminal import Screen, duration
+from predictors import USUAL
+from search_spaces.errors import ArtefactError, ConfigError
+
+__all__ = ["fleet_command", "fleet_limits"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """A search for a fleet: its tables and limits in ms by device, and the devices at hand."""
+
+    trained: TrainedRun
+    tables: Mapping[str, LatencyTable]
+    limits: Mapping[str, float]
+    at_hand: Mapping[str, Device]
+    options: SearchOptions
+
+    def latency(self, name: str) -> searching.Plain:
+        """What has to keep the device's limit."""
+        one = get(f"{LATENCY}@{name}", self.trained.space, tables=self.tables)
+        return upper(one, self.options.deviations)
+
+
+def fleet_limits(texts: Sequence[str], others: Mapping[str, object]) -> dict[str, float]:
+    """Milliseconds by device of ``NAME=MS``.
+
+    Raises ``ConfigError``: another form, a name given twice, a limit that is not above 0; or one of
+    the ``others`` is given, options that a search for a fleet does not take.
+    """
+    limits = pairs(texts, "fleet", "pi4=5")
+    for name, limit in limits.items():
+        if limit <= 0:
+            raise ConfigError(f"--fleet {name} is a number above 0, in ms; got {limit:g}")
+    ignored = [option for option, value in others.items() if value]
+    if ignored:
+        raise ConfigError(
+            f"--fleet has a budget for each of its latency tables; leave out {', '.join(ignored)}"
+        )
+    return limits
+
+
+def fleet_command(
+    folder: Path,
+    limits: Mapping[str, float],
+    device_name: str,
+    threads: int | None,
+    searcher: str,
+    predictor: str | None,
+    proxy: str | None,
+    budget: int | None,
+    seed: int | None,
+    confidence: float | None,
+    out: Path | None,
+    resume: bool,
+    screen: Screen,
+    engine: str = "local",
+) -> tuple[dict[str, Any], str]:
+    """Search, measure what can be, and write ``fleet.json`` and ``best.json``, the compromise.
+
+    They go to the folder ``out``, else ``fleet`` in the run. Accuracies are measured, once for all
+    devices. Latencies are, on the device that ``device_name`` says if it is of the fleet; those of
+    others are what their tables predict.
+
+    Raises:
+        ArtefactError: no such table, or it lacks what the space has.
+        InfeasibleError: no network keeps some limit, or all; or none does once measured.
+        NasLoopError: an unknown searcher or predictor, or artefacts that do not fit.
+    """
+    trained = TrainedRun(Run.open(folder))
+    config = trained.config.search
+    searchers.get(searcher)
+    evaluations = budget or config.population * config.generations
+    chosen_seed = config.seed if seed is None else seed
+    options = SearchOptions(
+        min(limits.values()),
+        searcher,
+        predictor,
+        proxy,
+        evaluations,
+        chosen_seed,
+        config.candidates,
+        confidence,
+    )
+    ready = ready_guide(trained, predictor, proxy, screen)
+    tables = named_tables(trained, limits)
+    at_hand = _at_hand(tables, device_name, threads)
+    task = _Task(trained, tables, limits, at_hand, options)
+    space = trained.space
+    searching.require_fleet(space, {name: task.latency(name) for name in limits}, limits)
+    target = out or trained.run.fleet
+    if target.exists() and not target.is_dir():
+        raise ConfigError(f"{target}: a search writes several files; -o is a folder")
+    files = Run(target)
+    if files.config_file.exists() or files.front.exists():
+        raise ConfigError(
+            f"{target}: holds a run, or the search for one device, and its best.json stays that "
+            "one's; -o is another folder"
+        )
+    if trained.has_images:
+        open_source(trained.config.images.location)
+        Samples(trained.run.samples, space, trained.belongs()).known()
+    _announce(task, ready is None, target, screen)
+    if not resume:
+        files.study.unlink(missing_ok=True)
+        _forget(files, limits)
+    clock = {}
+    began = time.monotonic()
+    with engine_of(engine) as working:
+        guide = ready or fitted_guide(trained, predictor or USUAL, screen, working)
+        clock["samples"], began = time.monotonic() - began, time.monotonic()
+        found = _searched(task, guide, files)
+        clock["search"], began = time.monotonic() - began, time.monotonic()
+        rows = candidates_of(found, options.candidates)
+        members = members_of(trained, tables, at_hand, guide, rows, target, screen, working)
+        clock["measure"] = time.monotonic() - began
+    document = fleet_document(trained, tables, limits, guide, options, found, members, clock)
+    write_fleet(files, document)
+    _forget(files, limits)
+    return document, _text(document, files, folder)
+
+
+def _searched(task: _Task, guide: Guide, files: Run) -> searching.Fleet:
+    options = task.options
+    return searching.search_fleet(
+        task.trained.space,
+        guide.source.predict,
+        {name: task.latency(name) for name in task.limits},
+        task.limits,
+        options.searcher,
+        options.evaluations,
+        options.seed,
+        path=files.study,
+        belongs={
+            "predictor": guide.identity,
+            "limits": str(dict(task.limits)),
+            "searcher": f"{options.searcher} {options.evaluations} {options.seed} "
+            f"{options.confidence}",
+            **{f"table {name}": identity_of(table) for name, table in task.tables.items()},
+        },
+    )
+
+
+def _at_hand(
+    tables: Mapping[str, LatencyTable], device_name: str, threads: int | None
+) -> dict[str, Device]:
+    """The devices that can be measured on: those whose table is of the one that is named.
+
+    Raises ``ArtefactError`` where another device than the usual one is named and is none of them.
+    """
+    found: dict[str, Device] = {}
+    reasons = []
+    for name, table in tables.items():
+        try:
+            device = device_of(device_name, threads or table.fingerprint.threads)
+            table.require(device.fingerprint())
+        except DeviceError as error:
+            if device_name != "cpu":
+                raise
+            reasons.append(str(error))
+        except ArtefactError as error:
+            reasons.append(f"{name}: {error}")
+        else:
+            found[name] = device
+    if not found and device_name != "cpu":
+        raise ArtefactError(f"--device {device_name} is none of the fleet ({'; '.join(reasons)})")
+    return found
+
+
+def _announce(task: _Task, to_fit: bool, out: Path, screen: Screen) -> None:
+    trained, options, n = task.trained, task.options, task.options.candidates
+    rows = sampled(trained) if to_fit else np.empty((0, len(trained.space.choices)), np.int64)
+    most = n + 3 * len(task.limits) + 1
+    needed = search_bytes(len(trained.space.choices), len(rows), options.evaluations, most)
+    require_room(out, needed, "-o")
+    slowest = max(task.limits.values())
+    seconds = search_seconds(trained, rows, most, slowest)
+    if seconds is not None:
+        seconds += (len(task.at_hand) - 1) * networks_seconds([slowest] * most)
+    left = "no accuracy was timed yet" if seconds is None else f"up to {duration(seconds)} to go"
+    subnets = f"up to {len(rows)} subnets and " if to_fit else ""
+    screen.say(
+        f"{subnets}up to {most} candidates to measure for {', '.join(task.limits)}: {left} and up "
+        f"to {megabytes(needed)} in {out}"
+    )
+    absent = [name for name in task.limits if name not in task.at_hand]
+    if absent:
+        screen.say(f"not at hand, latencies as predicted by the tables: {', '.join(absent)}")
+
+
+def _forget(files: Run, limits: Mapping[str, float]) -> None:
+    for name in limits:
+        shutil.rmtree(samples_of(files.folder, name), ignore_errors=True)
+
+
+def _text(document: Mapping[str, Any], files: Run, folder: Path) -> str:
+    best = document["points"][document["compromise"]]
+    said = []
+    for one in document["devices"]:
+        latency = best["latencies"][one["name"]]
+        said.append(
+            f"{one['name']} {latency['ms']:.4g} ms {one['basis']} (budget {one['limit_ms']:g} ms), "
+            f"regret {best['regrets'][one['name']]:.3g}"
+        )
+    if best["val_accuracy"] is not None:
+        quality = f"{best['val_accuracy']:.2f}% of the held-out images"
+    else:
+        quality = f"score {best['score']:.4g} ({document['guide']}; no images to measure on)"
+    return (
+        f"one for all: {quality}; {'; '.join(said)}; wrote {files.fleet_document} and "
+        f"{files.best}; next: nas export {folder} --architecture {files.best}"
+    )

@@ -1,0 +1,111 @@
+"""One network for many devices: what it takes on each, and what each loses by it."""
+
+from __future__ import annotations
+
+from nas.report.data import Fleet, FleetPoint, ReportData
+from nas.report.draw.markup import Html, el
+from nas.report.draw.numbers import fixed, significant
+from nas.report.sections.common import command, missing, section, table
+
+__all__ = ["fleet"]
+
+
+def fleet(data: ReportData) -> Html:
+    """The part with the devices of a fleet, and the networks that were measured for it."""
+    found = data.fleet
+    if found is None:
+        how = command(data, "search", "--fleet TABLE=MS", "--fleet TABLE=MS")
+        return section("fleet", "One network for many devices", missing("There is none.", how))
+    return section(
+        "fleet",
+        "One network for many devices",
+        table(
+            "Every device with its own best network, and with the one for all",
+            (
+                *(
+                    "device",
+                    "budget, ms",
+                    "latencies are",
+                    "its best, ms",
+                    f"its best: {_of(found)}",
+                ),
+                *("one for all, ms", f"one for all: {_of(found)}", "regret"),
+            ),
+            [_device(found, position) for position in range(len(found.devices))],
+        ),
+        table(
+            "Every network that was measured, the best first; the one for all is marked",
+            ("network", _of(found), *_titles(found), "on the front of"),
+            [_row(found, position) for position in _order(found)],
+            _order(found).index(found.compromise),
+            broad=True,
+        ),
+        el("p", _explained(found), class_="small"),
+    )
+
+
+def _explained(found: Fleet) -> str:
+    text = (
+        "The regret of a network on a device is by how much it is worse than the best of these "
+        "that keeps the device's budget; it has none where it breaks the budget. The one for all "
+        "has the smallest worst regret."
+    )
+    if found.points[0].val_accuracy is not None:
+        text += " Regrets go by what accuracy is to be expected, from measurement and prediction."
+    predicted = [one.name for one in found.devices if one.basis == "predicted"]
+    if predicted:
+        text += (
+            f" Latencies on {', '.join(predicted)} are predictions of the tables alone: nothing "
+            "was measured there for this search."
+        )
+    return text
+
+
+def _of(found: Fleet) -> str:
+    return "validation, %" if found.points[0].val_accuracy is not None else found.scale
+
+
+def _quality(point: FleetPoint) -> str:
+    return significant(point.score, 4) if point.val_accuracy is None else fixed(point.val_accuracy)
+
+
+def _device(found: Fleet, position: int) -> list[str]:
+    one = found.devices[position]
+    best, chosen = found.points[one.best], found.points[found.compromise]
+    return [
+        one.name,
+        significant(one.limit_ms, 4),
+        one.basis,
+        significant(best.latency_ms[one.name], 4),
+        _quality(best),
+        significant(chosen.latency_ms[one.name], 4),
+        _quality(chosen),
+        significant(chosen.regret[one.name]),
+    ]
+
+
+def _titles(found: Fleet) -> list[str]:
+    pairs = [(f"{one.name}, ms ({one.basis})", f"{one.name}, regret") for one in found.devices]
+    return [title for pair in pairs for title in pair]
+
+
+def _order(found: Fleet) -> list[int]:
+    return sorted(range(len(found.points)), key=lambda i: -found.points[i].score)
+
+
+def _row(found: Fleet, position: int) -> list[str]:
+    point = found.points[position]
+    cells = [
+        (significant(point.latency_ms[one.name], 4), significant(point.regret[one.name]))
+        for one in found.devices
+    ]
+    name = f"#{_order(found).index(position) + 1}"
+    if position == found.compromise:
+        name += " for all"
+    on = [one.name for one in found.devices if position in one.front]
+    return [
+        name,
+        _quality(point),
+        *(cell for pair in cells for cell in pair),
+        ", ".join(on) or "none",
+    ]
