@@ -71,6 +71,15 @@ def spaces(json: Json = False) -> None:
 
 
 @app.command()
+def searchers(json: Json = False) -> None:
+    """What can search, and whose idea each is."""
+    from nas.show import searchers_table
+
+    screen = Screen(json)
+    screen.result(*searchers_table())
+
+
+@app.command()
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A file that init wrote.")],
     out: Annotated[Path, typer.Option("--out", help="The run folder.")] = Path("run"),

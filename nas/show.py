@@ -190,3 +190,14 @@ def _layer(slot: str, entry: dict[str, Any]) -> str:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
+
+
+def searchers_table() -> tuple[dict[str, Any], RenderableType]:
+    """All searchers with their papers, for ``--json`` and as a picture."""
+    from nas.search.searchers import SEARCHERS
+
+    table = Table("searcher", "after", header_style="bold")
+    for name, entry in SEARCHERS.items():
+        table.add_row(name, entry.paper)
+    listed = [{"name": name, "paper": entry.paper} for name, entry in SEARCHERS.items()]
+    return {"searchers": listed}, table

@@ -20,6 +20,7 @@ from nas.engine import LOCAL, Engine
 from nas.jobs.asking import asked_of, limits_of
 from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
 from nas.jobs.curves import compare, compare_seconds, known_curves, write_curves
+from nas.jobs.elites import elites
 from nas.jobs.engines import engine_of
 from nas.jobs.growth import front_growth
 from nas.jobs.guide import fitted_guide, ready_guide
@@ -146,6 +147,7 @@ def search_run(
     best = chosen(outcome, options, asked)
     document = front_document(trained, table, guide, options, outcome, best, clock, asked)
     document["growth"] = front_growth(outcome.study, guide)
+    document["elites"] = elites(outcome.study, guide)
     document["neighbours"] = neighbours(space, table, guide, outcome.candidates[best].row)
     began = time.monotonic()
     curves = compare(

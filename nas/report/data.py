@@ -12,6 +12,7 @@ __all__ = [
     "Change",
     "Curve",
     "Curves",
+    "Elites",
     "Epoch",
     "Fleet",
     "FleetDevice",
@@ -72,6 +73,23 @@ class Growth:
 
     scale: str
     fronts: tuple[tuple[int, tuple[tuple[float, float], ...]], ...]
+
+
+@dataclass(frozen=True)
+class Elites:
+    """The best network of each kind that was searched.
+
+    ``quality`` is the name and unit of the ``qualities``, ``axes`` are names and the edges of
+    cells. Of each elite: its cell, a number an axis; its row; its quality; by how much it is beyond
+    the limits.
+    """
+
+    quality: str
+    axes: tuple[tuple[str, tuple[float, ...]], ...]
+    cells: tuple[tuple[int, ...], ...]
+    rows: tuple[tuple[int, ...], ...]
+    qualities: tuple[float, ...]
+    violations: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -141,9 +159,9 @@ class Front:
     unit. ``cloud`` are pairs (predicted latency in ms, predicted score), ``history`` pairs
     (evaluations, hypervolume), ``seconds`` the time of each step. ``rounds`` are by how much
     predictions of the front were off at most, one for each round of search and measurement,
-    ``settled`` whether that was little enough in the last. ``growth`` and ``neighbours`` of the
-    chosen network are None where an older version searched. ``sought`` are further objectives and
-    limits.
+    ``settled`` whether that was little enough in the last. ``growth``, ``elites`` and
+    ``neighbours`` of the chosen network are None where an older version searched. ``sought`` are
+    further objectives and limits.
     """
 
     budget_ms: float
@@ -163,6 +181,7 @@ class Front:
     rounds: tuple[float, ...] = ()
     settled: bool = False
     growth: Growth | None = None
+    elites: Elites | None = None
     neighbours: Neighbours | None = None
     sought: tuple[Sought, ...] = ()
 

@@ -13,6 +13,7 @@ from nas.report.data import (
     Change,
     Curve,
     Curves,
+    Elites,
     Fleet,
     FleetDevice,
     FleetPoint,
@@ -92,6 +93,7 @@ def read_front(document: Mapping[str, Any]) -> Front:
         rounds=tuple(float(one["off"]) for one in document.get("rounds", ())),
         settled=bool(document.get("settled")),
         growth=_growth(document.get("growth")),
+        elites=_elites(document.get("elites")),
         neighbours=_neighbours(document.get("neighbours")),
         sought=tuple(_sought(one) for one in document.get("quantities", ())),
     )
@@ -190,6 +192,31 @@ def _growth(document: Mapping[str, Any] | None) -> Growth | None:
         return None
     grown = tuple((int(one["evaluations"]), _pairs(one["points"])) for one in document["fronts"])
     return Growth(str(document["scale"]), grown)
+
+
+def _elites(document: Mapping[str, Any] | None) -> Elites | None:
+    if document is None:
+        return None
+    axes = tuple(
+        (str(one["name"]), tuple(map(_number, one["edges"]))) for one in document["dimensions"]
+    )
+    cells, rows = (
+        tuple(tuple(map(int, one)) for one in document[name]) for name in ("cells", "rows")
+    )
+    qualities, violations = (
+        tuple(map(_number, document[name])) for name in ("qualities", "violations")
+    )
+    if not len(cells) == len(rows) == len(qualities) == len(violations) > 0:
+        raise ValueError("a map has a cell, a row, a quality and a violation for every network")
+    if any(list(edges) != sorted(set(edges)) or len(edges) < 2 for _, edges in axes):
+        raise ValueError("edges of a map ascend")
+    if not axes or any(
+        len(cell) != len(axes)
+        or not all(0 <= k < len(edges) - 1 for k, (_, edges) in zip(cell, axes, strict=True))
+        for cell in cells
+    ):
+        raise ValueError("a cell has a number for each axis of its map")
+    return Elites(str(document["quality"]), axes, cells, rows, qualities, violations)
 
 
 def _neighbours(document: Mapping[str, Any] | None) -> Neighbours | None:

@@ -27,14 +27,13 @@ FINE, COARSE = 24, 12
 
 
 @dataclass(frozen=True, eq=False)
-class Dimension:
-    """A function of rows [n, choices] -> [n], and the ``edges`` [cells + 1] of its cells.
+class Axis:
+    """What cells are told by: a name, and the ``edges`` [cells + 1] between them.
 
     A cell has its lower edge and not its upper one; values beyond the ends are of the cells there.
     """
 
     name: str
-    function: Callable[[Rows], npt.ArrayLike]
     edges: Floats
 
     def __post_init__(self) -> None:
@@ -45,6 +44,13 @@ class Dimension:
                 f"{edges.tolist()}"
             )
         object.__setattr__(self, "edges", edges)
+
+
+@dataclass(frozen=True, eq=False)
+class Dimension(Axis):
+    """An axis, and the function of rows [n, choices] -> [n] that says where they are on it."""
+
+    function: Callable[[Rows], npt.ArrayLike]
 
     def cell(self, rows: Rows) -> Cells:
         """The number of each row's cell: [n]; raises ``SearchError`` where there is no value."""
@@ -65,7 +71,7 @@ class Archive:
     A quality is minimised; a violation above 0 says that the cell has no row within the limits.
     """
 
-    dimensions: tuple[Dimension, ...]
+    dimensions: tuple[Axis, ...]
     cells: Cells
     rows: Rows
     qualities: Floats
@@ -110,7 +116,7 @@ def usual_dimensions(space: Space) -> tuple[Dimension, ...]:
     edges = np.array([low - 0.5, high + 0.5])
     if high > low > 0:
         edges = np.geomspace(low, high, FINE + 1)
-    macs = Dimension("million MACs", lambda rows: space.total(millions, rows), edges)
+    macs = Dimension("million MACs", edges, lambda rows: space.total(millions, rows))
     return macs, _resolution(space) or _layers(space)
 
 
@@ -127,7 +133,7 @@ def _resolution(space: Space) -> Dimension | None:
     between = (known[1:] + known[:-1]) / 2
     ends = 2 * known[0] - between[0], 2 * known[-1] - between[-1]
     edges = np.concatenate([ends[:1], between, ends[1:]])
-    return Dimension("resolution", lambda rows: values[rows[:, position]], edges)
+    return Dimension("resolution", edges, lambda rows: values[rows[:, position]])
 
 
 def _layers(space: Space) -> Dimension:
@@ -136,4 +142,4 @@ def _layers(space: Space) -> Dimension:
     low, high = space.bounds(one)
     cells = min(COARSE, int(high - low) + 1)
     edges = np.linspace(low - 0.5, high + 0.5, cells + 1)
-    return Dimension("layers", lambda rows: space.total(one, rows), edges)
+    return Dimension("layers", edges, lambda rows: space.total(one, rows))

@@ -9,7 +9,7 @@ from nas.report.draw import chart as draw
 from nas.report.draw.markup import Child, Html, el, fragment
 from nas.report.draw.numbers import significant
 from nas.report.draw.scale import padded, spread
-from nas.search.archive import Archive, Dimension
+from nas.search.archive import Archive, Axis
 
 __all__ = ["map_of_elites"]
 
@@ -131,11 +131,11 @@ def _steps(archive: Archive, tops: Sequence[int], quality: str, width: int) -> H
     return draw.chart(area, marks, _alt(archive, quality))
 
 
-def _range(dimension: Dimension) -> tuple[float, float]:
+def _range(dimension: Axis) -> tuple[float, float]:
     return float(dimension.edges[0]), float(dimension.edges[-1])
 
 
-def _log(dimension: Dimension) -> bool:
+def _log(dimension: Axis) -> bool:
     # Cells that grow by factors are drawn equally wide.
     steps = dimension.edges[1:] - dimension.edges[:-1]
     return spread(_range(dimension)) and bool(steps[-1] > 1.5 * steps[0])

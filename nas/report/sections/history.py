@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from nas.report.data import Front, ReportData
+import numpy as np
+
+from nas.report.data import Elites, Front, ReportData
 from nas.report.draw import chart as draw
+from nas.report.draw.map import map_of_elites
 from nas.report.draw.markup import Html, el
 from nas.report.draw.scale import padded, spread
 from nas.report.sections.common import missing, search_command, section, table
 from nas.report.sections.compared import compared
 from nas.report.sections.growth import growth
+from nas.search.archive import Archive, Axis
 
 __all__ = ["history"]
 
@@ -21,7 +25,7 @@ STEPS = {
 
 
 def history(data: ReportData) -> Html:
-    """Hypervolume over evaluations, how the front grew, and where the time went."""
+    """Hypervolume over evaluations, how the front grew, the best of each kind, and the time."""
     front = data.front
     if front is None or len(front.history) < 2:
         return section(
@@ -43,6 +47,7 @@ def history(data: ReportData) -> Html:
         if data.curves is None
         else [el("p", caption), compared(front, data.curves)],
         growth(front, front.growth) if front.growth else None,
+        _map(front.elites) if front.elites else None,
         table(
             "Where the time of the search went",
             ("step", "seconds"),
@@ -51,6 +56,12 @@ def history(data: ReportData) -> Html:
         if front.seconds
         else None,
     )
+
+
+def _map(elites: Elites) -> Html:
+    axes = tuple(Axis(name, np.array(edges)) for name, edges in elites.axes)
+    columns = elites.cells, elites.rows, elites.qualities, elites.violations
+    return map_of_elites(Archive(axes, *map(np.array, columns)), elites.quality)
 
 
 def _draw(front: Front, width: int) -> Html:

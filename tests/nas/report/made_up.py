@@ -199,6 +199,17 @@ def made_up_front(
                 for n in (500, 1250, 2500, 5000)
             ],
         },
+        "elites": {
+            "quality": "predicted error, %",
+            "dimensions": [
+                {"name": "million MACs", "edges": [1.0, 10.0, 100.0]},
+                {"name": "resolution", "edges": [22.0, 26.0, 30.0, 34.0]},
+            ],
+            "cells": [[0, 0], [0, 2], [1, 1]],
+            "rows": [[0, 0, 1], [0, 1, 2], [1, 1, 1]],
+            "qualities": [12.5, 11.0, 9.25],
+            "violations": [0.0, 0.0, 0.5],
+        },
         "neighbours": {
             "scale": "predicted accuracy, %",
             "latency_ms": 0.9 * budget,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -118,9 +119,44 @@ def test_what_curves_and_neighbours_hold(run: Run) -> None:
     assert [vars(change) for change in neighbours.changes] == front["neighbours"]["changes"]
 
 
+def test_what_the_map_holds_and_that_it_is_drawn(run: Run) -> None:
+    data, front = gather(run), json.loads(run.front.read_text())["elites"]
+    assert data.front is not None and data.front.elites is not None
+    found = data.front.elites
+    assert [name for name, _ in found.axes] == ["million MACs", "resolution"]
+    assert [list(cell) for cell in found.cells] == front["cells"]
+    assert [list(row) for row in found.rows] == front["rows"]
+    assert list(found.qualities) == front["qualities"]
+    page = render(data)
+    said = r">predicted error, % 11[.0]*: million MACs 1[.0]* to 10[.0]*, resolution 30[.0]* to 34"
+    assert len(re.findall(said, page)) == 2
+    # Beyond the limits is hollow, once in each of the two widths that a figure is drawn for.
+    assert page.count('class="cell hollow"') == 2 and page.count('class="cell"') == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cells": []},
+        {"cells": [[0], [0], [1]]},
+        {"qualities": [1.0, 2.0]},
+        {"qualities": [1.0, 2.0, float("nan")]},
+        {"cells": [[0, 0], [0, 3], [1, 1]]},
+        {"dimensions": []},
+        {"dimensions": [{"name": "x", "edges": [2.0, 1.0]}] * 2},
+    ],
+)
+def test_a_damaged_map_is_named(run: Run, change: dict[str, Any]) -> None:
+    elites = json.loads(run.front.read_text())["elites"]
+    edit(run.front, elites={**elites, **change})
+    data = gather(run)
+    assert data.front is None and "front.json" in data.warnings[0]
+    render(data)
+
+
 def test_a_front_of_before_growth_and_neighbours_still_shows(run: Run) -> None:
     front = json.loads(run.front.read_text())
-    del front["growth"], front["neighbours"]
+    del front["growth"], front["neighbours"], front["elites"]
     run.front.write_text(json.dumps(front))
     run.curves.unlink()
     data = gather(run)
@@ -128,7 +164,7 @@ def test_a_front_of_before_growth_and_neighbours_still_shows(run: Run) -> None:
     assert data.front.growth is data.front.neighbours is data.curves is None
     render(data)
     # As searches write it that went by something else than error and latency.
-    edit(run.front, growth=None, neighbours=None)
+    edit(run.front, growth=None, neighbours=None, elites=None)
     assert gather(run) == data
 
 

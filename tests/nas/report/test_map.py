@@ -11,9 +11,9 @@ from nas.report.draw.map import map_of_elites
 from nas.search.archive import Archive, Dimension, archive
 from tests.nas.report.page_parser import Element, parse
 
-MACS = Dimension("million MACs", lambda rows: rows[:, 0], np.array([1.0, 10.0, 100.0]))
-LAYERS = Dimension("layers", lambda rows: rows[:, 1], np.array([0.5, 1.5, 2.5, 3.5]))
-THIRD = Dimension("third", lambda rows: rows[:, 2], np.array([-0.5, 0.5, 1.5]))
+MACS = Dimension("million MACs", np.array([1.0, 10.0, 100.0]), lambda rows: rows[:, 0])
+LAYERS = Dimension("layers", np.array([0.5, 1.5, 2.5, 3.5]), lambda rows: rows[:, 1])
+THIRD = Dimension("third", np.array([-0.5, 0.5, 1.5]), lambda rows: rows[:, 2])
 
 ROWS = np.array([[2, 1, 0], [3, 1, 1], [20, 1, 0], [30, 3, 1], [50, 2, 0]])
 ERRORS = np.array([9.0, 8.0, 7.0, 6.0, 1.0])
@@ -78,7 +78,7 @@ def test_behind_a_third_dimension_the_best_is_seen() -> None:
 def test_many_cells_have_six_shades_of_about_as_many() -> None:
     rng = np.random.default_rng(0)
     rows = np.column_stack([rng.uniform(1, 100, 400), rng.integers(1, 4, 400)]).astype(int)
-    fine = Dimension("x", lambda rows: rows[:, 0], np.linspace(0, 100, 26))
+    fine = Dimension("x", np.linspace(0, 100, 26), lambda rows: rows[:, 0])
     elites = archive((fine, LAYERS), rows, rng.random(400), np.zeros(400))
     shares = [share(rect) for rect in wide(elites).all("rect")]
     counts = np.unique(shares, return_counts=True)[1]

@@ -70,7 +70,7 @@ def test_nothing_is_loaded(page: Element, data: ReportData) -> None:
 
 def test_pictures_have_words_and_two_widths(page: Element) -> None:
     figures = page.all("figure")
-    assert len(figures) == 9
+    assert len(figures) == 10
     for figure in figures:
         wide, narrow = figure.all("svg")
         for svg in (wide, narrow):
@@ -206,7 +206,7 @@ def points_of(line: Element) -> list[tuple[float, ...]]:
 
 def test_every_searcher_has_its_line_and_band(page: Element, data: ReportData) -> None:
     assert data.curves is not None
-    figure, growth = page.part("search").all("figure")
+    figure, growth, _ = page.part("search").all("figure")
     legend = [entry.text for entry in figure.all("li")]
     assert legend == ["nsga2, 5 seeds", "random, 5 seeds", "x, 2 seeds"]
     for svg in figure.all("svg"):
@@ -302,7 +302,7 @@ def test_neighbours_that_change_nothing(data: ReportData) -> None:
 
 def test_an_older_search_has_the_curve_of_its_front_alone(data: ReportData) -> None:
     assert data.front is not None
-    front = replace(data.front, growth=None, neighbours=None)
+    front = replace(data.front, growth=None, elites=None, neighbours=None)
     page = parse(render(replace(data, front=front, curves=None)))
     (figure,) = page.part("search").all("figure")
     assert [len(svg.all("polyline", "line-a")) for svg in figure.all("svg")] == [1, 1]
@@ -315,7 +315,7 @@ def test_short_curves(data: ReportData, numbers: tuple[int, ...]) -> None:
     curves = tuple(Curve("nsga2", seed, (0.0,) * len(numbers)) for seed in range(4))
     one = Curves(("error",), (1.0,), numbers, curves)
     part = parse(render(replace(data, curves=one))).part("search")
-    assert "nan" not in str([svg.all("polyline")[0].attributes for svg in part.all("svg")])
+    assert "nan" not in str([line.attributes for line in part.all("polyline")])
     assert part.all("li")[0].text == "nsga2, 4 seeds"
 
 

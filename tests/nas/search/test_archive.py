@@ -21,7 +21,7 @@ def first(rows: Rows) -> Rows:
 
 
 def test_cells_have_their_lower_edge_and_ends_are_open() -> None:
-    dimension = Dimension("a", lambda rows: rows[:, 0] / 2, np.array([0.0, 1.0, 2.5, 3.0]))
+    dimension = Dimension("a", np.array([0.0, 1.0, 2.5, 3.0]), lambda rows: rows[:, 0] / 2)
     values = np.array([[-9], [0], [1], [2], [4], [5], [6], [99]])
     np.testing.assert_array_equal(dimension.cell(values), [0, 0, 0, 1, 1, 2, 2, 2])
 
@@ -29,12 +29,12 @@ def test_cells_have_their_lower_edge_and_ends_are_open() -> None:
 @pytest.mark.parametrize("edges", [[1.0], [1.0, 1.0], [2.0, 1.0], [0.0, float("nan")]])
 def test_edges_that_do_not_increase_are_refused(edges: list[float]) -> None:
     with pytest.raises(SearchError, match="'speed'.*increasing"):
-        Dimension("speed", first, np.array(edges))
+        Dimension("speed", np.array(edges), first)
 
 
 @pytest.mark.parametrize("values", [[1.0, float("nan"), 2.0], [1.0, 2.0]])
 def test_a_dimension_without_a_number_for_a_row_is_refused(values: list[float]) -> None:
-    dimension = Dimension("speed", lambda rows: values, np.array([0.0, 1.0, 2.0]))
+    dimension = Dimension("speed", np.array([0.0, 1.0, 2.0]), lambda rows: values)
     with pytest.raises(SearchError, match="'speed'.*one number a row"):
         archive([dimension], np.zeros((3, 1), dtype=np.int64), np.zeros(3), np.zeros(3))
 
@@ -107,8 +107,8 @@ def told(searcher: MapElites, seed: int, limit: float) -> tuple[Rows, npt.NDArra
 def test_the_searchers_archive_is_that_of_all_it_was_told() -> None:
     limit = float(np.median(SPACE.macs(SPACE.sample(500, np.random.default_rng(0)))))
     over = [
-        Dimension("resolution", lambda rows: rows[:, 0], np.array([-0.5, 0.5, 1.5, 2.5])),
-        Dimension("depths", lambda rows: rows[:, [1, 5, 9, 14]].sum(axis=1), np.arange(-0.5, 8)),
+        Dimension("resolution", np.array([-0.5, 0.5, 1.5, 2.5]), lambda rows: rows[:, 0]),
+        Dimension("depths", np.arange(-0.5, 8), lambda rows: rows[:, [1, 5, 9, 14]].sum(axis=1)),
     ]
     problem = Problem(SPACE, ("bad", "macs"), {"macs": limit})
     searcher = MapElites(Task(problem), np.random.default_rng(1), over)
