@@ -268,6 +268,18 @@ def test_the_readme_in_python(job: Job, monkeypatch: pytest.MonkeyPatch) -> None
     assert np.array_equal(names["space"].encode(names["architecture"]), names["X"][0])
     assert isinstance(names["network"], nn.Module) and isinstance(names["subnet"], nn.Module)
     assert isinstance(names["plan"], Plan)
+    # What follows it goes on with the same names.
+    names["error"] = names["measured"]
+    own = readme_code("Searches of your own")
+    assert "evaluations=200" in own
+    exec(compile(own.replace("evaluations=200", "evaluations=20"), str(README), "exec"), names)
+    assert names["study"].ended_by == "evaluations" and len(names["study"]) == 20
+    assert (job.folder / "study.sqlite").is_file()
+    best = names["best"]
+    assert best.proven and best.limited["latency_ms"] <= 0.5
+    sample = names["space"].sample(2000, np.random.default_rng(0))
+    kept = sample[names["table"].predict(sample) <= 0.5]
+    assert best.value <= names["ridge"].predict(kept).min()
 
 
 def test_the_readme_with_published_weights(
@@ -316,7 +328,8 @@ def test_commands_of_the_readme() -> None:
     rows = re.findall(r"^\| `nas ([\w-]+) ([^`]*)` \|", text, re.MULTILINE)
     assert {"import-ofa", "search"} <= {command for command, _ in rows}
     for command, options in rows:
-        known = {name for option in group.commands[command].params for name in option.opts}
+        options_of = group.commands[command].params
+        known = {name for one in options_of for name in (*one.opts, *one.secondary_opts)}
         assert set(re.findall(r"(?<=[\[( ])--?[a-z][a-z-]*", options)) <= known, command
 
 
