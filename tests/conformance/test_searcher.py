@@ -27,8 +27,22 @@ def tiny() -> Space:
     return Space(net, "tiny")
 
 
+# With a model, hundreds of evaluations take a minute.
+MODELS = ("auto", "linas", "mobo")
+
+
 @pytest.fixture(params=searchers.names())
 def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.slow) if name in MODELS else name
+        for name in searchers.names()
+    ]
+)
+def long_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
@@ -129,7 +143,8 @@ def test_equal_values_stop_nobody(name: str) -> None:
         searcher.tell(population, np.ones((10, 2)), np.ones((10, 1)))
 
 
-def test_beats_random_search_or_is_it(name: str) -> None:
+def test_beats_random_search_or_is_it(long_name: str) -> None:
+    name = long_name
     reference = np.array([60.0, 20.0])
     volumes = {}
     for who in (name, "random"):
@@ -138,7 +153,8 @@ def test_beats_random_search_or_is_it(name: str) -> None:
     assert volumes[name] >= volumes["random"]
 
 
-def test_finds_networks_within_a_limit_that_chance_seldom_meets(name: str) -> None:
+def test_finds_networks_within_a_limit_that_chance_seldom_meets(long_name: str) -> None:
+    name = long_name
     if name == "random":
         return
     sample = np.log(SPACE.macs(SPACE.sample(2000, np.random.default_rng(0))))

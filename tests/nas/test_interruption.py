@@ -296,7 +296,7 @@ def test_a_demo_interrupted_in_every_stage(
     calls = {
         "nas/training/checkpoint.py": 2,
         "latency_lut/table_file.py": 100,
-        "nas/search/nsga2.py": 5,
+        "nas/search/searchers/nsga2.py": 5,
     }
     with demo_of(job.config):
         for file, call in calls.items():

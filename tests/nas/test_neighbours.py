@@ -118,7 +118,7 @@ def test_large_fronts_are_thinned() -> None:
     x = np.arange(n, dtype=float)
     parts = {
         "problem": SimpleNamespace(objectives=("error", "latency_ms")),
-        "records": SimpleNamespace(values=np.column_stack([n - x, x])),
+        "values": lambda self: np.column_stack([n - x, x]),
         "feasible": np.ones(n, dtype=bool),
     }
     study: Any = type("Made", (), {"__len__": lambda self: n, **parts})()

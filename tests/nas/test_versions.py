@@ -43,7 +43,7 @@ FILES: dict[str, tuple[int, Callable[[Path], Any]]] = {
     "supernet.safetensors": (1, of_weights),
     "latency/cpu.json": (6, lambda path: json.loads(path.read_text())["version"]),
     "samples.sqlite": (2, lambda path: of_sqlite(path, "belongs", "name")),
-    "study.sqlite": (1, lambda path: of_sqlite(path, "study", "key")[0]),
+    "study.sqlite": (2, lambda path: of_sqlite(path, "study", "key")[0]),
     "measured.json": (1, of_json),
     "front.json": (3, of_json),
     "best.json": (1, of_json),

@@ -218,12 +218,18 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def rows(database: Path, table: str) -> list[tuple[Any, ...]]:
-    """The rows of a table of an SQLite file; none where there is no such table yet."""
+    """The rows of a table of an SQLite file; none where there is no such table yet.
+
+    Without what an evaluation of a study took, which no two runs agree on.
+    """
     if not database.is_file():
         return []
     connection = sqlite3.connect(database, timeout=60)
     try:
-        return connection.execute(f"SELECT * FROM {table}").fetchall()
+        found = connection.execute(f"SELECT * FROM {table}")
+        names = [column[0] for column in found.description]
+        told = [i for i, name in enumerate(names) if (table, name) != ("evaluations", "seconds")]
+        return [tuple(line[i] for i in told) for line in found]
     except sqlite3.OperationalError:
         return []
     finally:
