@@ -17,8 +17,9 @@ from nas.engine.seam import EngineError, Work, pieces
 
 # So often a piece may end its worker before it is the piece's fault.
 TRIES = 3
-# Pieces that the cluster has at a time: enough for hundreds of cores, and few to take back.
-AHEAD = 1000
+# Pieces that a small cluster has at a time, and a large one two for each core: enough to keep it
+# busy, and few that go on when nobody listens any more.
+AHEAD = 16
 # What pickling raises.
 UNSENDABLE = (TypeError, AttributeError, pickle.PicklingError)
 NAMESPACE = "nas-loop"
@@ -52,25 +53,23 @@ class RayEngine:
         queue = _Queue([need for _, need in todo])
         deaths: Counter[int] = Counter()
         running: dict[Any, int] = {}
-        try:
-            while queue.left or running:
-                while len(running) < AHEAD and (number := queue.take()) is not None:
-                    running[self._begin(shipped, *todo[number])] = number
-                (ready, *_), _ = ray.wait(list(running), num_returns=1)
-                number = running.pop(ready)
-                outcome = _outcome(ready)
-                queue.over(number)
-                if isinstance(outcome, _Lost):
-                    deaths[number] += 1
-                    if deaths[number] < TRIES:
-                        queue.again(number)
-                        continue
-                    outcome = EngineError(_deadly(number, outcome))
-                yield number, outcome
-        finally:
-            for reference, number in running.items():
-                # A piece on a device is not torn off it: it ends, and then the next one begins.
-                ray.cancel(reference, force=todo[number][1] is None)
+        ahead = max(AHEAD, 2 * int(ray.cluster_resources().get("CPU", 0)))
+        # Who stops listening leaves what has begun to end by itself: where a task is cancelled just
+        # as it answers, Ray ends this process.
+        while queue.left or running:
+            while len(running) < ahead and (number := queue.take()) is not None:
+                running[self._begin(shipped, *todo[number])] = number
+            (ready, *_), _ = ray.wait(list(running), num_returns=1)
+            number = running.pop(ready)
+            outcome = _outcome(ready)
+            queue.over(number)
+            if isinstance(outcome, _Lost):
+                deaths[number] += 1
+                if deaths[number] < TRIES:
+                    queue.again(number)
+                    continue
+                outcome = EngineError(_deadly(number, outcome))
+            yield number, outcome
 
     def _begin(self, shipped: Shipped, item: Any, need: str | None) -> Any:
         try:

@@ -33,7 +33,7 @@ class Engine(Protocol):
         """The number of each item, from 0, with what ``work`` returned for it, as they come.
 
         In place of a result stands the exception of a piece that raised one; the others go on.
-        Whoever stops listening ends what was not begun yet.
+        Whoever stops listening ends what was not handed out yet; what was goes on to its end.
 
         Args:
             work: called with one item.
