@@ -53,7 +53,8 @@ class RayEngine:
         queue = _Queue([need for _, need in todo])
         deaths: Counter[int] = Counter()
         running: dict[Any, int] = {}
-        ahead = max(AHEAD, 2 * int(ray.cluster_resources().get("CPU", 0)))
+        cores = ray.cluster_resources().get("CPU", 0)  # type: ignore[no-untyped-call]
+        ahead = max(AHEAD, 2 * int(cores))
         # Who stops listening leaves what has begun to end by itself: where a task is cancelled just
         # as it answers, Ray ends this process.
         while queue.left or running:
