@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nas.search.problem import Function, Graded, SearchError
+from nas.search.problem import Function, Graded, SearchError, numbers
 from nas.search.searcher import Floats, Rows
 from search_spaces.errors import NasLoopError
 from search_spaces.space import Space
@@ -87,10 +87,4 @@ class Work:
             answer = function.function(rows.copy(), fidelity.copy())
         else:
             answer = function(rows.copy())
-        values = np.asarray(answer, dtype=np.float64)
-        if values.shape != (len(rows),):
-            raise SearchError(
-                f"{name!r} must return one number a row, shape ({len(rows)},); "
-                f"got shape {values.shape}"
-            )
-        return values
+        return numbers(name, answer, len(rows))

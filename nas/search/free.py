@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-import numpy as np
-
 from latency_lut import LatencyTable
-from nas.search.problem import Function, Graded, SearchError
+from nas.search.problem import Function, Graded, Plain, SearchError, numbers
 from nas.search.searcher import Floats, Rows
 from predictors import Predictor
 from search_spaces.space import Space
@@ -44,14 +42,5 @@ def free_functions(
     return found
 
 
-def _checked(name: str, function: Callable[[Rows], object]) -> Callable[[Rows], Floats]:
-    def asked(rows: Rows) -> Floats:
-        values = np.asarray(function(rows), dtype=np.float64)
-        if values.shape != (len(rows),):
-            raise SearchError(
-                f"{name!r} must return one number a row, shape ({len(rows)},); "
-                f"got shape {values.shape}"
-            )
-        return values
-
-    return asked
+def _checked(name: str, function: Plain) -> Callable[[Rows], Floats]:
+    return lambda rows: numbers(name, function(rows), len(rows))

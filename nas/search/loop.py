@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,7 +122,7 @@ def minimize(
     checking, searching = np.random.default_rng(seed).spawn(2)
     proposer = maker(task, searching)
     origin = searcher if isinstance(searcher, str) else type(proposer).__name__
-    with Session(
+    session = Session(
         problem,
         known,
         origin,
@@ -132,7 +133,8 @@ def minimize(
         piece=piece,
         engine=engine,
         retry=retry,
-    ) as session:
+    )
+    with closing(session):
         for name in problem.limits:
             if name in asked:
                 require_reachable(space, name, asked[name], problem.limits[name], checking)

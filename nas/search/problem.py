@@ -135,3 +135,13 @@ def ungraded(functions: Mapping[str, Function], who: str) -> dict[str, Plain]:
             )
         found[name] = function
     return found
+
+
+def numbers(name: str, answer: npt.ArrayLike, rows: int) -> Floats:
+    """What a function said of so many rows, [rows]; raises ``SearchError`` for another shape."""
+    values = np.asarray(answer, dtype=np.float64)
+    if values.shape != (rows,):
+        raise SearchError(
+            f"{name!r} must return one number a row, shape ({rows},); got shape {values.shape}"
+        )
+    return values

@@ -6,8 +6,6 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -22,7 +20,7 @@ from nas.search.trials import Trials, part
 
 
 class Session:
-    """Evaluates for whoever asks, each network once; ``with`` closes it."""
+    """Evaluates for whoever asks, each network once, until it is closed."""
 
     def __init__(
         self,
@@ -82,17 +80,6 @@ class Session:
         if self._store is not None:
             self._store.close()
             self._store = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _name(equality: str | Identity) -> str:

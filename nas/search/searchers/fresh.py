@@ -35,13 +35,3 @@ def fresh(
         found.append(rows[seen.add(rows)])
         missing -= len(found[-1])
     return np.concatenate([*found, unseen(space, missing, rng, seen)])
-
-
-def first(n: int, space: Space, rng: np.random.Generator, seen: Seen) -> Rows:
-    """What a search that knows nothing begins with: [n, choices].
-
-    The smallest network, the largest, then random ones; all are in ``seen`` afterwards.
-    """
-    ends = np.stack([space.smallest, space.largest])[:n]
-    ends = ends[seen.add(ends)]
-    return np.concatenate([ends, unseen(space, n - len(ends), rng, seen)])

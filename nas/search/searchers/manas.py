@@ -22,8 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.search.searcher import Floats, Population, Rows
-from nas.search.searchers.fresh import first, fresh
+from nas.search.searchers.fresh import fresh
 from nas.search.searchers.history import History
+from nas.search.searchers.mating import initial
 from nas.search.searchers.operators import sizes
 from nas.search.searchers.preference import lattice, rewards
 from nas.search.seen import Seen
@@ -55,7 +56,7 @@ class Manas:
     def ask(self, n: int) -> Population:
         """The smallest and largest network and random ones first, then what the teams play."""
         if not len(self._told):
-            return Population(first(n, self._space, self._rng, self._seen))
+            return Population(initial(self._space, n, self._seen, self._rng))
         return Population(fresh(n, self._draw, self._space, self._rng, self._seen))
 
     def _draw(self, n: int) -> Rows:

@@ -18,7 +18,8 @@ from nas.search.archive import Archive, Dimension, archive, best_of_cells, usual
 from nas.search.pareto import nondominated
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers import operators
-from nas.search.searchers.fresh import first, fresh
+from nas.search.searchers.fresh import fresh
+from nas.search.searchers.mating import initial
 from nas.search.seen import Seen
 from nas.search.task import Task
 
@@ -48,7 +49,7 @@ class MapElites:
     def ask(self, n: int) -> Population:
         """The smallest and largest network and random ones first, then children of elites."""
         if not len(self._rows):
-            return Population(first(n, self._space, self._rng, self._seen))
+            return Population(initial(self._space, n, self._seen, self._rng))
         return Population(fresh(n, self._children, self._space, self._rng, self._seen))
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:

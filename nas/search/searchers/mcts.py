@@ -16,8 +16,9 @@ from __future__ import annotations
 import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
-from nas.search.searchers.fresh import first, fresh
+from nas.search.searchers.fresh import fresh
 from nas.search.searchers.history import History
+from nas.search.searchers.mating import initial
 from nas.search.searchers.operators import sizes
 from nas.search.searchers.preference import lattice, rewards
 from nas.search.searchers.tree import NONE, Tree, summed, uct
@@ -50,7 +51,7 @@ class Mcts:
     def ask(self, n: int) -> Population:
         """The smallest and largest network and random ones first, then ways down the tree."""
         if not len(self._told):
-            return Population(first(n, self._space, self._rng, self._seen))
+            return Population(initial(self._space, n, self._seen, self._rng))
         worth = rewards(self._told.objectives, self._told.violations, self._preferences) ** POWER
         visits, sums = summed(self._paths, worth, len(self._tree))
         chances = self._rollouts(worth)

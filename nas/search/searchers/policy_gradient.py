@@ -15,8 +15,9 @@ import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers.adam import Adam
-from nas.search.searchers.fresh import first, fresh
+from nas.search.searchers.fresh import fresh
 from nas.search.searchers.history import History
+from nas.search.searchers.mating import initial
 from nas.search.searchers.policy import Policy, Weights
 from nas.search.searchers.preference import ranks
 from nas.search.seen import Seen, keys
@@ -72,7 +73,7 @@ class PolicyGradient:
     def ask(self, n: int) -> Population:
         """The smallest and largest network and random ones first, then what the policy draws."""
         if not len(self._told):
-            return Population(first(n, self._space, self._rng, self._seen))
+            return Population(initial(self._space, n, self._seen, self._rng))
         self._aims.clear()
         return Population(fresh(n, self._draw, self._space, self._rng, self._seen))
 

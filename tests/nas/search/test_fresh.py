@@ -6,8 +6,9 @@ import numpy as np
 
 import search_spaces
 from nas.search import Population
-from nas.search.searchers.fresh import PLAIN, first, fresh
+from nas.search.searchers.fresh import PLAIN, fresh
 from nas.search.searchers.history import History
+from nas.search.searchers.mating import initial
 from nas.search.seen import Seen
 from search_spaces.space import Population as Rows
 
@@ -45,10 +46,10 @@ def test_a_source_of_one_row_is_changed_a_little() -> None:
 
 def test_a_search_begins_with_both_ends() -> None:
     rng = np.random.default_rng(0)
-    found = first(10, SPACE, rng, Seen())
+    found = initial(SPACE, 10, Seen(), rng)
     assert found.shape == (10, 22)
     np.testing.assert_array_equal(found[:2], [SPACE.smallest, SPACE.largest])
-    np.testing.assert_array_equal(first(1, SPACE, rng, Seen()), [SPACE.smallest])
+    np.testing.assert_array_equal(initial(SPACE, 1, Seen(), rng), [SPACE.smallest])
 
 
 def test_history_keeps_the_order_and_skips_nothing() -> None:
