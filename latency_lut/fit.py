@@ -59,7 +59,7 @@ GRID = tuple(
 CAMPAIGNS = (0.0, 0.01, 0.03, 0.1, 0.3)
 """Scales of the factor that are tried where there are networks of an earlier campaign."""
 
-# What is less likely than this is left out of what other scales would have said.
+# Scales are left out of what others would have said if they are so much less likely than the best.
 LEAST_WEIGHT = 1e-3
 
 
@@ -174,7 +174,6 @@ def fit(
     )
     best = int(likelihood.argmax())
     weight = np.exp(likelihood - likelihood[best])
-    weight /= weight.sum()
     likely = [
         (weight[i], *predict(posterior(prior, observed[t], scales), elsewhere[t]))
         for i, (t, scales) in enumerate(points)
