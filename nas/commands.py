@@ -221,7 +221,23 @@ def search(
         typer.Option("--proxy", help="macs or parameters, taken in a predictor's place."),
     ] = None,
     budget: Annotated[
-        int | None, typer.Option("--budget", help="Evaluations of a round of the search.", min=1)
+        int | None, typer.Option("--budget", help="Evaluations of a round of the search.")
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--minutes",
+            help="Minutes of a round of the search, of which there are up to three; with --budget "
+            "what comes first.",
+        ),
+    ] = None,
+    stagnation: Annotated[
+        int | None,
+        typer.Option(
+            "--stagnation",
+            help="End a round once its hypervolume has not grown by a thousandth over so many "
+            "evaluations.",
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed")] = None,
     confidence: Annotated[
@@ -272,22 +288,32 @@ def search(
             "seeds, for the report to compare; about 5 s, or a tenth of the search.",
         ),
     ] = True,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Also solve for the optimum of the predictor within the limits, and say how far "
+            "the search stopped from it; with --predictor ridge or --proxy.",
+        ),
+    ] = False,
     engine: Engine = "local",
     json: Json = False,
 ) -> None:
     """Find the best subnet under a latency budget."""
-    from nas.jobs.search import search_command
+    from nas.jobs.ends import Ends
+    from nas.jobs.search_command import search_command
 
     screen = Screen(json)
-    how = (searcher, predictor, proxy, budget, seed, confidence, out, resume, screen, engine)
+    ends = Ends(budget, minutes, stagnation)
+    how = (searcher, predictor, proxy, ends, seed, confidence, out, resume, screen, engine)
     if fleet:
         from nas.jobs.fleet import fleet_command, fleet_limits
 
-        own = [("--latency-ms", latency_ms), ("--table", table)]
-        limits = fleet_limits(fleet, dict([*own, ("--limit", limit), ("--objective", objective)]))
+        own = {"--latency-ms": latency_ms, "--table": table, "--exact": exact}
+        limits = fleet_limits(fleet, {**own, "--limit": limit, "--objective": objective})
         screen.result(*fleet_command(run, limits, device, threads, *how))
         return
-    further = (baselines, objective or (), limit or ())
+    further = (baselines, objective or (), limit or (), exact)
     data, text = search_command(run, latency_ms, device, threads, table, *how, *further)
     screen.result(data, text)
 

@@ -14,6 +14,7 @@ __all__ = [
     "Curves",
     "Elites",
     "Epoch",
+    "Exact",
     "Fleet",
     "FleetDevice",
     "FleetPoint",
@@ -134,6 +135,24 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class Exact:
+    """The best network that a search's predictor has within the limits, and what it met itself.
+
+    Scores are on ``scale``, more is better: ``score`` of the optimum, ``bound`` that no network is
+    predicted to exceed (None where nothing is proven), ``searched`` of the search's best.
+    ``latency_ms`` is predicted, ``seconds`` is what it took to solve.
+    """
+
+    scale: str
+    score: float
+    bound: float | None
+    proven: bool
+    searched: float
+    latency_ms: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Sought:
     """A quantity that a search was asked for beside accuracy and latency, or a limit on accuracy.
 
@@ -159,9 +178,10 @@ class Front:
     unit. ``cloud`` are pairs (predicted latency in ms, predicted score), ``history`` pairs
     (evaluations, hypervolume), ``seconds`` the time of each step. ``rounds`` are by how much
     predictions of the front were off at most, one for each round of search and measurement,
-    ``settled`` whether that was little enough in the last. ``growth``, ``elites`` and
-    ``neighbours`` of the chosen network are None where an older version searched. ``sought`` are
-    further objectives and limits.
+    ``settled`` whether that was little enough in the last. ``ended_by`` says which limit ended the
+    last round: evaluations, seconds, stagnation, or space where nothing was left. ``growth``,
+    ``elites`` and ``neighbours`` of the chosen network are None where an older version searched,
+    ``exact`` where it was not asked for. ``sought`` are further objectives and limits.
     """
 
     budget_ms: float
@@ -180,9 +200,11 @@ class Front:
     confidence: float | None = None
     rounds: tuple[float, ...] = ()
     settled: bool = False
+    ended_by: str | None = None
     growth: Growth | None = None
     elites: Elites | None = None
     neighbours: Neighbours | None = None
+    exact: Exact | None = None
     sought: tuple[Sought, ...] = ()
 
     @property

@@ -14,6 +14,7 @@ from nas.report.data import (
     Curve,
     Curves,
     Elites,
+    Exact,
     Fleet,
     FleetDevice,
     FleetPoint,
@@ -92,9 +93,11 @@ def read_front(document: Mapping[str, Any]) -> Front:
         confidence=document.get("confidence"),
         rounds=tuple(float(one["off"]) for one in document.get("rounds", ())),
         settled=bool(document.get("settled")),
+        ended_by=document.get("ended_by"),
         growth=_growth(document.get("growth")),
         elites=_elites(document.get("elites")),
         neighbours=_neighbours(document.get("neighbours")),
+        exact=_exact(document.get("exact")),
         sought=tuple(_sought(one) for one in document.get("quantities", ())),
     )
 
@@ -234,6 +237,16 @@ def _neighbours(document: Mapping[str, Any] | None) -> Neighbours | None:
     )
     latency_ms, score = (_number(document[name]) for name in ("latency_ms", "score"))
     return Neighbours(str(document["scale"]), latency_ms, score, changes)
+
+
+def _exact(document: Mapping[str, Any] | None) -> Exact | None:
+    if document is None:
+        return None
+    score, searched, latency_ms, seconds = (
+        _number(document[name]) for name in ("score", "searched", "latency_ms", "seconds")
+    )
+    bound, proven = _finite(document["bound"]), bool(document["proven"])
+    return Exact(str(document["scale"]), score, bound, proven, searched, latency_ms, seconds)
 
 
 def _number(value: Any) -> float:
