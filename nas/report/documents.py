@@ -9,22 +9,9 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nas.report.data import (
-    Change,
-    Curve,
-    Curves,
-    Elites,
-    Exact,
-    Fleet,
-    FleetDevice,
-    FleetPoint,
-    Front,
-    Growth,
-    Neighbours,
-    Point,
-    Sought,
-    Test,
-)
+from nas.report.course import Change, Curve, Curves, Elites, Exact, Growth, Neighbours
+from nas.report.data import Test
+from nas.report.fronts import Fleet, FleetDevice, FleetPoint, Front, Point, Sought
 from search_spaces.errors import ArtefactError
 
 __all__ = [

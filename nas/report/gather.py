@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from nas.best import require_best
 from nas.header import Header, peek, space_of
-from nas.report.data import Curves, Epoch, Fleet, Front, Network, ReportData, Table, Test
+from nas.report.course import Curves
+from nas.report.data import Epoch, Network, ReportData, Table, Test
 from nas.report.documents import (
     read_curves,
     read_document,
@@ -19,6 +20,7 @@ from nas.report.documents import (
     read_front,
     read_test,
 )
+from nas.report.fronts import Fleet, Front
 from nas.report.network import network_of
 from nas.report.provenance import provenance
 from nas.report.tables import layer_latency, read_table

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from nas.report.data import Exact, Front
+from nas.report.course import Exact
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import significant
+from nas.report.fronts import Front
 from nas.report.sections.common import table
 from nas.scale import name_and_unit
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas.report.data import Elites, Front, ReportData
+from nas.report.course import Elites
+from nas.report.data import ReportData
 from nas.report.draw import chart as draw
 from nas.report.draw.map import map_of_elites
 from nas.report.draw.markup import Html, el
 from nas.report.draw.scale import padded, spread
+from nas.report.fronts import Front
 from nas.report.sections.common import missing, search_command, section, table
 from nas.report.sections.compared import compared
 from nas.report.sections.exact import exact
