@@ -38,9 +38,9 @@ def _proof(found: Exact, unit: str) -> str:
     if found.proven:
         return "The solver proved that no network within the limits is predicted better."
     if found.bound is None:
-        return "Time ended before anything was proven about others."
+        return "Nothing was proven about others."
     left = significant(found.bound - found.score, 2)
-    return f"Time ended before the proof: another network may be better by up to {left} {unit}."
+    return f"That is not proven: another network may be better by up to {left} {unit}."
 
 
 def _bound(found: Exact) -> str:
