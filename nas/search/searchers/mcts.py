@@ -45,6 +45,7 @@ class Mcts:
         self._widest = int(self._options.max())
         self._tree = Tree(len(self._options), self._widest)
         self._paths = np.empty((0, len(self._options) + 1), dtype=np.int64)
+        self._used = np.empty((0, len(self._options)), dtype=np.bool_)
         self._seen = Seen()
         self._told = History()
 
@@ -66,14 +67,19 @@ class Mcts:
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """The way to every row becomes part of the tree."""
         self._told.add(population, objectives, violations)
-        self._paths = np.concatenate([self._paths, self._tree.paths(population.rows)])
+        used = self._space.used(population.rows)
+        self._used = np.concatenate([self._used, used])
+        self._paths = np.concatenate([self._paths, self._tree.paths(population.rows, used)])
 
     def _rollouts(self, worth: Floats) -> Floats:
         """Chances [preferences, choices, widest] of options where the tree ends."""
         choices = np.arange(len(self._options))
-        places = choices * self._widest + self._told.rows
         shape = len(self._options), self._widest
-        visits, sums = summed(places, worth, shape[0] * shape[1])
+        # Rows say nothing of choices that they do not read: those count in a place of their own.
+        nowhere = shape[0] * shape[1]
+        places = np.where(self._used, choices * self._widest + self._told.rows, nowhere)
+        visits, sums = summed(places, worth, nowhere + 1)
+        visits, sums = visits[:-1], sums[:, :-1]
         # An option that was never seen is as good as any.
         means = (sums + worth.mean(axis=0)[:, None]) / (visits + 1)
         heights = np.exp(SHARPNESS * means.reshape(-1, *shape))
