@@ -16,13 +16,14 @@ from __future__ import annotations
 import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
-from nas.search.searchers.fresh import fresh
-from nas.search.searchers.history import History
-from nas.search.searchers.mating import initial
+from nas.search.searchers.directions import lattice
+from nas.search.searchers.mating import fresh, initial
 from nas.search.searchers.operators import sizes
-from nas.search.searchers.preference import lattice, rewards
+from nas.search.searchers.preference import rewards
+from nas.search.searchers.stirred import stirred
 from nas.search.searchers.tree import NONE, Tree, summed, uct
 from nas.search.seen import Seen
+from nas.search.surrogate.history import History
 from nas.search.task import Task
 
 # Chosen on one training of NAS-Bench-Macro and on made-up objectives.
@@ -47,7 +48,7 @@ class Mcts:
         self._paths = np.empty((0, len(self._options) + 1), dtype=np.int64)
         self._used = np.empty((0, len(self._options)), dtype=np.bool_)
         self._seen = Seen()
-        self._told = History()
+        self._told = History(task.space)
 
     def ask(self, n: int) -> Population:
         """The smallest and largest network and random ones first, then ways down the tree."""
@@ -62,7 +63,8 @@ class Mcts:
             rows = [self._walk(visits, sums[k], chances[k]) for k in which]
             return self._space.canonical(np.array(rows))
 
-        return Population(fresh(n, draw, self._space, self._rng, self._seen))
+        make = stirred(self._space, draw, self._rng)
+        return Population(fresh(self._space, n, make, self._seen, self._rng))
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """The way to every row becomes part of the tree."""
