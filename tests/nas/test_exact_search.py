@@ -18,7 +18,7 @@ from nas.jobs.budget import SearchOptions, round_study
 from nas.jobs.exact import exact_document, require_exact, said
 from nas.jobs.guide import Guide
 from nas.jobs.trained import TrainedRun
-from nas.report.documents import read_front
+from nas.report.front_documents import read_front
 from nas.run import Run
 from nas.search.exact.known import formula, latents, sample
 from predictors import CostProxy
