@@ -196,7 +196,8 @@ def searchers_table() -> tuple[dict[str, Any], RenderableType]:
     """All searchers with their papers, for ``--json`` and as a picture."""
     from nas.search.searchers import SEARCHERS
 
-    table = Table("searcher", "after", header_style="bold")
+    exact = "the true optimum of a predictor under limits is no search: nas search --exact"
+    table = Table("searcher", "after", header_style="bold", caption=exact, caption_justify="left")
     for name, entry in SEARCHERS.items():
         table.add_row(name, entry.paper)
     listed = [{"name": name, "paper": entry.paper} for name, entry in SEARCHERS.items()]

@@ -28,10 +28,11 @@ UPPER = "latency_ms_upper"
 class SearchOptions:
     """What a search is told; see the command's help.
 
-    ``confidence`` is the chance with which a network has to keep the budget, by its prediction
-    and then by its measurement; None looks at the middle of both. ``objectives`` beside accuracy
-    and latency, and ``limits``, are names of quantities; the latter with upper values, but for
-    accuracy the lower one.
+    A round ends after so many ``evaluations``, so many ``minutes`` or a ``stagnation`` over so many
+    evaluations, whichever comes first. ``confidence`` is the chance with which a network has to
+    keep the budget, by its prediction and then by its measurement; None looks at the middle of
+    both. ``objectives`` beside accuracy and latency, and ``limits``, are names of quantities; the
+    latter with upper values, but for accuracy the lower one.
     """
 
     latency_ms: float
@@ -44,12 +45,27 @@ class SearchOptions:
     confidence: float | None = None
     objectives: tuple[str, ...] = ()
     limits: tuple[tuple[str, float], ...] = ()
+    minutes: float | None = None
+    stagnation: int | None = None
 
     def __post_init__(self) -> None:
         if self.confidence is not None and not 0.5 <= self.confidence < 1:
             raise ConfigError(
                 f"--confidence is from 0.5 to below 1, for example 0.95; got {self.confidence:g}"
             )
+
+    @property
+    def budget(self) -> searching.Budget:
+        """What ends a round."""
+        seconds = None if self.minutes is None else 60 * self.minutes
+        return searching.Budget(self.evaluations, seconds, self.stagnation)
+
+    @property
+    def told(self) -> str:
+        """What a round's study belongs to beside what its functions stand on."""
+        said = f"{self.searcher} {self.evaluations} {self.seed} {self.confidence}"
+        said += "" if self.minutes is None else f", {self.minutes:g} minutes"
+        return said + ("" if self.stagnation is None else f", stagnation {self.stagnation}")
 
     @property
     def deviations(self) -> float:
@@ -106,7 +122,7 @@ def round_study(
         objectives,
         {UPPER if confident else "latency_ms": options.latency_ms, **asked.constraints},
         searcher=options.searcher,
-        budget=options.evaluations,
+        budget=options.budget,
         seed=options.seed,
         path=path,
         functions=further,
@@ -116,15 +132,14 @@ def round_study(
             **asked.identities,
             "predictor": guide.identity,
             "table": identity_of(table),
-            "searcher": f"{options.searcher} {options.evaluations} {options.seed} "
-            f"{options.confidence}",
+            "searcher": options.told,
         },
         observer=observer,
     )
     if not study.front():
         raise InfeasibleError(
             f"the search met no network within {options.latency_ms:g} ms{_and(asked)} in "
-            f"{options.evaluations} evaluations; raise --budget, or the "
+            f"{len(study)} evaluations; raise {_ended(study)}, or the "
             f"{'limits' if asked.constraints else 'latency'}"
         )
     return study
@@ -162,6 +177,12 @@ def chosen(outcome: Outcome, options: SearchOptions, asked: Asked | None = None)
         f"no candidate was measured within {options.latency_ms:g} ms{_sure(options)}; the "
         f"fastest took {min(upper):.4g} ms{_sure(options)}: raise the budget"
     )
+
+
+def _ended(study: searching.Study) -> str:
+    """The option that ended a study."""
+    options = {"seconds": "--minutes", "stagnation": "--stagnation"}
+    return options.get(study.ended_by or "", "--budget")
 
 
 def _and(asked: Asked) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from nas import search as searching
-from nas.report.data import Curve, Curves
-from nas.report.documents import CURVES_FORMAT, curves_belong_to, read_curves, read_document
+from nas.report.course import Curve, Curves
+from nas.report.course_documents import CURVES_FORMAT, curves_belong_to, read_curves
+from nas.report.documents import read_document
 from nas.run import Run
 from nas.search.growth import hypervolumes
 from nas.search.searcher import Floats

@@ -19,6 +19,7 @@ from nas.data import open_source
 from nas.disk import megabytes, require_room
 from nas.jobs.asking import pairs
 from nas.jobs.budget import SearchOptions
+from nas.jobs.ends import Ends
 from nas.jobs.engines import engine_of
 from nas.jobs.fleet_document import fleet_document
 from nas.jobs.fleet_members import candidates_of, members_of, samples_of
@@ -80,7 +81,7 @@ def fleet_command(
     searcher: str,
     predictor: str | None,
     proxy: str | None,
-    budget: int | None,
+    ends: Ends,
     seed: int | None,
     confidence: float | None,
     out: Path | None,
@@ -102,7 +103,7 @@ def fleet_command(
     trained = TrainedRun(Run.open(folder))
     config = trained.config.search
     searchers.get(searcher)
-    evaluations = budget or config.population * config.generations
+    evaluations = ends.most(config.population * config.generations)
     chosen_seed = config.seed if seed is None else seed
     options = SearchOptions(
         min(limits.values()),
@@ -113,6 +114,8 @@ def fleet_command(
         chosen_seed,
         config.candidates,
         confidence,
+        minutes=ends.minutes,
+        stagnation=ends.stagnation,
     )
     ready = ready_guide(trained, predictor, proxy, screen)
     tables = named_tables(trained, limits)
@@ -160,14 +163,13 @@ def _searched(task: _Task, guide: Guide, files: Run) -> searching.Fleet:
         {name: task.latency(name) for name in task.limits},
         task.limits,
         options.searcher,
-        options.evaluations,
+        options.budget,
         options.seed,
         path=files.study,
         belongs={
             "predictor": guide.identity,
             "limits": str(dict(task.limits)),
-            "searcher": f"{options.searcher} {options.evaluations} {options.seed} "
-            f"{options.confidence}",
+            "searcher": options.told,
             **{f"table {name}": identity_of(table) for name, table in task.tables.items()},
         },
     )
@@ -203,7 +205,8 @@ def _announce(task: _Task, to_fit: bool, out: Path, screen: Screen) -> None:
     trained, options, n = task.trained, task.options, task.options.candidates
     rows = sampled(trained) if to_fit else np.empty((0, len(trained.space.choices)), np.int64)
     most = n + 3 * len(task.limits) + 1
-    needed = search_bytes(len(trained.space.choices), len(rows), options.evaluations, most)
+    evaluations = min(options.evaluations, trained.space.size)
+    needed = search_bytes(len(trained.space.choices), len(rows), evaluations, most)
     require_room(out, needed, "-o")
     slowest = max(task.limits.values())
     seconds = search_seconds(trained, rows, most, slowest)

@@ -1,4 +1,4 @@
-"""``nas search``: predicted front, measured candidates, the best under the budget."""
+"""A search: predicted front, measured candidates, the best under the budget."""
 
 from __future__ import annotations
 
@@ -17,34 +17,31 @@ from nas.best import write_front
 from nas.data import open_source
 from nas.disk import megabytes, require_room
 from nas.engine import LOCAL, Engine
-from nas.jobs.asking import asked_of, limits_of
+from nas.jobs.asked import Asked
+from nas.jobs.asking import asked_of
 from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
 from nas.jobs.curves import compare, compare_seconds, known_curves, write_curves
 from nas.jobs.elites import elites
-from nas.jobs.engines import engine_of
+from nas.jobs.exact import exact_document, require_exact
 from nas.jobs.growth import front_growth
-from nas.jobs.guide import fitted_guide, ready_guide
+from nas.jobs.guide import Guide, fitted_guide, ready_guide
 from nas.jobs.measured import recall, remember
 from nas.jobs.neighbours import neighbours
-from nas.jobs.pool import further_devices, pool_names
 from nas.jobs.predictor import sampled
 from nas.jobs.rounds import MOST_ROUNDS, Candidate, most_measured, search_in_rounds
 from nas.jobs.samples import Samples
 from nas.jobs.search_cost import search_bytes, search_seconds
 from nas.jobs.search_document import front_document
-from nas.jobs.tables import chosen_table, identity_of
+from nas.jobs.tables import identity_of
 from nas.jobs.trained import TrainedRun
 from nas.live import watching
-from nas.quantities import plain
 from nas.run import Run
-from nas.scale import worded
 from nas.search import searchers
 from nas.terminal import Screen, duration
 from predictors import USUAL
-from search_spaces.errors import ConfigError
-from search_spaces.space import Population
+from search_spaces.space import Population, Space
 
-__all__ = ["search_command", "search_run"]
+__all__ = ["search_run"]
 
 COVERED = 256
 
@@ -60,17 +57,19 @@ def search_run(
     baselines: bool = True,
     engine: Engine = LOCAL,
     others: Sequence[Device] = (),
+    exact: bool = False,
 ) -> dict[str, Any]:
     """Search, measure, and write ``front.json``, ``best.json`` and ``curves.json`` into ``out``.
 
     Without ``resume`` a study that is in ``out`` is removed; with it, it is gone on with. Without
     ``baselines`` no other search is run to compare this one with. What takes time for each network
     is the ``engine``'s to do. ``others`` are devices like ``device``, which share the candidates
-    with it.
+    with it. With ``exact`` the document also has the optimum of what the last round went by.
 
     Raises:
         ArtefactError: ``table`` is of another device than ``device``.
         DataError: the run's images are gone.
+        ConfigError, SearchError: ``exact``, and a predictor or a limit that no programme can hold.
         NasLoopError: an unknown searcher or predictor, or artefacts that do not fit.
         InfeasibleError: no network is predicted, or none measured, within the budget.
     """
@@ -84,6 +83,8 @@ def search_run(
     asked.require_reachable(space)
     if ready is not None:
         asked.require_accuracy(space, ready)
+    if exact:
+        require_exact(space, ready, options, asked)
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
     if trained.has_images:
         open_source(trained.config.images.location)
@@ -98,14 +99,14 @@ def search_run(
     guide = ready or fitted_guide(trained, options.predictor or USUAL, screen, engine)
     asked.require_accuracy(space, guide)
     clock = {"samples": time.monotonic() - began, "search": 0.0, "measure": 0.0}
-    studies: list[searching.Study] = []
+    studies: list[tuple[searching.Study, LatencyTable]] = []
 
     def search(corrected: LatencyTable, number: int) -> searching.Study:
         began = time.monotonic()
         path = files.round_study(number)
         with watching(screen, f"search, round {number}") as watch:
             study = round_study(space, corrected, guide, options, path, watch, asked)
-        studies.append(study)
+        studies.append((study, corrected))
         clock["search"] += time.monotonic() - began
         return study
 
@@ -149,15 +150,19 @@ def search_run(
     document["growth"] = front_growth(outcome.study, guide)
     document["elites"] = elites(outcome.study, guide)
     document["neighbours"] = neighbours(space, table, guide, outcome.candidates[best].row)
+    document["exact"] = _optimum(space, guide, *studies[-1], options, asked, screen, exact)
     began = time.monotonic()
+    first = studies[0][0]  # By the table as it was before what was measured.
+    again = replace(options, evaluations=_compared(trained, options, first))
+    again = replace(again, minutes=None, stagnation=None)
     curves = compare(
-        studies[0],  # The first round's, by the table as it was before what was measured.
+        first,
         lambda name, seed: round_study(
-            space, table, guide, replace(options, searcher=name, seed=seed), asked=asked
+            space, table, guide, replace(again, searcher=name, seed=seed), asked=asked
         ),
         options.searcher,
         options.seed,
-        options.evaluations,
+        again.evaluations,
         compare_seconds(sum(clock.values())) if baselines else 0.0,
         screen,
         known_curves(files, document),
@@ -166,6 +171,37 @@ def search_run(
     write_front(files, document)
     write_curves(files, document, curves)
     return document
+
+
+def _optimum(
+    space: Space,
+    guide: Guide,
+    study: searching.Study,
+    table: LatencyTable,
+    options: SearchOptions,
+    asked: Asked,
+    screen: Screen,
+    exact: bool,
+) -> dict[str, Any] | None:
+    """The optimum of what ``study`` went by, if it is asked for and found."""
+    if not exact:
+        return None
+    try:
+        return exact_document(space, table, guide, study, options, asked)
+    except searching.SearchError as error:  # What was searched and measured is not lost for it.
+        screen.say(f"ATTENTION: there is no exact optimum: {error}")
+        return None
+
+
+def _compared(trained: TrainedRun, options: SearchOptions, study: searching.Study) -> int:
+    """Over how many evaluations a search is compared with others.
+
+    Over all that it made; where time ended it, over those of a usual search at most, lest others
+    that are to make as many take several times as long.
+    """
+    usual = trained.config.search.population * trained.config.search.generations
+    most = options.evaluations if options.minutes is None else usual
+    return min(most, options.evaluations, len(study))
 
 
 def _forget_samples(files: Run) -> None:
@@ -187,7 +223,7 @@ def _announce(
     """
     rows = sampled(trained) if to_fit else np.empty((0, len(trained.space.choices)), np.int64)
     most = most_measured(options.candidates)
-    evaluations = MOST_ROUNDS * options.evaluations
+    evaluations = MOST_ROUNDS * min(options.evaluations, trained.space.size)
     needed = search_bytes(rows.shape[1], len(rows), evaluations, most)
     require_room(out, needed, "-o")
     seconds = search_seconds(trained, rows, most, options.latency_ms)
@@ -198,91 +234,3 @@ def _announce(
         f"{subnets}{options.candidates} to {most} candidates to measure: {left} and up to "
         f"{megabytes(needed)} in {out} (interrupt at will, {kept})"
     )
-
-
-def search_command(
-    folder: Path,
-    latency_ms: float | None,
-    device_name: str,
-    threads: int | None,
-    table_file: Path | None,
-    searcher: str,
-    predictor: str | None,
-    proxy: str | None,
-    budget: int | None,
-    seed: int | None,
-    confidence: float | None,
-    out: Path | None,
-    resume: bool,
-    screen: Screen,
-    engine: str = "local",
-    baselines: bool = True,
-    objectives: Sequence[str] = (),
-    limits: Sequence[str] = (),
-) -> tuple[dict[str, Any], str]:
-    """The command ``nas search``."""
-    run = Run.open(folder)
-    trained = TrainedRun(run)
-    config = trained.config
-    latency_ms = latency_ms if latency_ms is not None else config.search.latency_ms
-    if latency_ms is None:
-        raise ConfigError("a search needs a budget: add --latency-ms, or search.latency_ms")
-    if not latency_ms > 0:
-        raise ConfigError(f"--latency-ms is a number above 0, in milliseconds; got {latency_ms:g}")
-    name, *further = pool_names(device_name)
-    table, device = chosen_table(trained, name, threads, table_file)
-    others = further_devices(device, further)
-    options = SearchOptions(
-        latency_ms,
-        searcher,
-        predictor,
-        proxy,
-        budget or config.search.population * config.search.generations,
-        config.search.seed if seed is None else seed,
-        config.search.candidates,
-        confidence,
-        tuple(objectives),
-        limits_of(limits),
-    )
-    target = out or folder
-    if target.exists() and not target.is_dir():
-        raise ConfigError(f"{target}: a search writes several files; -o is a folder")
-    with engine_of(engine) as working:
-        document = search_run(
-            trained, table, options, target, device, screen, resume, baselines, working, others
-        )
-    best = document["points"][document["best"]]
-    text = (
-        f"best: {best['latency_ms']:.4g} ms measured (budget {latency_ms:g} ms), "
-        f"{_quality(document, best)}{_asked(document, best)}; {_rounds(document)}; "
-        f"wrote {Run(target).front} and {Run(target).best}; next: nas export {folder}"
-        f"{'' if target == folder else f' --architecture {Run(target).best}'}"
-    )
-    return document, text
-
-
-def _quality(document: dict[str, Any], best: dict[str, Any]) -> str:
-    if best["val_accuracy"] is not None:
-        return f"{best['val_accuracy']:.2f}% of the held-out images"
-    score = worded(document["score"], best["score"])
-    return f"{score} ({document['guide']}; no images to measure on)"
-
-
-def _asked(document: dict[str, Any], best: dict[str, Any]) -> str:
-    """Further quantities of the best network, and how each is known."""
-    said = []
-    for one in document["quantities"]:
-        value = best["quantities"].get(one["name"])
-        if value is not None:
-            limit = "" if one["limit"] is None else f", limit {plain(one['limit'])}"
-            unit = f" {one['unit']}" if one["unit"] else ""
-            said.append(f"; {one['name']} {plain(value)}{unit} ({one['basis']}{limit})")
-    return "".join(said)
-
-
-def _rounds(document: dict[str, Any]) -> str:
-    last = document["rounds"][-1]
-    number = len(document["rounds"])
-    said = f"after {number} round{'s' if number > 1 else ''} predictions of the front"
-    held = "are within" if document["settled"] else "are off by up to"
-    return f"{said} {held} {last['off']:.1%} of what was measured"

@@ -11,14 +11,12 @@ from typing import Any, TypeVar
 
 from nas.best import require_best
 from nas.header import Header, peek, space_of
-from nas.report.data import Curves, Epoch, Fleet, Front, Network, ReportData, Table, Test
-from nas.report.documents import (
-    read_curves,
-    read_document,
-    read_fleet,
-    read_front,
-    read_test,
-)
+from nas.report.course import Curves
+from nas.report.course_documents import read_curves
+from nas.report.data import Epoch, Network, ReportData, Table, Test
+from nas.report.documents import read_document, read_test
+from nas.report.front_documents import read_fleet, read_front
+from nas.report.fronts import Fleet, Front
 from nas.report.network import network_of
 from nas.report.provenance import provenance
 from nas.report.tables import layer_latency, read_table

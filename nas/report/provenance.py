@@ -95,6 +95,10 @@ def _search_arguments(config: Config, front: Mapping[str, Any]) -> str:
         words += ["--proxy", str(front.get("proxy") or "macs")]
     if front.get("confidence") is not None:
         words += ["--confidence", f"{front['confidence']:g}"]
+    for name in ("minutes", "stagnation"):
+        if front.get(name) is not None:
+            words += [f"--{name}", f"{front[name]:g}"]
+    words += ["--exact"] if front.get("exact") else []
     return shlex.join(words)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.report.data import Point
+from nas.report.fronts import Point
 
 __all__ = ["Contradiction", "binomial", "contradiction", "student"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nas.search.budget import Budget
 from nas.search.fleet import Fleet, least_errors, regrets
 from nas.search.loop import Observer, minimize
 from nas.search.problem import Plain, SearchError
@@ -66,7 +67,7 @@ def search_fleet(
     latencies: Mapping[str, Plain],
     limits: Mapping[str, float],
     searcher: str | Maker = "nsga2",
-    budget: int = 5_000,
+    budget: int | Budget = 5_000,
     seed: int = 0,
     *,
     path: str | Path | None = None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -92,6 +94,18 @@ def test_equal_seeds_ask_alike_and_others_do_not(name: str) -> None:
     )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
+
+
+def test_no_global_generator_is_asked_or_moved(name: str) -> None:
+    asked = []
+    for seed in (1, 2):
+        np.random.seed(seed)  # noqa: NPY002
+        random.seed(seed)
+        before = np.random.get_state()[1:], random.getstate()  # noqa: NPY002
+        asked.append(np.concatenate(run(make(name, SPACE), SPACE, 100, 20)[0]))
+        after = np.random.get_state()[1:], random.getstate()  # noqa: NPY002
+        assert str(before) == str(after)
+    np.testing.assert_array_equal(*asked)
 
 
 def test_exhausts_a_small_space_and_then_asks_nothing(name: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from nas.jobs import curves as comparing
 from nas.jobs.curves import compare, compare_seconds, curve_numbers, known_curves, write_curves
-from nas.report.data import Curve, Curves
+from nas.report.course import Curve, Curves
 from nas.run import Run
 from nas.search import Study, hypervolume, minimize
 from nas.terminal import Screen

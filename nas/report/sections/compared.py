@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.report.data import Curves, Front
+from nas.report.course import Curves
 from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed
 from nas.report.draw.scale import padded, spread
+from nas.report.fronts import Front
 from nas.report.statistics import student
 
 __all__ = ["compared"]

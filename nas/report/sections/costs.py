@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from nas.quantities import plain
-from nas.report.data import Front, Point, ReportData, Sought, Test
+from nas.report.data import ReportData, Test
 from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded
+from nas.report.fronts import Front, Point, Sought
 from nas.report.sections.common import missing, search_command, section, table, untested
 from nas.report.statistics import contradiction
 from predictors.ranks import kendall

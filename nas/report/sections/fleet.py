@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from nas.report.data import Fleet, FleetPoint, ReportData
+from nas.report.data import ReportData
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
+from nas.report.fronts import Fleet, FleetPoint
 from nas.report.sections.common import command, missing, section, table
 
 __all__ = ["fleet"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from nas.report.data import Front, Point, ReportData, Test
+from nas.report.data import ReportData, Test
 from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded, spread
+from nas.report.fronts import Front, Point
 from nas.report.sections.common import missing, search_command, section, untested
 from nas.report.statistics import binomial
 from nas.scale import capitalised, name_and_unit, worded

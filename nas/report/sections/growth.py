@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nas.report.data import Front, Growth
+from nas.report.course import Growth
 from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import significant
 from nas.report.draw.scale import padded, spread
+from nas.report.fronts import Front
 
 __all__ = ["growth"]
 

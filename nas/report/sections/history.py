@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas.report.data import Elites, Front, ReportData
+from nas.report.course import Elites
+from nas.report.data import ReportData
 from nas.report.draw import chart as draw
 from nas.report.draw.map import map_of_elites
 from nas.report.draw.markup import Html, el
 from nas.report.draw.scale import padded, spread
+from nas.report.fronts import Front
 from nas.report.sections.common import missing, search_command, section, table
 from nas.report.sections.compared import compared
+from nas.report.sections.exact import exact
 from nas.report.sections.growth import growth
 from nas.search.archive import Archive, Axis
 
@@ -22,6 +25,12 @@ STEPS = {
     "measure": "measuring the candidates",
     "compare": "searching again, with other seeds and other searchers, to compare",
 }
+ENDED = {
+    "seconds": " in the time that was given",
+    "stagnation": " until it stood still",
+    "space": ", after which nothing new was left",
+}
+"""What ended a search, if not its number of evaluations."""
 
 
 def history(data: ReportData) -> Html:
@@ -37,8 +46,8 @@ def history(data: ReportData) -> Html:
     settled = next(n for n, value in front.history if value >= 0.99 * final)
     caption = (
         f"Hypervolume of the predicted front as a share of the last, by {front.searcher} on the "
-        f"{front.guide} with seed {front.seed}: {front.evaluations:,} evaluations, "
-        f"99% of the final value after {settled:,.0f}."
+        f"{front.guide} with seed {front.seed}: {front.evaluations:,} evaluations"
+        f"{ENDED.get(front.ended_by or '', '')}, 99% of the final value after {settled:,.0f}."
     )
     return section(
         "search",
@@ -46,6 +55,7 @@ def history(data: ReportData) -> Html:
         draw.figure(lambda width: _draw(front, width), el("span", caption))
         if data.curves is None
         else [el("p", caption), compared(front, data.curves)],
+        exact(front, front.exact) if front.exact else None,
         growth(front, front.growth) if front.growth else None,
         _map(front.elites) if front.elites else None,
         table(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from nas.report.data import Change, Front, Neighbours
+from nas.report.course import Change, Neighbours
 from nas.report.draw.markup import Child, Html, el
 from nas.report.draw.numbers import fixed, significant
+from nas.report.fronts import Front
 from nas.report.sections.common import table
 from nas.scale import capitalised, name_and_unit
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from latency_lut import mape
-from nas.report.data import Front, ReportData
+from nas.report.data import ReportData
 from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded, spread
+from nas.report.fronts import Front
 from nas.report.sections.common import command, missing, search_command, section
 
 __all__ = ["prediction"]

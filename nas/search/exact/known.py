@@ -34,9 +34,9 @@ class Summable(Protocol):
 def formula(name: str, function: Plain, paths: Paths) -> Formula:
     """The formula of ``function`` on the networks of ``paths``, held against the function.
 
-    Known are a space's ``macs`` and ``parameters``, the ``predict`` of a latency table and of a
-    fitted ridge predictor, and whatever is ``Summable``. Of all others a sum over layers and
-    decisions is fitted to values of random networks.
+    Known are a space's ``macs`` and ``parameters``, the ``predict`` of a latency table, of a fitted
+    ridge predictor and of a cost taken for quality, and whatever is ``Summable``. Of all others a
+    sum over layers and decisions is fitted to values of random networks.
 
     Raises:
         SearchError: the function is no such sum, with how far it is off.
@@ -51,7 +51,7 @@ def formula(name: str, function: Plain, paths: Paths) -> Formula:
 
 def _known(function: Plain, paths: Paths) -> Formula | None:
     from latency_lut import LatencyTable
-    from predictors import Predictor
+    from predictors import CostProxy, Predictor
 
     own, owner = getattr(function, "formula", None), getattr(function, "__self__", None)
     method = getattr(function, "__name__", "")
@@ -59,13 +59,20 @@ def _known(function: Plain, paths: Paths) -> Formula | None:
         found: Formula = own(paths)
         return found
     if isinstance(owner, Space) and method in ("macs", "parameters"):
-        counts = [spec.macs if method == "macs" else spec.params for spec in owner.specs]
-        return Formula(Sum(0.0, paths.layers(counts)))
+        return Formula(Sum(0.0, paths.layers(_counts(owner, method))))
+    if isinstance(owner, CostProxy) and method == "predict":
+        return Formula(Sum(0.0, paths.layers(-_counts(paths.space, owner.name) / 1e6)))
     if isinstance(owner, LatencyTable) and method == "predict":
         return _of_table(owner, paths)
     if isinstance(owner, Predictor) and method == "predict" and owner.name == "ridge":
         return _of_ridge(owner, paths)
     return None
+
+
+def _counts(space: Space, name: str) -> Floats:
+    """MACs or parameters of all specs: [specs]."""
+    found = [spec.macs if name == "macs" else spec.params for spec in space.specs]
+    return np.array(found, dtype=np.float64)
 
 
 def _of_table(table: Any, paths: Paths) -> Formula:

@@ -26,6 +26,9 @@ from search_spaces.paths import Paths, paths
 from search_spaces.space import Space
 from search_spaces.specs import Tensor
 
+# How far a function may be from its formula on a network that is found: in shares of what the most
+# telling edge is worth, and of itself, which single precision rounds.
+BELIEVED, ROUNDED = 1e-3, 1e-6
 # An optimum is proven where no network can be better by more than this share of what the most
 # telling edge is worth.
 PROVEN = 1e-5
@@ -41,7 +44,9 @@ class Optimum:
         value: what the objective says of it.
         limited: what the limited functions say of it, by name.
         bound: no network within the limits has a value below.
-        proven: whether the bound met the value before time ran out.
+        proven: whether the bound met the value. Not where time ran out, nor where a space of a
+            canonical form of its own is too large for all rows to be asked that a cut excludes;
+            the bound is then what was proven before.
         seconds: what it took.
         programmes: how many were solved.
     """
@@ -79,8 +84,8 @@ def optimum(
     Raises:
         InfeasibleError: no network keeps the limits, which is proven; the text says what can be
             reached.
-        SearchError: more than one objective, a function that is no sum, or no network was found
-            within ``seconds``.
+        SearchError: more than one objective; a function that is no sum, also where that shows on
+            the networks found alone; or no network was found within ``seconds``.
     """
     problem, known = state(space, objectives, constraints or {}, functions or {})
     if len(problem.objectives) != 1:
@@ -129,35 +134,46 @@ class _Search:
             if inward == -np.inf:
                 return
             limits.append((limited, inward))
-        bound, proven = self._prove(graph, wanted, Programme(graph, wanted, limits))
+        formulas = {self._objective: wanted} | dict(
+            zip(self._limits, (limited for limited, _ in limits), strict=True)
+        )
+        bound, proven = self._prove(graph, formulas, Programme(graph, wanted, limits))
         self._bound = min(self._bound, wanted.outward(bound) if np.isfinite(bound) else bound)
         self._proven &= proven
 
-    def _prove(self, graph: Paths, wanted: Formula, programme: Programme) -> tuple[float, bool]:
+    def _prove(
+        self, graph: Paths, formulas: Mapping[str, Formula], programme: Programme
+    ) -> tuple[float, bool]:
         """The latent value that no network of ``graph`` is below, and whether one attains it."""
+        wanted = formulas[self._objective]
         enough = PROVEN * wanted.unit(graph)
-        bound, best = -np.inf, self._best(wanted)
+        bound, best, certain = -np.inf, self._best(wanted), True
         solved: set[bytes] = set()
         while (left := self._seconds - (time.monotonic() - self._start)) > 0:
             answer = programme.solve(left)
             self._programmes += 1
-            bound = max(bound, answer.bound)
-            if bound >= best - enough:
-                return bound, True
+            if certain:  # A cut that may have taken networks away proves nothing of those.
+                bound = max(bound, answer.bound)
+            if answer.bound >= best - enough:
+                return bound, bound >= best - enough
             if answer.path is None or answer.path.tobytes() in solved:
                 break
             solved.add(answer.path.tobytes())
             row, options = graph.row(answer.path), graph.options(answer.path)
             canonical = self._space.canonical(row)[0]
             if (canonical != row).any():
-                choices = never_canonical(self._space, row, self._rng)
+                choices, surely = never_canonical(self._space, row, self._rng)
+                certain &= surely
                 programme.exclude(graph.offsets[choices] + row[choices])
                 continue
             programme.refine(answer.path)
-            if not self._keeps(row):
+            values = self._values(row)
+            for name, found in formulas.items():
+                _believe(name, values[name], found, found.latent(answer.path, options), graph)
+            if any(values[name] > limit for name, limit in self._limits.items()):
                 programme.exclude(options)
                 continue
-            self._take(row)
+            self._take(row, values[self._objective])
             best = min(best, wanted.latent(answer.path, options))
             if bound >= best - enough:
                 return bound, True
@@ -167,14 +183,12 @@ class _Search:
         """The latent value of the best network that is known, of whatever image."""
         return np.inf if self._row is None else wanted.inward(self._value)
 
-    def _keeps(self, row: Rows) -> bool:
-        return all(
-            float(np.asarray(self._functions[name](row[None]))[0]) <= limit
-            for name, limit in self._limits.items()
-        )
+    def _values(self, row: Rows) -> dict[str, float]:
+        """What the functions say of a row [choices], by name."""
+        names = (self._objective, *self._limits)
+        return {n: float(np.asarray(self._functions[n](row[None]))[0]) for n in names}
 
-    def _take(self, row: Rows) -> None:
-        value = float(np.asarray(self._functions[self._objective](row[None]))[0])
+    def _take(self, row: Rows, value: float) -> None:
         if value < self._value:
             self._row, self._value = row, value
 
@@ -183,14 +197,12 @@ class _Search:
         row, seconds = self._row, time.monotonic() - self._start
         if row is None:
             raise self._none(seconds)
-        limited = {
-            name: float(np.asarray(self._functions[name](row[None]))[0]) for name in self._limits
-        }
+        values = self._values(row)
         return Optimum(
             tuple(row.tolist()),
             self._space.decode(row),
             self._value,
-            limited,
+            {name: values[name] for name in self._limits},
             min(self._bound, self._value),
             self._proven,
             seconds,
@@ -214,4 +226,20 @@ class _Search:
         return InfeasibleError(
             f"no network of {self._space.name} keeps {', '.join(self._limits)} within their limits "
             "at once, though each alone can be kept; raise one of them"
+        )
+
+
+def _believe(name: str, value: float, found: Formula, latent: float, graph: Paths) -> None:
+    """Raise ``SearchError`` where a function says another value of a network than its formula.
+
+    A function that was asked about a sample may be a sum on all of it, and not where the sum is
+    best: the optimum would be one of the sum alone.
+    """
+    inward = found.inward(value)
+    allowed = BELIEVED * found.unit(graph) + ROUNDED * abs(inward)
+    if np.isfinite(inward) and not abs(inward - latent) <= allowed:
+        raise SearchError(
+            f"{name!r} is no sum over the layers and decisions of a network: of one that is best "
+            f"by the sum it says {value:.6g}, which is to be {found.outward(latent):.6g}; a "
+            "searcher takes any function"
         )

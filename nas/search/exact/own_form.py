@@ -13,24 +13,37 @@ from search_spaces.space import Space
 TRIED = 8_192
 
 
-def never_canonical(space: Space, row: Rows, rng: np.random.Generator) -> list[int]:
-    """Choices whose options in ``row`` [choices], which is not canonical, no canonical row has.
+def never_canonical(space: Space, row: Rows, rng: np.random.Generator) -> tuple[list[int], bool]:
+    """Choices whose options in ``row`` [choices], which is not canonical, no canonical row has, and
+    whether that is certain.
 
     A space's own form is known by asking only. Where the other choices have more than 8,192
     completions that many random ones are asked, which is no proof for all.
     """
     kept: list[int] = np.flatnonzero(space.used(row)[0]).tolist()
+    certain = True
     for choice in list(kept):
         fewer = [other for other in kept if other != choice]
-        if _never(space, row, fewer, rng):
-            kept = fewer
-    return kept
+        every = _completions(space, fewer) <= TRIED
+        if _never(space, row, fewer, every, rng):
+            kept, certain = fewer, certain and every
+    return kept, certain
 
 
-def _never(space: Space, row: Rows, fixed: list[int], rng: np.random.Generator) -> bool:
-    """Whether no canonical row reads the ``fixed`` choices and has the options of ``row`` there."""
+def _completions(space: Space, fixed: list[int]) -> float:
+    free = [len(c.values) for i, c in enumerate(space.choices) if i not in fixed]
+    return float(np.prod(free, dtype=np.float64))
+
+
+def _never(
+    space: Space, row: Rows, fixed: list[int], every: bool, rng: np.random.Generator
+) -> bool:
+    """Whether no canonical row reads the ``fixed`` choices and has the options of ``row`` there.
+
+    Of ``every`` completion, or of some.
+    """
     sizes = [1 if i in fixed else len(c.values) for i, c in enumerate(space.choices)]
-    if np.prod(sizes, dtype=np.float64) <= TRIED:
+    if every:
         rows = np.array(list(itertools.product(*map(range, sizes))), dtype=np.int64)
     else:
         rows = rng.integers(0, sizes, (TRIED, len(sizes)))

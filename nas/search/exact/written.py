@@ -132,7 +132,7 @@ class Written:
     def _limit(self, value: Coefficients, limit: float) -> None:
         if limit == np.inf:
             return
-        unit = max(1e-30, *(abs(each) for each in value.values()))
+        unit = max((abs(each) for each in value.values()), default=1.0)
         scaled = {j: each / unit for j, each in value.items()}
         self._row(scaled, -np.inf, limit / unit + SLACK * max(1.0, abs(limit / unit)))
 

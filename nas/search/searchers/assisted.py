@@ -82,6 +82,6 @@ def first(task: Task) -> int:
     return FIRST if task.evaluations is None else max(4, min(FIRST, task.evaluations // 5))
 
 
-def fresh(rows: Rows, seen: Seen) -> Rows:
+def unasked(rows: Rows, seen: Seen) -> Rows:
     """Positions of the rows that are not in ``seen``."""
     return np.flatnonzero([key not in seen for key in keys(rows)])

@@ -32,7 +32,8 @@ FIRST, LAST = 0.25, 0.2
 
 
 class CmaEs:
-    """Restarts where it converged, elsewhere at random or, with other weights, at the best.
+    """Begins again at the best: with other weights after some generations, as wide as ever where it
+    converged.
 
     Networks that violate less are better, whatever their objectives: only ranks are told.
     """

@@ -16,12 +16,12 @@ import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers.adam import Adam
-from nas.search.searchers.fresh import fresh
-from nas.search.searchers.history import History
-from nas.search.searchers.mating import initial
+from nas.search.searchers.mating import fresh, initial
 from nas.search.searchers.policy import Policy, Weights
 from nas.search.searchers.preference import drawn, rewards
+from nas.search.searchers.stirred import stirred
 from nas.search.seen import Seen
+from nas.search.surrogate.history import History
 from nas.search.task import Task
 
 # Chosen on one training of NAS-Bench-Macro and on made-up objectives.
@@ -45,13 +45,14 @@ class GFlowNet:
         self._flow = np.zeros(self._objectives)
         self._adam = Adam(RATE)
         self._seen = Seen()
-        self._told = History()
+        self._told = History(task.space)
 
     def ask(self, n: int) -> Population:
         """The smallest and largest network and random ones first, then what the policy draws."""
         if not len(self._told):
             return Population(initial(self._space, n, self._seen, self._rng))
-        return Population(fresh(n, self._draw, self._space, self._rng, self._seen))
+        make = stirred(self._space, self._draw, self._rng)
+        return Population(fresh(self._space, n, make, self._seen, self._rng))
 
     def _draw(self, n: int) -> Rows:
         return self._policy.sample(self._preferences(n), self._rng, WANDER)

@@ -12,7 +12,7 @@ import numpy as np
 
 from nas.search.pareto import nondominated
 from nas.search.searcher import Floats, Rows
-from nas.search.searchers.assisted import Assisted, fresh
+from nas.search.searchers.assisted import Assisted, unasked
 from nas.search.seen import Seen
 from nas.search.surrogate import Believer, History, inner_search
 from nas.search.task import Task
@@ -45,7 +45,7 @@ def predicted_best(
     rows, objectives, excess = inner_search(
         task, guess, history.rows[history.front()], rng, size=SIZE, generations=GENERATIONS
     )
-    left = fresh(rows, seen)
+    left = unasked(rows, seen)
     violation = np.maximum(excess, 0).sum(axis=1)
     chosen: list[int] = []
     while len(chosen) < n and len(left):

@@ -22,12 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.search.searcher import Floats, Population, Rows
-from nas.search.searchers.fresh import fresh
-from nas.search.searchers.history import History
-from nas.search.searchers.mating import initial
+from nas.search.searchers.directions import lattice
+from nas.search.searchers.mating import fresh, initial
 from nas.search.searchers.operators import sizes
-from nas.search.searchers.preference import lattice, rewards
+from nas.search.searchers.preference import rewards
+from nas.search.searchers.stirred import stirred
 from nas.search.seen import Seen
+from nas.search.surrogate.history import History
 from nas.search.task import Task
 
 Credit = Literal["least-squares", "importance"]
@@ -51,13 +52,14 @@ class Manas:
         self._open = np.arange(options.max()) < options[:, None]
         self._credit = np.zeros((len(self._preferences), *self._open.shape))
         self._seen = Seen()
-        self._told = History()
+        self._told = History(task.space)
 
     def ask(self, n: int) -> Population:
         """The smallest and largest network and random ones first, then what the teams play."""
         if not len(self._told):
             return Population(initial(self._space, n, self._seen, self._rng))
-        return Population(fresh(n, self._draw, self._space, self._rng, self._seen))
+        make = stirred(self._space, self._draw, self._rng)
+        return Population(fresh(self._space, n, make, self._seen, self._rng))
 
     def _draw(self, n: int) -> Rows:
         chances = gibbs(self._credit, self._open)

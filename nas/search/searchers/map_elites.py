@@ -18,8 +18,8 @@ from nas.search.archive import Archive, Dimension, archive, best_of_cells, usual
 from nas.search.pareto import nondominated
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers import operators
-from nas.search.searchers.fresh import fresh
-from nas.search.searchers.mating import initial
+from nas.search.searchers.mating import fresh, initial
+from nas.search.searchers.stirred import stirred
 from nas.search.seen import Seen
 from nas.search.task import Task
 
@@ -50,7 +50,8 @@ class MapElites:
         """The smallest and largest network and random ones first, then children of elites."""
         if not len(self._rows):
             return Population(initial(self._space, n, self._seen, self._rng))
-        return Population(fresh(n, self._children, self._space, self._rng, self._seen))
+        make = stirred(self._space, self._children, self._rng)
+        return Population(fresh(self._space, n, make, self._seen, self._rng))
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """Each network takes its cell if it is better than who is there."""

@@ -16,13 +16,14 @@ from __future__ import annotations
 import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
-from nas.search.searchers.fresh import fresh
-from nas.search.searchers.history import History
-from nas.search.searchers.mating import initial
+from nas.search.searchers.directions import lattice
+from nas.search.searchers.mating import fresh, initial
 from nas.search.searchers.operators import sizes
-from nas.search.searchers.preference import lattice, rewards
+from nas.search.searchers.preference import rewards
+from nas.search.searchers.stirred import stirred
 from nas.search.searchers.tree import NONE, Tree, summed, uct
 from nas.search.seen import Seen
+from nas.search.surrogate.history import History
 from nas.search.task import Task
 
 # Chosen on one training of NAS-Bench-Macro and on made-up objectives.
@@ -45,8 +46,9 @@ class Mcts:
         self._widest = int(self._options.max())
         self._tree = Tree(len(self._options), self._widest)
         self._paths = np.empty((0, len(self._options) + 1), dtype=np.int64)
+        self._used = np.empty((0, len(self._options)), dtype=np.bool_)
         self._seen = Seen()
-        self._told = History()
+        self._told = History(task.space)
 
     def ask(self, n: int) -> Population:
         """The smallest and largest network and random ones first, then ways down the tree."""
@@ -61,19 +63,25 @@ class Mcts:
             rows = [self._walk(visits, sums[k], chances[k]) for k in which]
             return self._space.canonical(np.array(rows))
 
-        return Population(fresh(n, draw, self._space, self._rng, self._seen))
+        make = stirred(self._space, draw, self._rng)
+        return Population(fresh(self._space, n, make, self._seen, self._rng))
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """The way to every row becomes part of the tree."""
         self._told.add(population, objectives, violations)
-        self._paths = np.concatenate([self._paths, self._tree.paths(population.rows)])
+        used = self._space.used(population.rows)
+        self._used = np.concatenate([self._used, used])
+        self._paths = np.concatenate([self._paths, self._tree.paths(population.rows, used)])
 
     def _rollouts(self, worth: Floats) -> Floats:
         """Chances [preferences, choices, widest] of options where the tree ends."""
         choices = np.arange(len(self._options))
-        places = choices * self._widest + self._told.rows
         shape = len(self._options), self._widest
-        visits, sums = summed(places, worth, shape[0] * shape[1])
+        # Rows say nothing of choices that they do not read: those count in a place of their own.
+        nowhere = shape[0] * shape[1]
+        places = np.where(self._used, choices * self._widest + self._told.rows, nowhere)
+        visits, sums = summed(places, worth, nowhere + 1)
+        visits, sums = visits[:-1], sums[:, :-1]
         # An option that was never seen is as good as any.
         means = (sums + worth.mean(axis=0)[:, None]) / (visits + 1)
         heights = np.exp(SHARPNESS * means.reshape(-1, *shape))

@@ -13,7 +13,7 @@ import numpy as np
 
 from nas.search.searcher import Floats, Rows
 from nas.search.searchers import operators
-from nas.search.searchers.assisted import Assisted, fresh
+from nas.search.searchers.assisted import Assisted, unasked
 from nas.search.seen import Seen
 from nas.search.surrogate import Beliefs, Believer, History, expected_improvement, inner_search
 from nas.search.task import Task
@@ -57,7 +57,7 @@ def largest_gain(
         near = rng.permutation(near)[:NEAR]
     rows, _, _ = inner_search(task, guess, elite, rng, size=SIZE, generations=GENERATIONS)
     rows = np.unique(np.concatenate([rows, near]), axis=0)
-    rows = rows[fresh(rows, seen)]
+    rows = rows[unasked(rows, seen)]
     if not len(rows):
         return rows
     told = believer.told(history)

@@ -15,12 +15,12 @@ import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers.adam import Adam
-from nas.search.searchers.fresh import fresh
-from nas.search.searchers.history import History
-from nas.search.searchers.mating import initial
+from nas.search.searchers.mating import fresh, initial
 from nas.search.searchers.policy import Policy, Weights
 from nas.search.searchers.preference import ranks
+from nas.search.searchers.stirred import stirred
 from nas.search.seen import Seen, keys
+from nas.search.surrogate.history import History
 from nas.search.task import Task
 
 # MnasNet's w above a target and above a limit; below them it is 0. Its own is -1 where accuracies
@@ -65,7 +65,7 @@ class PolicyGradient:
         self._policy = Policy(task.space, 1 + self._targets, rng)
         self._adam = Adam(RATE)
         self._seen = Seen()
-        self._told = History()
+        self._told = History(task.space)
         self._aims: dict[bytes, Floats] = {}
         self._contexts = np.empty((0, 1 + self._targets))
         self._before = np.empty(0)
@@ -75,7 +75,8 @@ class PolicyGradient:
         if not len(self._told):
             return Population(initial(self._space, n, self._seen, self._rng))
         self._aims.clear()
-        return Population(fresh(n, self._draw, self._space, self._rng, self._seen))
+        make = stirred(self._space, self._draw, self._rng)
+        return Population(fresh(self._space, n, make, self._seen, self._rng))
 
     def _draw(self, n: int) -> Rows:
         contexts = self._aim(n)

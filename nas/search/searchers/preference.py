@@ -10,14 +10,10 @@ front, which a weighted sum does not), then the others by how far they are above
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
 from nas.search.searcher import Floats
 
-# Directions that the simplex is divided into, about.
-DIRECTIONS = 12
 AUGMENTED = 0.05
 
 
@@ -47,32 +43,6 @@ def rewards(objectives: Floats, violations: Floats, preferences: Floats) -> Floa
     return 1 - ranks(np.where(excess > 0, worst, worth))
 
 
-def lattice(objectives: int, about: int = DIRECTIONS) -> Floats:
-    """About so many preferences, spread evenly over the simplex: [d, objectives].
-
-    Das and Dennis, "Normal-boundary intersection" (SIAM Journal on Optimization 1998): all whose
-    parts are whole multiples of one over a number, which is as large as there is room for.
-    """
-    if objectives == 1:
-        return np.ones((1, 1))
-    found = _multiples(objectives, 1)
-    for parts in itertools.count(2):
-        finer = _multiples(objectives, parts)
-        if len(finer) > about:
-            break
-        found = finer
-    return found
-
-
 def drawn(n: int, objectives: int, rng: np.random.Generator) -> Floats:
     """Preferences uniform over the simplex: [n, objectives]."""
     return rng.dirichlet(np.ones(objectives), n)
-
-
-def _multiples(objectives: int, parts: int) -> Floats:
-    # Bars among stars: the gaps between `objectives - 1` bars sum to `parts`.
-    places = range(parts + objectives - 1)
-    bars = np.array(list(itertools.combinations(places, objectives - 1)))
-    ends = np.full((len(bars), 1), parts + objectives - 1)
-    edges = np.concatenate([np.full_like(ends, -1), bars, ends], axis=1)
-    return np.asarray((np.diff(edges, axis=1) - 1) / parts)

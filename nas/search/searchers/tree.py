@@ -23,10 +23,11 @@ class Tree:
     def __len__(self) -> int:
         return len(self.children)
 
-    def paths(self, rows: Rows) -> npt.NDArray[np.int64]:
-        """The nodes on the way to rows [n, choices], new ones where there was none.
+    def paths(self, rows: Rows, used: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """The nodes on the way to canonical rows [n, choices], new ones where there was none.
 
-        [n, choices + 1], the root first.
+        [n, choices + 1], the root first. ``used`` [n, choices] says which choices rows read: all
+        options of one that is not read lead the same way, so that none of them is a way untried.
         """
         paths = np.zeros((len(rows), self._choices + 1), dtype=np.int64)
         for choice, options in enumerate(rows.T):
@@ -37,6 +38,10 @@ class Tree:
             self.children[edges[:, 0], edges[:, 1]] = len(self) + np.arange(len(edges))
             self.children = np.concatenate([self.children, fresh])
             paths[:, choice + 1] = self.children[at, options]
+            unread = at[~used[:, choice]]
+            shared = paths[~used[:, choice], choice + 1, None]
+            ways = self.children[unread]
+            self.children[unread] = np.where(ways == NONE, shared, ways)
         return paths
 
 

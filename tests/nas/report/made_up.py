@@ -19,7 +19,7 @@ from latency_lut.fingerprint import Fingerprint
 from latency_lut.seam import Loaded, Model, Sample
 from nas.config import Config, DataConfig, SpaceConfig
 from nas.header import Header, space_of
-from nas.report.documents import curves_belong_to
+from nas.report.course_documents import curves_belong_to
 from nas.run import Run
 from search_spaces import Space
 from search_spaces.files import sha256_of

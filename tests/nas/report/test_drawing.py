@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from nas.report.data import Point
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, pixels, significant
 from nas.report.draw.scale import Scale, padded, spread
+from nas.report.fronts import Point
 from nas.report.statistics import binomial, contradiction
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nas.report import ReportData, render, write_report
-from nas.report.data import Change, Curve, Curves, Neighbours
+from nas.report.course import Change, Curve, Curves, Neighbours
 from nas.run import Run
 from search_spaces.errors import NasLoopError
 from tests.nas.report.made_up import CLASSES, DEVICE

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nas.report.data import Fleet, FleetDevice, FleetPoint, ReportData, Sought
+from nas.report.data import ReportData
+from nas.report.fronts import Fleet, FleetDevice, FleetPoint, Sought
 from nas.report.sections.costs import costs
 from nas.report.sections.fleet import fleet
 

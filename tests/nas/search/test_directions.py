@@ -1,9 +1,20 @@
+"""Directions that spread evenly, against pymoo's and by hand."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from pymoo.util.ref_dirs import get_reference_directions
 
-from nas.search.searchers.directions import directions
+from nas.search.searchers.directions import directions, lattice
+
+
+@pytest.mark.parametrize(
+    ("objectives", "most", "parts"), [(1, 9, 1), (2, 8, 7), (3, 12, 3), (4, 35, 4), (5, 2, 1)]
+)
+def test_lattices_are_das_and_dennis(objectives: int, most: int, parts: int) -> None:
+    expected = get_reference_directions("das-dennis", objectives, n_partitions=parts)
+    np.testing.assert_array_equal(lattice(objectives, most), expected)
 
 
 def test_two_objectives_have_as_many_as_are_wanted() -> None:

@@ -17,7 +17,7 @@ from latency_lut.fit import LEADING, Posterior, Scales
 from latency_lut.spill import weights_mb
 from latency_lut.table import Campaign, Fit
 from nas.search import SearchError
-from nas.search.exact import Pairwise, optimum
+from nas.search.exact import Pairwise, optimum, own_form
 from search_spaces import Net, Space, choice, one_of
 from search_spaces.errors import InfeasibleError
 from search_spaces.specs import Classifier, Conv
@@ -265,6 +265,51 @@ def test_rows_that_a_space_holds_equal_to_others_are_no_optima() -> None:
         assert found.proven
         assert found.value == pytest.approx(best(function(rows), macs, limit), abs=1e-6)
         assert list(found.row) in rows.tolist()
+
+
+@pytest.mark.parametrize("tried", [2, 8])
+def test_cuts_that_are_not_certain_prove_nothing(
+    tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a form of its own is asked about some completions, networks may be cut off with it."""
+    monkeypatch.setattr(own_form, "TRIED", tried)
+    space = MACRO
+    rows = everything(space)
+    options = sum(len(choice.values) for choice in space.choices)
+    uncertain = 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        function = Pairwise(space, 0.0, rng.normal(size=options), np.zeros((options, options)))
+        found = optimum(space, {"bad": function})
+        least = float(function(rows).min())
+        assert found.bound <= least + 1e-9
+        assert not found.proven or found.value == pytest.approx(least, abs=1e-4)
+        uncertain += not found.proven
+    assert uncertain
+
+
+def test_a_limit_on_what_is_the_same_everywhere() -> None:
+    def nothing(rows: Rows) -> Floats:
+        return np.zeros(len(rows))
+
+    found = optimum(
+        ELASTIC, {"macs": ELASTIC.macs}, {"nothing": 1.0}, functions={"nothing": nothing}
+    )
+    assert found.proven and found.value == ELASTIC.macs(everything(ELASTIC)).min()
+    with pytest.raises(InfeasibleError, match="keeps nothing within -1; the smallest reaches 0"):
+        optimum(ELASTIC, {"macs": ELASTIC.macs}, {"nothing": -1.0}, functions={"nothing": nothing})
+
+
+def test_a_function_that_is_a_sum_on_most_networks_alone() -> None:
+    space = search_spaces.get("ofa-mobilenetv3", resolutions=[128])
+
+    def mostly(rows: Rows) -> Floats:
+        return space.macs(rows) + 1e12 * (rows == space.smallest).all(axis=1)
+
+    with pytest.raises(SearchError, match="of one that is best by the sum it says 1"):
+        optimum(space, {"odd": mostly})
+    with pytest.raises(SearchError, match="'odd' is no sum over the layers and decisions"):
+        optimum(space, {"macs": space.macs}, {"odd": 1e12}, functions={"odd": mostly})
 
 
 def test_in_a_space_of_any_size_no_sample_is_below_the_bound() -> None:

@@ -1,14 +1,12 @@
-"""New rows from a source that repeats itself, and what searchers remember."""
+"""New rows, also from a source that repeats itself."""
 
 from __future__ import annotations
 
 import numpy as np
 
 import search_spaces
-from nas.search import Population
-from nas.search.searchers.fresh import PLAIN, fresh
-from nas.search.searchers.history import History
-from nas.search.searchers.mating import initial
+from nas.search.searchers.mating import FEW, SURPLUS, fresh, initial
+from nas.search.searchers.stirred import PLAIN, stirred
 from nas.search.seen import Seen
 from search_spaces.space import Population as Rows
 
@@ -22,7 +20,7 @@ def test_a_generous_source_is_taken_as_it_is() -> None:
     def draw(n: int) -> Rows:
         return offered[:n]
 
-    found = fresh(30, draw, SPACE, rng, seen)
+    found = fresh(SPACE, 30, stirred(SPACE, draw, rng), seen, rng)
     np.testing.assert_array_equal(found[:30], offered[:30])
     assert len(seen) == 30
 
@@ -35,10 +33,10 @@ def test_a_source_of_one_row_is_changed_a_little() -> None:
         draws.append(n)
         return np.tile(SPACE.largest, (n, 1))
 
-    found = fresh(40, draw, SPACE, rng, seen)
+    found = fresh(SPACE, 40, stirred(SPACE, draw, rng), seen, rng)
     assert len(np.unique(found, axis=0)) == len(found) == 40
     np.testing.assert_array_equal(found[0], SPACE.largest)
-    assert draws[: PLAIN + 1] == [40, *[39] * PLAIN]
+    assert draws[: PLAIN + 1] == [40, *[max(39 * SURPLUS, FEW)] * PLAIN]
     # Random rows differ from the largest in most of 22 choices.
     differ = (found != SPACE.largest).sum(axis=1)
     assert np.median(differ) <= 4
@@ -50,18 +48,3 @@ def test_a_search_begins_with_both_ends() -> None:
     assert found.shape == (10, 22)
     np.testing.assert_array_equal(found[:2], [SPACE.smallest, SPACE.largest])
     np.testing.assert_array_equal(initial(SPACE, 1, Seen(), rng), [SPACE.smallest])
-
-
-def test_history_keeps_the_order_and_skips_nothing() -> None:
-    told = History()
-    rows = SPACE.sample(5, np.random.default_rng(0))
-    values, over = (
-        np.arange(10.0).reshape(5, 2),
-        np.array([[1, -1], [-2, -3], [0, 0], [2, 3], [0, 1]]),
-    )
-    for part in (slice(0, 2), slice(2, 2), slice(2, 5)):
-        told.add(Population(rows[part]), values[part], over[part].astype(float))
-    assert len(told) == 5
-    np.testing.assert_array_equal(told.rows, rows)
-    np.testing.assert_array_equal(told.objectives, values)
-    np.testing.assert_array_equal(told.violations, over)

@@ -1,13 +1,11 @@
-"""What one number objectives are worth: values by hand, directions against pymoo's."""
+"""What one number objectives are worth: values by hand."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from pymoo.util.ref_dirs import get_reference_directions
 
 from nas.search.searchers.policy_gradient import ABOVE_LIMIT, ABOVE_TARGET, earned
-from nas.search.searchers.preference import AUGMENTED, drawn, lattice, ranks, rewards
+from nas.search.searchers.preference import AUGMENTED, drawn, ranks, rewards
 
 
 def test_ranks_are_shares_with_ties_in_their_middle() -> None:
@@ -38,18 +36,7 @@ def test_limits_come_before_objectives() -> None:
     np.testing.assert_allclose(worth, [0, 1 / 3, 1, 2 / 3])
 
 
-@pytest.mark.parametrize(("objectives", "about", "parts"), [(2, 8, 7), (3, 12, 3), (4, 35, 4)])
-def test_lattices_are_das_and_dennis(objectives: int, about: int, parts: int) -> None:
-    expected = get_reference_directions("das-dennis", objectives, n_partitions=parts)
-    found = lattice(objectives, about)
-    assert len(found) == len(expected)
-    np.testing.assert_allclose(
-        np.unique(found.round(9), axis=0), np.unique(expected.round(9), axis=0)
-    )
-
-
 def test_one_objective_has_one_preference() -> None:
-    np.testing.assert_array_equal(lattice(1), [[1.0]])
     np.testing.assert_array_equal(drawn(3, 1, np.random.default_rng(0)), np.ones((3, 1)))
 
 

@@ -18,6 +18,18 @@ def told(objectives: list[list[float]], violations: list[float]) -> History:
     return history
 
 
+def test_parts_are_kept_in_order_also_empty_ones() -> None:
+    rows = SPACE.sample(5, np.random.default_rng(0))
+    values, over = np.arange(10.0).reshape(5, 2), np.array([[1.0], [-2], [0], [2], [0]])
+    history = History(SPACE)
+    for part in (slice(0, 0), slice(0, 2), slice(2, 2), slice(2, 5)):
+        history.add(Population(rows[part]), values[part], over[part])
+    assert len(history) == 5
+    np.testing.assert_array_equal(history.rows, rows)
+    np.testing.assert_array_equal(history.objectives, values)
+    np.testing.assert_array_equal(history.violations, over)
+
+
 def test_a_row_told_again_keeps_its_first_values() -> None:
     rows = SPACE.sample(3, np.random.default_rng(0))
     history = History(SPACE)

@@ -1,0 +1,65 @@
+"""Training: the supernet, and the chosen subnet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.commands.options import Json, RunFolder
+from nas.terminal import Screen
+
+__all__ = ["finetune", "train"]
+
+
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A file that init wrote.")],
+    out: Annotated[Path, typer.Option("--out", help="The run folder.")] = Path("run"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train the supernet."""
+    from nas.jobs.train import train_command
+
+    screen = Screen(json)
+    data = train_command(config, out, resume, screen)
+    if data is not None:
+        screen.result(data, f"trained: {data['supernet']}; next: nas measure {out}")
+
+
+def finetune(
+    run: RunFolder,
+    architecture: Annotated[
+        Path | None, typer.Option("--architecture", help="An architecture file; else the best.")
+    ] = None,
+    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the images.", min=1)] = 10,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option("--learning-rate", help="Its peak; else a tenth of the training's."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Else a folder in RUN/finetuned.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted one.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train the chosen subnet on, taught by the largest."""
+    from nas.jobs.chosen import chosen_architecture
+    from nas.jobs.finetune import finetune_command
+    from nas.jobs.trained import TrainedRun
+    from nas.run import Run
+
+    screen = Screen(json)
+    trained = TrainedRun(Run.open(run))
+    chosen = chosen_architecture(trained, architecture)
+    data = finetune_command(trained, chosen, epochs, learning_rate, out, resume, screen)
+    screen.result(
+        data,
+        f"held-out accuracy {data['val_inherited']:.2f}% inherited, {data['val_finetuned']:.2f}% "
+        f"fine-tuned; next: nas export {run} --weights {data['weights']}",
+    )

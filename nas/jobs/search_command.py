@@ -1,0 +1,129 @@
+"""``nas search`` as it is typed: what a search is told, and what is said of what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nas.jobs.asking import limits_of
+from nas.jobs.budget import SearchOptions
+from nas.jobs.ends import Ends
+from nas.jobs.engines import engine_of
+from nas.jobs.exact import said
+from nas.jobs.pool import further_devices, pool_names
+from nas.jobs.search import search_run
+from nas.jobs.tables import chosen_table
+from nas.jobs.trained import TrainedRun
+from nas.quantities import plain
+from nas.run import Run
+from nas.scale import worded
+from nas.terminal import Screen
+from search_spaces.errors import ConfigError
+
+__all__ = ["search_command"]
+
+ENDED = {
+    "seconds": " (the last ended with its time)",
+    "stagnation": " (the last ended because it stood still)",
+}
+"""What is said of a search that something else than its number of evaluations ended."""
+
+
+def search_command(
+    folder: Path,
+    latency_ms: float | None,
+    device_name: str,
+    threads: int | None,
+    table_file: Path | None,
+    searcher: str,
+    predictor: str | None,
+    proxy: str | None,
+    ends: Ends,
+    seed: int | None,
+    confidence: float | None,
+    out: Path | None,
+    resume: bool,
+    screen: Screen,
+    engine: str = "local",
+    baselines: bool = True,
+    objectives: Sequence[str] = (),
+    limits: Sequence[str] = (),
+    exact: bool = False,
+) -> tuple[dict[str, Any], str]:
+    """The command ``nas search``."""
+    run = Run.open(folder)
+    trained = TrainedRun(run)
+    config = trained.config
+    latency_ms = latency_ms if latency_ms is not None else config.search.latency_ms
+    if latency_ms is None:
+        raise ConfigError("a search needs a budget: add --latency-ms, or search.latency_ms")
+    if not latency_ms > 0:
+        raise ConfigError(f"--latency-ms is a number above 0, in milliseconds; got {latency_ms:g}")
+    name, *further = pool_names(device_name)
+    table, device = chosen_table(trained, name, threads, table_file)
+    others = further_devices(device, further)
+    options = SearchOptions(
+        latency_ms,
+        searcher,
+        predictor,
+        proxy,
+        ends.most(config.search.population * config.search.generations),
+        config.search.seed if seed is None else seed,
+        config.search.candidates,
+        confidence,
+        tuple(objectives),
+        limits_of(limits),
+        ends.minutes,
+        ends.stagnation,
+    )
+    target = out or folder
+    if target.exists() and not target.is_dir():
+        raise ConfigError(f"{target}: a search writes several files; -o is a folder")
+    with engine_of(engine) as working:
+        document = search_run(
+            *(trained, table, options, target, device, screen),
+            *(resume, baselines, working, others, exact),
+        )
+    best = document["points"][document["best"]]
+    text = (
+        f"best: {best['latency_ms']:.4g} ms measured (budget {latency_ms:g} ms), "
+        f"{_quality(document, best)}{_asked(document, best)}; {_rounds(document)}; "
+        f"{_exact(document)}"
+        f"wrote {Run(target).front} and {Run(target).best}; next: nas export {folder}"
+        f"{'' if target == folder else f' --architecture {Run(target).best}'}"
+    )
+    return document, text
+
+
+def _quality(document: dict[str, Any], best: dict[str, Any]) -> str:
+    if best["val_accuracy"] is not None:
+        return f"{best['val_accuracy']:.2f}% of the held-out images"
+    score = worded(document["score"], best["score"])
+    return f"{score} ({document['guide']}; no images to measure on)"
+
+
+def _asked(document: dict[str, Any], best: dict[str, Any]) -> str:
+    """Further quantities of the best network, and how each is known."""
+    said = []
+    for one in document["quantities"]:
+        value = best["quantities"].get(one["name"])
+        if value is not None:
+            limit = "" if one["limit"] is None else f", limit {plain(one['limit'])}"
+            unit = f" {one['unit']}" if one["unit"] else ""
+            said.append(f"; {one['name']} {plain(value)}{unit} ({one['basis']}{limit})")
+    return "".join(said)
+
+
+def _exact(document: dict[str, Any]) -> str:
+    exact = document["exact"]
+    return f"{said(exact, document['searcher'])}; " if exact else ""
+
+
+def _rounds(document: dict[str, Any]) -> str:
+    last = document["rounds"][-1]
+    number = len(document["rounds"])
+    told = f"after {number} round{'s' if number > 1 else ''} predictions of the front"
+    held = "are within" if document["settled"] else "are off by up to"
+    ended = ENDED.get(document["ended_by"], "")
+    return f"{told} {held} {last['off']:.1%} of what was measured{ended}"
