@@ -55,19 +55,24 @@ class Store:
         self._problem = problem
         self._search = search
         self._read = 0
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._worker = workers.Worker(self._path)
+        with self._saying():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = _connect(self._path)
         try:
             with self._saying():
                 self._open(_header(problem, belongs, equality))
-                self._worker = workers.Worker(self._path)
                 with self._transaction():
                     self._worker.enter(self._connection)
         except BaseException:
+            self._worker.leave()
             self._connection.close()
             raise
 
     def _open(self, expected: Mapping[str, list[Any]]) -> None:
+        # Before anything is written, which the next line does: it may be somebody else's file.
+        if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            _compare(self._path, header(self._connection, self._path), expected)
         # No waiting for the disk after every batch: a killed process loses nothing, and a lost
         # machine a few batches at most.
         self._connection.execute("PRAGMA journal_mode=WAL")
@@ -145,12 +150,18 @@ class Store:
                 "INSERT OR REPLACE INTO searches VALUES (?, ?)", (self._search, seconds)
             )
 
+    def let_go(self) -> None:
+        """Claim nothing any more."""
+        with self._saying(), self._transaction():
+            self._worker.hold(self._connection, ())
+
     def close(self) -> None:
         """Leave one file behind."""
         try:
             with self._saying(), self._transaction():
                 self._worker.close(self._connection)
         finally:
+            self._worker.leave()
             self._connection.close()
 
     def _last(self) -> int:
@@ -177,10 +188,10 @@ class Store:
     def _saying(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise NasLoopError(
                 f"{self._path}: the study cannot be written or read ({error}); what was "
-                "evaluated before stays in it"
+                "evaluated before stays in it: make room, or search into another file"
             ) from error
         except sqlite3.DatabaseError as error:
             raise ArtefactError(f"{self._path}: not a study, or damaged ({error})") from error

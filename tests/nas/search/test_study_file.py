@@ -200,8 +200,10 @@ def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE other (x)")
     connection.close()
+    before = path.read_bytes()
     with pytest.raises(ArtefactError, match="not a study"):
         minimize(SPACE, OBJECTIVES, budget=5, path=path)
+    assert path.read_bytes() == before
     path.unlink()
     minimize(SPACE, OBJECTIVES, budget=5, path=path)
     with sqlite3.connect(path) as connection:
@@ -211,6 +213,8 @@ def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
         nas.search.load(path, SPACE)
     with pytest.raises(NasLoopError, match="cannot be"):
         minimize(SPACE, OBJECTIVES, budget=5, path=tmp_path)
+    with pytest.raises(NasLoopError, match=r"cannot be written.*search into another file"):
+        minimize(SPACE, OBJECTIVES, budget=5, path=path / "study.sqlite")
 
 
 def test_a_truncated_study_is_refused(tmp_path: Path) -> None:
