@@ -165,6 +165,7 @@ def test_an_infeasible_budget_is_answered_at_once() -> None:
         ({"objectives": {"error": error, "Error": error}}, "cannot be told from another"),
         ({"objectives": {"row": error}}, "reserved are"),
         ({"budget": 0}, "evaluations are 1 or more, or None; got 0"),
+        ({"seed": -1}, "seed is 0 or more; got -1"),
         ({"free": ["macs"]}, "no free function 'macs'"),
         ({"equality": "rows"}, "by 'plan' or 'network'.*got 'rows'"),
         ({"piece": 0}, "piece is 1 or more; got 0"),
