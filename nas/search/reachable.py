@@ -156,7 +156,7 @@ def require_together(
 def _least_of_many(
     space: Space, excess: Values, rng: np.random.Generator, seconds: float
 ) -> tuple[Rows, float]:
-    """A row [choices] with as little excess as several descents find; 0 where they take too long."""
+    """A row [choices] with as little excess as several descents find; 0 if they take too long."""
     row, least, finished = smallest(space, excess, rng, enough=0.0, seconds=seconds)
     if not finished:
         return row, 0.0

@@ -11,8 +11,8 @@ import pytest
 
 import nas.search
 import search_spaces
-from nas.search import reachable, require_reachable, smallest
-from nas.search.reachable import require_together
+from nas.search import reachable, smallest
+from nas.search.reachable import require_reachable, require_together
 from search_spaces import Net, Space, choice, one_of
 from search_spaces.errors import InfeasibleError
 from search_spaces.specs import Classifier, Conv
