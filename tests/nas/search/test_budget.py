@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +14,7 @@ import nas.search
 import search_spaces
 from nas.search import Budget, Graded, Population, SearchError, Study, Task, session
 from nas.search.budget import Stagnation
+from search_spaces.errors import NasLoopError
 
 SPACE = search_spaces.get("small-images")
 # Evolution, for it is quick; what is said here is of every search.
@@ -49,9 +49,20 @@ def test_budgets_that_make_no_sense(given: dict[str, float], says: str) -> None:
         Budget(**given)  # type: ignore[arg-type]
 
 
-def test_time_ends_a_search_and_goes_on_counting_when_it_is_resumed(tmp_path: Path) -> None:
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Rows]:
+    """What was asked; the clock of a search goes on a second with each network of it."""
+    asked: list[Rows] = []
+    clock = SimpleNamespace(monotonic=lambda: float(sum(map(len, asked))))
+    monkeypatch.setattr(session, "time", clock)
+    return asked
+
+
+def test_time_ends_a_search_and_goes_on_counting_when_it_is_resumed(
+    tmp_path: Path, counted: list[Rows]
+) -> None:
     def slow(rows: Rows) -> Floats:
-        time.sleep(0.05)
+        counted.append(rows)
         return error(rows)
 
     path = tmp_path / "study.sqlite"
@@ -68,37 +79,32 @@ def test_time_ends_a_search_and_goes_on_counting_when_it_is_resumed(tmp_path: Pa
             observer=lambda study, step: steps.append(step),
         )
 
-    first = run(0.5)
+    first = run(35)
     assert first.ended_by == "seconds"
-    assert steps[-1].seconds >= 0.5 > steps[-2].seconds
-    resumed = run(1.0)
+    assert [step.seconds for step in steps] == [10, 20, 30, 40]
+    resumed = run(75)
     # What was known is replayed; what the first run took counts.
-    assert steps[0].seconds >= 0.5
-    assert len(resumed) > len(first)
-    again = run(0.5)
-    assert len(again) == len(resumed)
-    assert len(steps) == 1
+    assert [step.seconds for step in steps] == [40, 40, 40, 40, 50, 60, 70, 80]
+    assert (len(first), len(resumed)) == (40, 80)
+    again = run(35)
+    assert len(again) == 80
+    assert [step.seconds for step in steps] == [80]
 
 
-def test_no_piece_is_begun_when_the_time_is_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By a clock that goes on a second with each network."""
-    asked: list[int] = []
-
+def test_no_piece_is_begun_when_the_time_is_up(tmp_path: Path, counted: list[Rows]) -> None:
     def slow(rows: Rows) -> Floats:
-        asked.append(len(rows))
+        counted.append(rows)
         return error(rows)
 
-    monkeypatch.setattr(session, "time", SimpleNamespace(monotonic=lambda: float(sum(asked))))
-    given = {"batch": 30, "piece": 2, "path": tmp_path / "study.sqlite"}
-    study = minimize(SPACE, {"error": slow}, budget=Budget(seconds=15), **given)
-    assert asked == [2] * 8
+    path = tmp_path / "study.sqlite"
+    search = functools.partial(minimize, SPACE, {"error": slow}, batch=30, piece=2, path=path)
+    study = search(budget=Budget(seconds=15))
+    assert [len(rows) for rows in counted] == [2] * 8
     assert (len(study), study.ended_by) == (16, "seconds")
     # It goes on with the rest of the batch, and ends as if it had not been stopped.
-    resumed = minimize(SPACE, {"error": slow}, budget=Budget(evaluations=60), **given)
-    whole = minimize(SPACE, {"error": error}, budget=Budget(evaluations=60), batch=30)
-    assert sum(asked) == 60
+    resumed = search(budget=60)
+    whole = minimize(SPACE, {"error": error}, budget=60, batch=30)
+    assert sum(map(len, counted)) == 60
     np.testing.assert_array_equal(resumed.records.rows, whole.records.rows)
 
 
@@ -229,3 +235,9 @@ def test_cheaper_trials_count_as_their_share_and_are_no_part_of_the_front(tmp_pa
     assert not asked
     np.testing.assert_array_equal(resumed.records.fidelity, study.records.fidelity)
     assert resumed.front() == study.front()
+
+
+@pytest.mark.parametrize("shares", [[0.0, 1.0], [1.0, 1.5], [np.nan, 1.0], [1.0]])
+def test_a_trial_is_a_share_of_a_whole_one(shares: list[float]) -> None:
+    with pytest.raises(NasLoopError, match="above 0 and at most 1, one for each of 2 rows"):
+        Population(SPACE.sample(2, np.random.default_rng(0)), np.array(shares))

@@ -142,7 +142,7 @@ def test_nsga2_finds_more_than_chance() -> None:
 
 def test_an_infeasible_budget_is_answered_at_once() -> None:
     counted = Counted(error)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(InfeasibleError, match=r"no network of small-images runs within 0.001 ms"):
         minimize(
             SPACE,
@@ -150,7 +150,7 @@ def test_an_infeasible_budget_is_answered_at_once() -> None:
             {"latency_ms": 0.001},
             free=["latency_ms"],
         )
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     assert not counted.rows
 
 
