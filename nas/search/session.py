@@ -89,4 +89,6 @@ class Session:
 
 
 def _name(equality: str | Identity) -> str:
-    return equality if isinstance(equality, str) else getattr(equality, "__qualname__", "function")
+    if isinstance(equality, str):
+        return equality
+    return str(getattr(equality, "__qualname__", type(equality).__qualname__))

@@ -43,14 +43,13 @@ class Worker:
             if not _locked(left):
                 left.unlink(missing_ok=True)
         connection.execute("INSERT INTO workers VALUES (?, '')", (self.name,))
-        if fcntl is None:
-            return
-        self._lock = self._file(self.name).open("w", encoding="utf-8")
-        _living.add(self)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # A file system without locks: there it is as on Windows.
-            self.leave()
+        if fcntl is not None:
+            self._lock = self._file(self.name).open("w", encoding="utf-8")
+            _living.add(self)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:  # A file system without locks: there it is as on Windows.
+                self.leave()
 
     def claim(self, connection: Connection, names: Collection[str]) -> set[str]:
         """Claim those trials that no living worker has begun, and return them."""
