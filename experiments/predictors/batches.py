@@ -35,6 +35,7 @@ from search_spaces.files import write_atomic
 from search_spaces.nas_bench_macro import genotypes, rows_of
 
 NAMES = ("naswot", "swap", "linear_regions")
+FORMULAS = proxies.formulas(NAMES)
 SIZES = (32, 64, 128, 256)
 USUAL = "64 images"
 OTHER_DRAWS = (1, 2)
@@ -55,7 +56,12 @@ def readings(model: nn.Module, batch: tuple[Tensor, Tensor], genotype: str) -> d
         other = SPACE.build(SPACE.decode(rows_of([genotype])[0]))
         drawn.append(proxies.score(other, (pictures[:64], labels[:64]), NAMES))
     found[DRAWS] = {name: float(np.mean([one[name] for one in drawn])) for name in NAMES}
-    return {"readings": found}
+    return {"formulas": FORMULAS, "readings": found}
+
+
+def known_readings(path: Path) -> dict[str, dict[str, Any]]:
+    """What was read, by these formulas, by genotype."""
+    return known(path, lambda one: (*one["formulas"], *one["readings"]), (*FORMULAS, *READINGS))
 
 
 def judged(done: dict[str, dict[str, Any]], names: list[str], accuracy: Floats) -> dict[str, Any]:
@@ -91,9 +97,8 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = networks("development", options.networks)
     path = options.out / "batches.jsonl"
-    done = known(path, lambda one: tuple(one["readings"]), READINGS)
-    record(rows, path, done, readings, images(options.data, max(SIZES)))
-    done = known(path, lambda one: tuple(one["readings"]), READINGS)
+    record(rows, path, known_readings(path), readings, images(options.data, max(SIZES)))
+    done = known_readings(path)
     bench = json.loads((options.data / "nas-bench-macro_cifar10.json").read_text(encoding="utf-8"))
     names = genotypes(rows)
     accuracy = np.array([bench[name]["mean_acc"] for name in names])
