@@ -46,11 +46,17 @@ class CrossValidated:
 
 
 def cross_validated(
-    name: str, space: Space, X: npt.ArrayLike, y: npt.ArrayLike, seed: int = 0
+    name: str,
+    space: Space,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    seed: int = 0,
+    tell: Callable[[int], None] = lambda _: None,
 ) -> CrossValidated:
     """Predict each of ``PARTS`` parts of the samples by a fit on the others.
 
-    ``X`` [n, choices] are rows, ``y`` [n] labels. Samples of one network are in one part.
+    ``X`` [n, choices] are rows, ``y`` [n] labels. Samples of one network are in one part; ``tell``
+    is called with the number of parts that are done.
     Intervals are the bootstrap's percentiles over samples (Efron and Tibshirani, "An Introduction
     to the Bootstrap", 1993, chapter 13). They know nothing of how the samples were drawn, and
     the predictor of all samples has seen a quarter more of them: it is a little better.
@@ -71,6 +77,7 @@ def cross_validated(
         left, seen = part == number, part != number
         fitted = get(name, space, seed=seed).fit(rows[seen], labels[seen])
         mean[left], std[left] = fitted.predict(rows[left], return_std=True)
+        tell(number + 1)
     if constant(mean):
         raise PredictorError(
             f"predictions that are to be ranked differ; all {len(mean)} are {mean[0]:g}: measure "

@@ -28,7 +28,7 @@ from nas.run import Run
 from nas.terminal import Screen
 from predictors import COSTS, CostProxy, PredictorError
 from predictors.archive import SUFFIX
-from predictors.cross_validation import cross_validated
+from predictors.cross_validation import PARTS, cross_validated
 from predictors.evaluation import LEAST_UNSEEN, Measures, evaluate, judge, summary
 from predictors.fits import Fits, digest
 from search_spaces.errors import ConfigError
@@ -61,7 +61,7 @@ def fit_command(
         X, accuracy = measured_sample(trained, screen, engine=working)
     fitted = fitted_predictor(trained, name or predictors.USUAL, X, accuracy)
     fitted.save(target)
-    found, said = _cross_validated(fitted.name, trained, X, accuracy)
+    found, said = _cross_validated(fitted.name, trained, X, accuracy, screen)
     data = {
         "predictor": str(target),
         "name": fitted.name,
@@ -75,11 +75,14 @@ def fit_command(
 
 
 def _cross_validated(
-    name: str, trained: TrainedRun, X: Population, accuracy: Floats
+    name: str, trained: TrainedRun, X: Population, accuracy: Floats, screen: Screen
 ) -> tuple[dict[str, Any] | None, str]:
     """How good a predictor is by the subnets that it is fitted on: for JSON, and as a line."""
     try:
-        found = cross_validated(name, trained.space, X, 100.0 - accuracy)
+        with screen.progress("cross-validate", PARTS) as advance:
+            found = cross_validated(
+                name, trained.space, X, 100.0 - accuracy, tell=lambda done: advance(done, "parts")
+            )
     except PredictorError as error:
         return None, f"not cross-validated: {error}"
     tau, off = found.kendall, found.error

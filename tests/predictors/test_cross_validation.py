@@ -36,7 +36,9 @@ def test_no_sample_is_predicted_by_what_has_seen_it() -> None:
         left = part == number
         fitted = predictors.get("ridge", SPACE, seed=3).fit(rows[~left], y[~left])
         mean[left] = fitted.predict(rows[left])
-    found = cross_validated("ridge", SPACE, rows, y, seed=3)
+    told: list[int] = []
+    found = cross_validated("ridge", SPACE, rows, y, seed=3, tell=told.append)
+    assert told == [1, 2, 3, 4, 5]
     assert found.kendall.value == pytest.approx(kendalltau(mean, y).statistic)
     assert found.error.value == pytest.approx(np.abs(mean - y).mean())
     seen = predictors.get("ridge", SPACE, seed=3).fit(rows, y).predict(rows)
