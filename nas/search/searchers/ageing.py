@@ -13,7 +13,7 @@ from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers import operators
 from nas.search.searchers.mating import fresh, initial
 from nas.search.searchers.operators import Positions
-from nas.search.searchers.scalarise import chebyshev, extent, weights
+from nas.search.searchers.scalarise import contests, extent
 from nas.search.seen import Seen
 from nas.search.task import Task
 
@@ -63,11 +63,12 @@ class Ageing:
         """Who is the best of each of ``n`` samples: positions in the queue [n]."""
         members, objectives = self._objectives.shape
         sampled = max(members // (SAMPLE if objectives == 1 else SAMPLE_OF_SEVERAL), 1)
-        chosen = self._rng.random((n, members)).argpartition(sampled - 1, axis=1)[:, :sampled]
-        value = chebyshev(
-            self._objectives[chosen],
-            weights(n, objectives, self._rng)[:, None],
-            *extent(self._objectives),
+        found = contests(
+            self._objectives,
+            self._violation,
+            extent(self._objectives),
+            (n, 1),
+            sampled,
+            self._rng,
         )
-        order = np.lexsort((value, self._violation[chosen]), axis=1)
-        return chosen[np.arange(n), order[:, 0]]
+        return found[:, 0]

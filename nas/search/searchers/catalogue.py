@@ -17,7 +17,7 @@ from nas.search.searchers.cmaes import CmaEs
 from nas.search.searchers.constrained import Constrained
 from nas.search.searchers.ctaea import ctaea
 from nas.search.searchers.fidelities import deepening, halvings
-from nas.search.searchers.genetic import Genetic
+from nas.search.searchers.genetic import genetic
 from nas.search.searchers.gflownet import GFlowNet
 from nas.search.searchers.linas import linas
 from nas.search.searchers.local_search import LocalSearch
@@ -66,7 +66,7 @@ SEARCHERS: dict[str, Entry] = {
         "(2019)",
     ),
     "ga": Entry(
-        Genetic,
+        genetic,
         "Goldberg, Genetic algorithms in search, optimization, and machine learning (1989)",
     ),
     "gflownet": Entry(GFlowNet, "Jain et al., Multi-objective GFlowNets (2023)"),

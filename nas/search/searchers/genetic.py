@@ -1,10 +1,9 @@
 """A genetic algorithm that knows one number: pymoo's, with vectorised mating.
 
 Goldberg, "Genetic algorithms in search, optimization, and machine learning" (1989). Several
-objectives become one by weights; each generation has weights of its own and begins with what is
-best by them among all that is worth remembering, so that the front is visited place by place
-(Ishibuchi and Murata, "A multi-objective genetic local search algorithm and its application to
-flowshop scheduling", IEEE Transactions on Systems, Man, and Cybernetics C 1998).
+objectives become one by weights, which each couple of parents is chosen by anew, among the best
+that are remembered (Ishibuchi and Murata, "A multi-objective genetic local search algorithm and its
+application to flowshop scheduling", IEEE Transactions on Systems, Man, and Cybernetics C 1998).
 """
 
 from __future__ import annotations
@@ -13,54 +12,62 @@ from typing import Any
 
 import numpy as np
 
-from nas.search.searcher import Floats, Population
+from nas.search.searcher import Floats, Population, Rows, Searcher
 from nas.search.searchers import operators
 from nas.search.searchers.elite import Elite
-from nas.search.searchers.evolved import Choose, Evolved, Method
-from nas.search.searchers.scalarise import Weighing
+from nas.search.searchers.evolved import SMALLEST, Choose, Evolved, Method
+from nas.search.searchers.mating import Parents, fresh, initial
+from nas.search.searchers.scalarise import contests, extent
 from nas.search.seen import Seen
 from nas.search.task import Task
 
-# How many of the best are remembered for weights to come.
-REMEMBERED = 1_000
+# With several objectives, how many times as many parents as are asked for at once; and what part of
+# them a parent is the best of, by the weights of its couple.
+PARENTS, SAMPLE = 2, 4
 
 
-class Genetic:
-    """A population of ``size`` survivors, as in ``Evolved``; constraints go before objectives."""
+def genetic(task: Task, rng: np.random.Generator) -> Searcher:
+    """The searcher: for one objective pymoo's, in ``Evolved``."""
+    if len(task.problem.objectives) == 1:
+        return Evolved(task, rng, Method(_start, _parents))
+    return Weighted(task, rng)
 
-    def __init__(self, task: Task, rng: np.random.Generator, size: int = 0) -> None:
-        self._task = task
+
+class Weighted:
+    """The best by front and crowding are parents; constraints go before objectives."""
+
+    def __init__(self, task: Task, rng: np.random.Generator) -> None:
+        self._space = task.space
         self._rng = rng
-        self._size = size
         self._seen = Seen()
-        self._elite = Elite(REMEMBERED)
-        self._weighing: Weighing | None = None
-        self._inner = self._begin()
+        self._elite: Elite | None = None
 
     def ask(self, n: int) -> Population:
-        """As ``Evolved``, from the population under the weights of the time."""
-        asked = self._inner.ask(n)
-        self._size = self._inner.size
-        return asked
+        """The smallest, the largest and random networks first, children ever after."""
+        if self._elite is None:
+            self._elite = Elite(PARENTS * max(n, SMALLEST))
+        if not len(self._elite):
+            return Population(initial(self._space, n, self._seen, self._rng))
+        return Population(fresh(self._space, n, self._children, self._seen, self._rng))
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
-        """Survivors are chosen by the weights of the time, which change with generations."""
-        if not len(population):
-            return
-        self._elite.add(population.rows, objectives, violations)
-        if self._weighing is None or objectives.shape[1] > 1:
-            self._weighing = Weighing.drawn(self._elite.feasible, self._rng)
-            self._inner = self._begin()
-            best = np.lexsort((self._weighing(self._elite.objectives), self._elite.violation))
-            best = best[: max(self._size, len(population))]
-            population = Population(self._elite.rows[best])
-            objectives = self._elite.objectives[best]
-            violations = self._elite.violation[best, None]
-        total = np.maximum(violations, 0).sum(axis=1, keepdims=True)
-        self._inner.tell(population, self._weighing(objectives)[:, None], total)
+        """Who is better than the parents becomes one."""
+        if len(population) and self._elite is not None:
+            self._elite.add(population.rows, objectives, violations)
 
-    def _begin(self) -> Evolved:
-        return Evolved(self._task, self._rng, Method(_start, _parents), self._size, self._seen)
+    def _children(self, n: int) -> Rows:
+        assert self._elite is not None
+        couples = -(-n // 2)
+        sampled = max(len(self._elite) // SAMPLE, 1)
+        chosen = contests(
+            self._elite.objectives,
+            self._elite.violation,
+            extent(self._elite.objectives),
+            (couples, 2),
+            sampled,
+            self._rng,
+        )
+        return Parents(self._space, self._elite.rows).children(*chosen.T, self._rng)
 
 
 def _start(size: int, objectives: int) -> Any:

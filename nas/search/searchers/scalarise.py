@@ -14,6 +14,7 @@ import numpy as np
 
 from nas.search.pareto import nondominated
 from nas.search.searcher import Floats
+from nas.search.searchers.operators import Positions
 
 # How much the sum counts beside the largest: enough to prefer what dominates.
 SUM = 0.05
@@ -43,6 +44,28 @@ def extent(objectives: Floats) -> tuple[Floats, Floats]:
     front = objectives[nondominated(objectives)]
     spread = np.ptp(front, axis=0)
     return front.min(axis=0), np.where(spread > 0, spread, 1.0)
+
+
+def contests(
+    objectives: Floats,
+    violation: Floats,
+    units: tuple[Floats, Floats],
+    shape: tuple[int, int],
+    sampled: int,
+    rng: np.random.Generator,
+) -> Positions:
+    """Winners of contests, some under the same weights: positions [weights, contests].
+
+    Each is held among ``sampled`` of the members with objectives [n, k] and violation [n]; the one
+    that violates least wins, then the least by the weights in ``units`` (as of ``extent``).
+    ``shape`` says how many weights are drawn, and how many contests each of them judges.
+    """
+    members, k = objectives.shape
+    drawn = weights(shape[0], k, rng)
+    chosen = rng.random((*shape, members)).argpartition(sampled - 1, axis=-1)[..., :sampled]
+    value = chebyshev(objectives[chosen], drawn[:, None, None], *units)
+    best = np.lexsort((value, violation[chosen]), axis=-1)[..., :1]
+    return np.take_along_axis(chosen, best, axis=-1)[..., 0]
 
 
 @dataclass(frozen=True, eq=False)
