@@ -31,10 +31,13 @@ def header(problem: Problem, belongs: Mapping[str, str], equality: str) -> Heade
 
 
 def read_header(connection: sqlite3.Connection, path: Path) -> Header:
-    """That of an open file. Raises ``ArtefactError`` where it is no study of this version."""
+    """That of an open file. Raises ``ArtefactError`` where it is no study of this version,
+    and ``sqlite3.OperationalError`` where another process has it locked."""
     try:
         found = {k: json.loads(v) for k, v in connection.execute("SELECT key, value FROM study")}
     except (sqlite3.DatabaseError, ValueError) as error:
+        if is_locked(error):
+            raise
         raise ArtefactError(f"{path}: not a study, or damaged ({error})") from error
     if found.get("format") != [FORMAT] or set(found) != KEYS:
         raise ArtefactError(
@@ -56,3 +59,8 @@ def require_same(path: Path, found: Header, expected: Header) -> None:
             f"{path}: the study of another search ({'; '.join(differing)}); search into another "
             "file or remove this one"
         )
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether SQLite says that another process has the file, whatever else it says of that."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY

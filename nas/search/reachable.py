@@ -19,7 +19,7 @@ CHUNK = 2_000
 STARTS = 10
 PATIENCE_S = 5.0
 """How long looking for a feasible network may keep a processor busy before the search begins."""
-WAITING = 12
+WAITING = 6
 
 Values = Callable[[Rows], Floats]
 

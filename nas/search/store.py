@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nas.search import texts, workers
-from nas.search.header import header, read_header, require_same
+from nas.search.header import Header, header, is_locked, read_header, require_same
 from nas.search.problem import Problem
 from nas.search.study import Records
 from search_spaces.errors import ArtefactError, NasLoopError
 from search_spaces.space import Space
 
-# How long one process waits for another that writes, in seconds.
-PATIENCE = 60
+# How long one process waits for another that writes, and between two looks, in seconds.
+PATIENCE, WAIT = 60, 0.01
 
 
 class Store:
@@ -68,13 +68,19 @@ class Store:
             self._connection.close()
             raise
 
-    def _open(self, expected: Mapping[str, list[Any]]) -> None:
-        # Before anything is written, which the next line does: it may be somebody else's file.
-        if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            require_same(self._path, read_header(self._connection, self._path), expected)
+    def _open(self, expected: Header) -> None:
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._begin(expected)
+                break
+            except sqlite3.OperationalError as error:
+                # SQLite waits for others by itself, but not for the right to begin a log.
+                if not is_locked(error) or time.monotonic() >= end:
+                    raise
+            time.sleep(WAIT)
         # No waiting for the disk after every batch: a killed process loses nothing, and a lost
         # machine a few batches at most.
-        self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         with self._transaction():
             if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
@@ -91,6 +97,12 @@ class Store:
             self._connection.execute(workers.TABLE)
             pairs = [(key, json.dumps(value)) for key, value in expected.items()]
             self._connection.executemany("INSERT INTO study VALUES (?, ?)", pairs)
+
+    def _begin(self, expected: Header) -> None:
+        # Before anything is written, which the last line does: it may be somebody else's file.
+        if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            require_same(self._path, read_header(self._connection, self._path), expected)
+        self._connection.execute("PRAGMA journal_mode=WAL")
 
     def news(self) -> Records:
         """What the file holds and this object has neither read nor written, in order."""
@@ -201,6 +213,7 @@ def stored(path: str | Path, space: Space) -> tuple[Problem, Records]:
 
     Raises:
         ArtefactError: no such file, no study, or one of another space.
+        NasLoopError: another process keeps the file locked.
     """
     if not Path(path).is_file():
         raise ArtefactError(f"{path}: no such study")
@@ -213,6 +226,10 @@ def stored(path: str | Path, space: Space) -> tuple[Problem, Records]:
         problem = Problem(space, names, {str(name): limit for name, limit in found["constraints"]})
         return problem, _read(connection, problem, 0)
     except sqlite3.DatabaseError as error:
+        if is_locked(error):
+            raise NasLoopError(
+                f"{path}: another process has the study ({error}); try again"
+            ) from error
         raise ArtefactError(f"{path}: not a study, or damaged ({error})") from error
     finally:
         connection.close()

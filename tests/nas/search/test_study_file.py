@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -227,6 +228,31 @@ def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
         minimize(SPACE, OBJECTIVES, budget=5, path=tmp_path)
     with pytest.raises(NasLoopError, match=r"cannot be written.*search into another file"):
         minimize(SPACE, OBJECTIVES, budget=5, path=path / "study.sqlite")
+
+
+class Refused(sqlite3.Connection):
+    """Begins a log at the third attempt, as where several processes make a study at once."""
+
+    attempts = 0
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        if "journal_mode" in sql:
+            self.attempts += 1
+            if self.attempts < 3:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+                raise error
+        return super().execute(sql, *parameters)
+
+
+def test_who_opens_a_study_while_others_do_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(path: Path) -> sqlite3.Connection:
+        return sqlite3.connect(path, isolation_level=None, factory=Refused)
+
+    monkeypatch.setattr("nas.search.store._connect", connect)
+    assert len(minimize(SPACE, OBJECTIVES, budget=5, path=tmp_path / "study.sqlite")) == 5
 
 
 def test_a_truncated_study_is_refused(tmp_path: Path) -> None:
