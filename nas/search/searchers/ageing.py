@@ -11,9 +11,10 @@ import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers import operators
+from nas.search.searchers.directions import drawn
 from nas.search.searchers.mating import fresh, initial
 from nas.search.searchers.operators import Positions
-from nas.search.searchers.scalarise import chebyshev, extent, weights
+from nas.search.searchers.scalarise import chebyshev, extent
 from nas.search.seen import Seen
 from nas.search.task import Task
 
@@ -66,7 +67,7 @@ class Ageing:
         chosen = self._rng.random((n, members)).argpartition(sampled - 1, axis=1)[:, :sampled]
         value = chebyshev(
             self._objectives[chosen],
-            weights(n, objectives, self._rng)[:, None],
+            drawn(n, objectives, self._rng)[:, None],
             *extent(self._objectives),
         )
         order = np.lexsort((value, self._violation[chosen]), axis=1)
