@@ -11,11 +11,14 @@ from latency_lut.accuracy import Accuracy, accuracy
 from latency_lut.arrays import Floats
 from latency_lut.entries import Entry, block_key
 from latency_lut.fit import LEADING, Observations, Prior, fit, predict
-from latency_lut.populations import counts
+from latency_lut.populations import counts, sample_at
 from latency_lut.spill import spill, thresholds, weights_mb
 from latency_lut.table import Fit, Network
 from search_spaces.space import Space
 from search_spaces.specs import LayerSpec
+
+# Random networks that the width of intervals is made for.
+ELSEWHERE = 200
 
 
 def kind(spec: LayerSpec) -> tuple[object, ...]:
@@ -97,7 +100,9 @@ def fit_resolution(
         next(iter(designs.values())),
     )
     observed = {t: Observations(matrix, ms, error_ms, later) for t, matrix in designs.items()}
-    threshold, posterior = fit(prior, observed)
+    side = networks[-1].resolution
+    random = sample_at(space, side, ELSEWHERE, np.random.default_rng(0)).tolist()
+    threshold, posterior = fit(prior, observed, {t: design(random, t) for t in tried})
     spilled = tuple(entry.spill_mb(threshold) for entry in own)
     fitted = Fit(tuple(entry.block for entry in own), posterior, threshold, spilled)
     held_out = [network for network in networks if not network.fitted]

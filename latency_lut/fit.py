@@ -9,7 +9,9 @@ The prior's deviations are relative to the entries and have three parts: what al
 (what a block in context leaves out), what the blocks of one kind share, and each entry's own. The
 noise of a network is relative to its time: what additivity cannot express. These four scales are
 chosen from a grid by the marginal likelihood of the observations (Rasmussen and Williams 2006,
-equation 2.30), so that the intervals follow from how well the networks agree with the entries.
+equation 2.30), so that the intervals follow from how well the networks agree with the entries. A
+few tens of networks leave several points of the grid likely, and the best of them is too sure of
+itself: what the others would have said is added as noise (``Posterior.unsure``).
 
 Where networks of a later campaign are added, predictions are for that campaign: all its times may
 differ by one more factor, which the networks of the earlier campaign do not see.
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,6 +58,9 @@ GRID = tuple(
 )
 CAMPAIGNS = (0.0, 0.01, 0.03, 0.1, 0.3)
 """Scales of the factor that are tried where there are networks of an earlier campaign."""
+
+# Scales are left out of what others would have said if they are so much less likely than the best.
+LEAST_WEIGHT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,8 @@ class Posterior:
 
     ``mean_ms`` [parameters], ``own_ms`` [parameters], ``shared_ms`` [parameters, factors],
     ``gain_ms`` [networks, parameters]; ``scales`` are those that were chosen. ``repeat`` is the
-    relative standard error of a measured network.
+    relative standard error of a measured network, ``unsure`` the relative deviation that not
+    knowing the scales adds to a prediction.
     """
 
     mean_ms: Floats
@@ -111,11 +117,13 @@ class Posterior:
     gain_ms: Floats
     scales: Scales
     repeat: float
+    unsure: float = 0.0
 
     @property
     def noise(self) -> float:
-        """How far a measurement is from the sum of true parts, relative: one deviation."""
-        return math.hypot(self.scales.network, self.repeat)
+        """How far a measurement is from the sum of what is held true of the parts, beside what
+        the covariance says: one deviation, relative."""
+        return math.hypot(self.scales.network, self.repeat, self.unsure)
 
 
 def predict(fitted: Posterior, counts: Floats) -> tuple[Floats, Floats]:
@@ -146,21 +154,47 @@ def conditioned(fitted: Posterior, seen: Observations) -> Posterior:
 
 
 def fit(
-    prior: Prior, observed: Mapping[float, Observations], grid: tuple[Scales, ...] = GRID
+    prior: Prior,
+    observed: Mapping[float, Observations],
+    elsewhere: Mapping[float, Floats],
+    grid: tuple[Scales, ...] = GRID,
 ) -> tuple[float, Posterior]:
     """The spill threshold and the scales that make the observations most likely, the posterior.
 
-    ``observed`` has the same networks under every threshold, whose spill differs.
+    ``observed`` has the same networks under every threshold, whose spill differs; so has
+    ``elsewhere`` the counts [networks, parameters] of those that predictions are for.
     """
     if not all(networks.later.all() for networks in observed.values()):
         grid = tuple(
             replace(point, campaign=scale) for point, scale in itertools.product(grid, CAMPAIGNS)
         )
-    threshold, scales = max(
-        itertools.product(observed, grid),
-        key=lambda point: _Solved.of(prior, observed[point[0]], point[1]).log_likelihood,
+    points = list(itertools.product(observed, grid))
+    likelihood = np.array(
+        [_Solved.of(prior, observed[t], scales).log_likelihood for t, scales in points]
     )
-    return threshold, posterior(prior, observed[threshold], scales)
+    best = int(likelihood.argmax())
+    weight = np.exp(likelihood - likelihood[best])
+    likely = [
+        (weight[i], *predict(posterior(prior, observed[t], scales), elsewhere[t]))
+        for i, (t, scales) in enumerate(points)
+        if weight[i] >= LEAST_WEIGHT
+    ]
+    threshold, scales = points[best]
+    fitted = posterior(prior, observed[threshold], scales)
+    unsure = _unsure(likely, *predict(fitted, elsewhere[threshold]))
+    return threshold, replace(fitted, unsure=unsure)
+
+
+def _unsure(likely: Sequence[tuple[float, Floats, Floats]], mean: Floats, std: Floats) -> float:
+    """By what predictions (mean and std, [n] each) are too narrow, relative: one deviation.
+
+    ``likely`` are the weights of all fits that may be true, and what each predicts: [n], [n]. Their
+    mixture is that far from ``mean`` (Hoeting et al., "Bayesian model averaging: a tutorial",
+    Statistical Science 1999, equation 3).
+    """
+    total = sum(weight for weight, _, _ in likely)
+    square = sum(weight * (s**2 + (m - mean) ** 2) for weight, m, s in likely) / total
+    return math.sqrt(max(float(np.mean((square - std**2) / mean**2)), 0.0))
 
 
 def posterior(prior: Prior, observed: Observations, scales: Scales) -> Posterior:

@@ -91,5 +91,6 @@ def _fit(fit: Fit, pace: float) -> Fit:
         pace * own.gain_ms,
         own.scales,
         own.repeat,
+        own.unsure,
     )
     return replace(fit, posterior=posterior)

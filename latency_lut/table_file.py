@@ -30,7 +30,7 @@ from search_spaces.mismatch import apart
 from search_spaces.space import Space
 
 FORMAT = "nas-loop latency table"
-VERSION = 6
+VERSION = 7
 DIGITS = 9
 
 
@@ -234,13 +234,15 @@ def _fit(fit: Fit) -> dict[str, Any]:
         "about": "ms of a network = t_0 + t_1 x + the sum of t over its layers; x = the MB of its "
         "weights above threshold_mb, less the spilled_mb of its layers; t follows in the order of "
         "blocks; the covariance of t is diag(own^2) + shared shared' - gain' gain, and a measured "
-        "network differs by a further share of its ms, of variance scales.network^2 + repeat^2",
+        "network differs by a further share of its ms, of variance scales.network^2 + repeat^2 + "
+        "unsure^2",
         "threshold_mb": fit.threshold_mb,
         "spilled_mb": list(fit.spilled_mb),
         "blocks": list(fit.blocks),
         **{name: _rounded(getattr(posterior, name)) for name in arrays},
         "scales": asdict(posterior.scales),
         "repeat": posterior.repeat,
+        "unsure": posterior.unsure,
     }
 
 
@@ -257,7 +259,8 @@ def _read_fit(fields: Mapping[str, Any]) -> Fit:
         or (mean.shape, own.shape, shared.shape[:1], gain.shape[1:]) != ((size,),) * 4
     ):
         raise ValueError(f"a fit of {len(blocks)} entries has arrays of other sizes")
-    posterior = Posterior(mean, own, shared, gain, Scales(**fields["scales"]), fields["repeat"])
+    scales, repeat, unsure = Scales(**fields["scales"]), fields["repeat"], fields["unsure"]
+    posterior = Posterior(mean, own, shared, gain, scales, repeat, unsure)
     return Fit(blocks, posterior, fields["threshold_mb"], spilled)
 
 

@@ -146,8 +146,8 @@ class SearchConfig:
         help="Which networks those are: spread over cost, random, or half of them those with the "
         "largest expected gain by what was measured so far (active).",
     )
-    population: int = option(100, help="Architectures a generation.", rule=at_least(4))
-    generations: int = option(50, help="Generations of the search.", rule=at_least(1))
+    population: int = option(200, help="Architectures a generation.", rule=at_least(4))
+    generations: int = option(250, help="Generations of the search.", rule=at_least(1))
     candidates: int = option(
         20,
         help="Networks of the front that are measured before the best is named.",

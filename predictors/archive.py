@@ -13,8 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from predictors.errors import PredictorError
 from search_spaces.errors import ArtefactError
 from search_spaces.files import write_atomic
+
+SUFFIX = ".npz"
+"""Of the files: what a command is given with another one, it takes for a name."""
 
 
 def write(
@@ -23,8 +27,11 @@ def write(
     """Write what ``read`` reads, atomically.
 
     Raises:
+        PredictorError: the file does not end with ``SUFFIX``.
         NasLoopError: the file cannot be written.
     """
+    if Path(path).suffix != SUFFIX:
+        raise PredictorError(f"a saved predictor's file ends with {SUFFIX}; got {path}")
     buffer = io.BytesIO()
     np.savez(buffer, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
     write_atomic(path, buffer.getvalue())

@@ -53,6 +53,8 @@ def _weights(held: Floats, y: Floats) -> Floats:
     pull = np.sqrt(PRIOR_SAMPLES * np.mean((held - y[:, None]) ** 2)) * np.eye(members)
     towards = pull.sum(axis=1) / members
     raw, _ = nnls(np.concatenate([held, pull]), np.concatenate([y, towards]))
+    if not raw.any():  # All say the opposite of the labels: nothing speaks for one of them.
+        raw = np.ones(members)
     weights = raw / raw.sum()
     kept = np.where(weights < LEAST_WEIGHT, 0, weights)
     result: Floats = kept / kept.sum()

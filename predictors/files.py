@@ -41,6 +41,7 @@ def write(path: str | Path, header: Header, scale: Scale, state: State) -> None:
     """Write what ``read`` reads, atomically.
 
     Raises:
+        PredictorError: the file does not end with ``.npz``.
         NasLoopError: the file cannot be written.
     """
     parts = {"header": dataclasses.asdict(header), "scale": dataclasses.asdict(scale)}

@@ -161,7 +161,7 @@ class Predictor:
         """Write an ``.npz`` of plain arrays, atomically; ``predictors.load`` reads it.
 
         Raises:
-            PredictorError: not fitted yet.
+            PredictorError: not fitted yet, or the file does not end with ``.npz``.
             NasLoopError: the file cannot be written.
         """
         if self._scale is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from search_spaces.blocks import lender
+from search_spaces.errors import SpaceError
 from search_spaces.plan import Plan
 
 
@@ -29,7 +30,17 @@ class Subnet(nn.Module):
 
 
 def run(plan: Plan, blocks: nn.ModuleDict, x: Tensor) -> Tensor:
-    """The plan on ``x``, every layer by the block of its weights."""
+    """The plan on ``x`` [N, C, H, W], every layer by the block of its weights.
+
+    Raises:
+        SpaceError: images of other channels than the plan's. Blocks go by the channels that they
+            get, as a supernet's have to, and would take grey images by a slice of the first layer.
+    """
+    if x.ndim != 4 or x.shape[1] != plan.image.shape[0]:
+        raise SpaceError(
+            f"images are [N, {plan.image.shape[0]}, H, W]; got shape {[*x.shape]}: convert them, "
+            "or build a network for such images"
+        )
     values: list[Tensor] = []
     for node in plan.nodes:
         inputs = [x if source < 0 else values[source] for source in node.inputs]

@@ -353,5 +353,5 @@ def test_files_of_a_run() -> None:
 def test_files_carry_a_version(space: Space, job: Job) -> None:
     # Those of a run: tests/nas/test_versions.py.
     table = json.loads((job.folder / "run" / "latency" / "cpu.json").read_text())
-    assert table["version"] == 6
+    assert table["version"] == 7
     assert json.loads(space.decode(space.smallest).to_json())["format"] == 1

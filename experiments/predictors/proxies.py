@@ -53,6 +53,7 @@ LEAST = 20
 LABELS, DRAWS = (20, 50, 100), 10
 SPACE = search_spaces.get("nas-bench-macro")
 NAMES = tuple(name for name in proxies.names() if name != "w_pca")  # Networks without tokens.
+FORMULAS = proxies.formulas(NAMES)
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Learner = Callable[[Ints, Ints, int], Floats]
@@ -67,11 +68,11 @@ def networks(part: str, count: int) -> np.ndarray:
     return rows[:DEVELOPMENT][:count] if part == "development" else rows[DEVELOPMENT:][:count]
 
 
-def images(data: Path) -> tuple[Tensor, Tensor]:
-    """The first training images, normalised."""
+def images(data: Path, count: int = BATCH) -> tuple[Tensor, Tensor]:
+    """The first ``count`` training images, normalised by their own mean and deviation."""
     source = open_source(data / "cifar10")
     whole = source.parts["train"]
-    few = Part(whole.labels[:BATCH], whole.open, whole.where)
+    few = Part(whole.labels[:count], whole.open, whole.where)
     found = decode(Source(source.path, source.classes, {"train": few}), "train", ImageOptions(32))
     pixels = torch.from_numpy(found.images)
     return normalise(pixels, Normalisation.of(pixels)), torch.from_numpy(found.labels)
@@ -104,8 +105,12 @@ def known(
 
 
 def known_scores(path: Path) -> dict[str, dict[str, Any]]:
-    """What was scored by all proxies, by genotype."""
-    return known(path, lambda one: tuple(one["scores"]), NAMES)
+    """What was scored by all proxies, as their formulas are now, by genotype."""
+    found = known(path, lambda one: tuple(one["scores"]), FORMULAS)
+    return {
+        genotype: {**one, "scores": dict(zip(NAMES, one["scores"].values(), strict=True))}
+        for genotype, one in found.items()
+    }
 
 
 def known_nodes(path: Path) -> dict[str, dict[str, Any]]:
@@ -113,12 +118,13 @@ def known_nodes(path: Path) -> dict[str, dict[str, Any]]:
     return known(path, lambda one: tuple(one["statistics"]), STATISTICS)
 
 
-def scores_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Any]:
-    """By every proxy."""
-    return {"scores": proxies.score(model, batch, NAMES)}
+def scores_of(model: nn.Module, batch: tuple[Tensor, Tensor], _: str) -> dict[str, Any]:
+    """By every proxy, under its formula."""
+    found = proxies.score(model, batch, NAMES)
+    return {"scores": dict(zip(FORMULAS, found.values(), strict=True))}
 
 
-def nodes_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Any]:
+def nodes_of(model: nn.Module, batch: tuple[Tensor, Tensor], _: str) -> dict[str, Any]:
     """What ParZC reads; they are logarithms, which four decimals are enough for."""
     return {"statistics": STATISTICS, "nodes": nodes(model, batch).round(4).tolist()}
 
@@ -127,10 +133,10 @@ def record(
     rows: np.ndarray,
     path: Path,
     done: Collection[str],
-    seen: Callable[[nn.Module, tuple[Tensor, Tensor]], dict[str, Any]],
+    seen: Callable[[nn.Module, tuple[Tensor, Tensor], str], dict[str, Any]],
     batch: tuple[Tensor, Tensor],
 ) -> None:
-    """Append what is ``seen`` of the networks that are not ``done``."""
+    """Append what is ``seen`` of the networks, by name, that are not ``done``."""
     missing = [
         (row, name) for row, name in zip(rows, genotypes(rows), strict=True) if name not in done
     ]
@@ -140,7 +146,7 @@ def record(
         torch.manual_seed(int(name, 3))
         model = SPACE.build(SPACE.decode(row))
         busy = time.process_time()
-        line = {"genotype": name, **seen(model, batch)}
+        line = {"genotype": name, **seen(model, batch, name)}
         line["cpu_s"] = round(time.process_time() - busy, 2)
         with path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
@@ -165,7 +171,7 @@ def candidates(scores: list[dict[str, float]]) -> dict[str, Floats]:
     }
     combined = {f"{way} of all": of(everything) for way, of in ways.items()}
     chosen = np.stack([table[name] for name in combine.DEFAULT], axis=1)
-    for way in ("vote", "rank product"):
+    for way in ("vote", "rank average"):
         combined[f"{way} of the default's"] = ways[way](chosen)
     return {**table, **combined, "default": combine.combined(scores)}
 
@@ -267,7 +273,7 @@ def report(rows: np.ndarray, data: Path, out: Path, part: str) -> None:
         "part": part,
         "networks": len(names),
         "images": BATCH,
-        "default": list(combine.DEFAULT),
+        "default": {"proxies": list(combine.DEFAULT), "way": "rank product"},
         "cpu_seconds_per_network": float(np.mean([done[name]["cpu_s"] for name in names])),
         "without labels": results,
         "learned, by labels": learned(by_weights(scores, accuracy), accuracy),

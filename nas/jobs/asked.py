@@ -63,7 +63,10 @@ class Asked:
         return f"{one.name}_upper" if self.deviations and one.spread else one.name
 
     def require_reachable(self, space: Space) -> None:
-        """Raises ``InfeasibleError`` where no network keeps one of the limits; says the nearest."""
+        """Raises ``InfeasibleError`` where no network keeps one of the limits; says the nearest.
+
+        That of accuracy is left out.
+        """
         for one, limit in self.limits.items():
             nearest = _beyond(space, upper(one, self.deviations), one.turned(limit))
             if nearest is not None:
@@ -179,9 +182,7 @@ def _beyond(space: Space, function: searching.Plain, most: float) -> float | Non
     def values(rows: Population) -> npt.NDArray[np.float64]:
         return np.asarray(function(rows), dtype=np.float64)
 
-    rng = np.random.default_rng(0)
-    _, value, finished = searching.smallest(space, values, rng, enough=most, seconds=5.0)
-    return value if finished and value > most else None
+    return searching.beyond(space, values, most, np.random.default_rng(0))
 
 
 def _all_measured(name: str, points: Sequence[Mapping[str, Any]]) -> bool:

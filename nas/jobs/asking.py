@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 
 from latency_lut import LatencyTable
 from nas.jobs.asked import Asked
+from nas.jobs.budget import UPPER
 from nas.jobs.tables import identity_of, named_tables
 from nas.jobs.trained import TrainedRun
 from nas.own_function import is_own, own_function
 from nas.quantities import ACCURACY, LATENCY, Quantity, get
+from nas.search.problem import RESERVED
 from search_spaces.errors import ConfigError
 from search_spaces.files import sha256_of
 
 __all__ = ["asked_of", "limits_of", "pairs"]
+
+TAKEN = ("error", "latency_ms", UPPER, *RESERVED)
 
 
 def asked_of(
@@ -27,8 +31,8 @@ def asked_of(
     """What the names mean for a run whose search goes by ``table``.
 
     Raises:
-        SearchError, ConfigError: a name that means nothing here, or is given twice; latency of
-            ``table``, which has a budget of its own.
+        SearchError, ConfigError: a name that means nothing here, is given twice, or is a search's
+            own; latency of ``table``, which has a budget of its own.
         ArtefactError: a table that is named is damaged, or lacks the figure.
     """
     names = [name for name in objectives if name not in (ACCURACY, LATENCY)]
@@ -67,10 +71,17 @@ def _known(
                 f"{name} is the latency of the device that is searched for, which is an objective "
                 "already and has --latency-ms"
             )
-    called = [one.name for one in known.values()]
-    twice = sorted({name for name in called if called.count(name) > 1})
-    if twice:
-        raise ConfigError(f"two functions are called {twice[0]!r}; rename one of them")
+    # A study's file does not tell capitals from small letters.
+    called = [one.name.casefold() for one in known.values()]
+    for one in known.values():
+        if one.name.casefold() in TAKEN:
+            raise ConfigError(
+                f"a search calls something of its own {one.name!r}, as it does "
+                f"{', '.join(name for name in TAKEN if name != one.name.casefold())}; rename the "
+                "function"
+            )
+        if called.count(one.name.casefold()) > 1:
+            raise ConfigError(f"two functions are called {one.name!r}; rename one of them")
     return known, identities
 
 

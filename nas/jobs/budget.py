@@ -16,6 +16,8 @@ from nas.jobs.asked import Asked
 from nas.jobs.guide import Guide
 from nas.jobs.rounds import Candidate, Outcome, figures
 from nas.jobs.tables import identity_of
+from nas.quantities import upper
+from nas.search.reachable import require_together
 from search_spaces.errors import ConfigError, InfeasibleError
 from search_spaces.space import Floats, Population, Space
 
@@ -53,6 +55,8 @@ class SearchOptions:
             raise ConfigError(
                 f"--confidence is from 0.5 to below 1, for example 0.95; got {self.confidence:g}"
             )
+        if self.seed < 0:
+            raise ConfigError(f"--seed is 0 or more; got {self.seed}")
 
     @property
     def budget(self) -> searching.Budget:
@@ -80,19 +84,29 @@ def _latency(table: LatencyTable) -> Callable[[Population], Floats]:
 def _upper(table: LatencyTable, deviations: float) -> Callable[[Population], Floats]:
     """The upper end of predictions, so many standard deviations above: [n] ms."""
 
-    def upper(rows: Population) -> Floats:
+    def end(rows: Population) -> Floats:
         mean, std = table.predict(rows, return_std=True)
         return np.asarray(mean + deviations * std, dtype=np.float64)
 
-    return upper
+    return end
 
 
-def require_budget(space: Space, table: LatencyTable, options: SearchOptions) -> None:
-    """Raises ``InfeasibleError`` where no network is predicted within the budget."""
-    limited = _upper(table, options.deviations) if options.confidence else _latency(table)
-    searching.require_reachable(
-        space, "latency_ms", limited, options.latency_ms, np.random.default_rng(0)
-    )
+def require_budget(space: Space, table: LatencyTable, options: SearchOptions, asked: Asked) -> None:
+    """Raises ``InfeasibleError`` where no network is predicted within the budget, keeps one of the
+    limits, or all of them together; the limit of accuracy is left out."""
+    rng = np.random.default_rng(0)
+    latency = _upper(table, options.deviations) if options.confidence else _latency(table)
+    searching.require_reachable(space, "latency_ms", latency, options.latency_ms, rng)
+    asked.require_reachable(space)
+    limits = {"latency_ms": options.latency_ms}
+    limits |= {one.name: one.turned(limit) for one, limit in asked.limits.items()}
+    functions = {"latency_ms": latency}
+    functions |= {one.name: _floats(upper(one, options.deviations)) for one in asked.limits}
+    require_together(searching.Problem(space, (), limits), functions, rng)
+
+
+def _floats(function: searching.Plain) -> Callable[[Population], Floats]:
+    return lambda rows: np.asarray(function(rows), dtype=np.float64)
 
 
 def round_study(
@@ -157,25 +171,25 @@ def chosen(outcome: Outcome, options: SearchOptions, asked: Asked | None = None)
     """
     asked = asked or Asked()
     _, scores = figures(outcome.candidates)
-    upper = [upper_ms(candidate, options) for candidate in outcome.candidates]
+    ends = [upper_ms(candidate, options) for candidate in outcome.candidates]
     rows = [candidate.row for candidate in outcome.candidates]
     points = [candidate.point for candidate in outcome.candidates]
     kept = asked.kept(rows, points)
     best = select.best(
-        [ms if keeps else np.inf for ms, keeps in zip(upper, kept, strict=True)],
+        [ms if keeps else np.inf for ms, keeps in zip(ends, kept, strict=True)],
         scores,
         options.latency_ms,
     )
     if best is not None:
         return best
-    if min(upper) <= options.latency_ms:
+    if min(ends) <= options.latency_ms:
         raise InfeasibleError(
-            f"of {len(upper)} candidates none keeps {options.latency_ms:g} ms{_sure(options)} and "
+            f"of {len(ends)} candidates none keeps {options.latency_ms:g} ms{_sure(options)} and "
             f"{asked.said()}, once measured ({asked.missed(rows, points)}): change the limits"
         )
     raise InfeasibleError(
         f"no candidate was measured within {options.latency_ms:g} ms{_sure(options)}; the "
-        f"fastest took {min(upper):.4g} ms{_sure(options)}: raise the budget"
+        f"fastest took {min(ends):.4g} ms{_sure(options)}: raise the budget"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -11,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.table import Table
+from rich.console import Group
 
 import predictors
 from nas.disk import existing
 from nas.engine import LOCAL, Engine
 from nas.jobs.engines import engine_of
 from nas.jobs.evaluated import as_csv, as_row, as_table
-from nas.jobs.guide import SAVED
 from nas.jobs.predictor import fitted_predictor, measured_accuracies, measured_sample
 from nas.jobs.proxies import COMBINED, proxy_scores
 from nas.jobs.sampling import at_random
@@ -26,7 +26,9 @@ from nas.jobs.trained import TrainedRun
 from nas.report.predictors import write_predictors
 from nas.run import Run
 from nas.terminal import Screen
-from predictors import COSTS, CostProxy
+from predictors import COSTS, CostProxy, PredictorError
+from predictors.archive import SUFFIX
+from predictors.cross_validation import PARTS, cross_validated
 from predictors.evaluation import LEAST_UNSEEN, Measures, evaluate, judge, summary
 from predictors.fits import Fits, digest
 from search_spaces.errors import ConfigError
@@ -45,6 +47,8 @@ def fit_command(
 ) -> tuple[dict[str, Any], str]:
     """The command ``nas predict``: fit a predictor of the error in percent, and keep it.
 
+    How good it is is cross-validated on the same subnets, and said with 95% intervals.
+
     Raises:
         ConfigError: the run has no images, or ``out`` cannot be the file of a predictor.
         PredictorError: no predictor of that name, or subnets that are all as accurate.
@@ -54,18 +58,41 @@ def fit_command(
     target = out or trained.run.predictor
     _require_writable(target)
     with engine_of(engine) as working:
-        fitted = fitted_predictor(trained, name or predictors.USUAL, screen, working)
+        X, accuracy = measured_sample(trained, screen, engine=working)
+    fitted = fitted_predictor(trained, name or predictors.USUAL, X, accuracy)
     fitted.save(target)
+    found, said = _cross_validated(fitted.name, trained, X, accuracy, screen)
     data = {
         "predictor": str(target),
         "name": fitted.name,
-        "samples": trained.config.search.samples,
+        "samples": len(X),
+        "cross_validated": found,
     }
-    search = trained.config.search
-    budget = " --latency-ms MS" if search.latency_ms is None else ""
-    text = f"wrote {target}, fitted on {search.samples} subnets"
+    budget = " --latency-ms MS" if trained.config.search.latency_ms is None else ""
+    text = f"{said}\nwrote {target}, fitted on {len(X)} subnets"
     text += f"; next: nas search {folder}{budget} --predictor {target}"
     return data, text
+
+
+def _cross_validated(
+    name: str, trained: TrainedRun, X: Population, accuracy: Floats, screen: Screen
+) -> tuple[dict[str, Any] | None, str]:
+    """How good a predictor is by the subnets that it is fitted on: for JSON, and as a line."""
+    try:
+        with screen.progress("cross-validate", PARTS) as advance:
+            found = cross_validated(
+                name, trained.space, X, 100.0 - accuracy, tell=lambda done: advance(done, "parts")
+            )
+    except PredictorError as error:
+        return None, f"not cross-validated: {error}"
+    tau, off = found.kendall, found.error
+    said = (
+        f"cross-validated: Kendall {tau.value:.3f} ({tau.low:.3f} to {tau.high:.3f}), off by "
+        f"{off.value:.2f} points in the mean ({off.low:.2f} to {off.high:.2f}), "
+        f"90% intervals hold {found.coverage.value:.0%} "
+        f"({found.coverage.low:.0%} to {found.coverage.high:.0%})"
+    )
+    return dataclasses.asdict(found), said
 
 
 def evaluate_command(
@@ -77,7 +104,7 @@ def evaluate_command(
     with_proxies: bool,
     screen: Screen,
     engine: str = "local",
-) -> tuple[dict[str, Any], Table]:
+) -> tuple[dict[str, Any], Group]:
     """The command ``nas predict --evaluate``: ``predictors.json``, ``.csv`` and ``.html``.
 
     Subnets that are not measured yet are measured on the held-out images and kept, and so is what
@@ -150,7 +177,8 @@ def evaluate_command(
     write_atomic(files["json"], json.dumps(document, indent=1) + "\n")
     write_atomic(files["csv"], as_csv(rows))
     write_predictors(document, files["html"])
-    return {**document, "files": {kind: str(file) for kind, file in files.items()}}, as_table(rows)
+    data = {**document, "files": {kind: str(file) for kind, file in files.items()}}
+    return data, Group(as_table(rows), f"wrote {', '.join(map(str, files.values()))}")
 
 
 class _KeptFits:
@@ -186,8 +214,8 @@ def _opened(folder: Path) -> TrainedRun:
 
 def _require_writable(target: Path) -> None:
     folder = existing(target.parent)
-    if target.suffix != SAVED:
-        wrong = f"ends with {SAVED}"
+    if target.suffix != SUFFIX:
+        wrong = f"ends with {SUFFIX}"
     elif target.is_dir():
         wrong = "is a file, and this is a folder"
     elif not (folder.is_dir() and os.access(folder, os.W_OK)):

@@ -36,12 +36,21 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
 
 def as_table(rows: Iterable[dict[str, Any]]) -> Table:
     """The rows, for a terminal."""
-    caption = "± is of other draws from the same networks: of other networks it is wider"
-    table = Table(header_style="bold", caption=caption, caption_justify="left")
-    table.add_column("predictor")
-    titles = ("samples", "draws", "Kendall", "Spearman", "regret of 10, points", "in 90% interval")
+    caption = "regret in points; ±: other draws from the same networks, wider for others"
+    # Within 80 columns; in fewer a name is folded, never cut.
+    table = Table(
+        box=None,
+        padding=(0, 1),
+        pad_edge=False,
+        collapse_padding=True,
+        header_style="bold",
+        caption=caption,
+        caption_justify="left",
+    )
+    table.add_column("predictor", overflow="fold")
+    titles = ("samples", "draws", "Kendall", "Spearman", "regret\nof 10", "in 90%\ninterval")
     for title in titles:
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", overflow="fold")
     for row in rows:
         table.add_row(
             row["predictor"],
@@ -63,4 +72,4 @@ def _spread(row: dict[str, Any], key: str, digits: int) -> str:
     value, half = row[key], row[f"{key}_half"]
     if value is None:
         return ""
-    return f"{value:.{digits}f}" + (f" ± {half:.{digits}f}" if half is not None else "")
+    return f"{value:.{digits}f}" + (f"±{half:.{digits}f}" if half is not None else "")

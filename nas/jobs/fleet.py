@@ -9,30 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from latency_lut import Device, DeviceError, LatencyTable, networks_seconds
+from latency_lut import Device, DeviceError, LatencyTable
 from latency_lut import device as device_of
 from nas import search as searching
 from nas.best import write_fleet
-from nas.data import open_source
-from nas.disk import megabytes, require_room
 from nas.jobs.asking import pairs
+from nas.jobs.beginning import announced, require_folder, require_images
 from nas.jobs.budget import SearchOptions
 from nas.jobs.ends import Ends
 from nas.jobs.engines import engine_of
 from nas.jobs.fleet_document import fleet_document
 from nas.jobs.fleet_members import candidates_of, members_of, samples_of
 from nas.jobs.guide import Guide, fitted_guide, ready_guide
-from nas.jobs.predictor import sampled
-from nas.jobs.samples import Samples
-from nas.jobs.search_cost import search_bytes, search_seconds
 from nas.jobs.tables import identity_of, named_tables
 from nas.jobs.trained import TrainedRun
+from nas.live import watching
 from nas.quantities import LATENCY, get, upper
 from nas.run import Run
 from nas.search import searchers
-from nas.terminal import Screen, duration
+from nas.terminal import Screen
 from predictors import USUAL
 from search_spaces.errors import ArtefactError, ConfigError
 
@@ -124,17 +119,14 @@ def fleet_command(
     space = trained.space
     searching.require_fleet(space, {name: task.latency(name) for name in limits}, limits)
     target = out or trained.run.fleet
-    if target.exists() and not target.is_dir():
-        raise ConfigError(f"{target}: a search writes several files; -o is a folder")
+    require_folder(target)
     files = Run(target)
     if files.config_file.exists() or files.front.exists():
         raise ConfigError(
             f"{target}: holds a run, or the search for one device, and its best.json stays that "
             "one's; -o is another folder"
         )
-    if trained.has_images:
-        open_source(trained.config.images.location)
-        Samples(trained.run.samples, space, trained.belongs()).known()
+    require_images(trained)
     _announce(task, ready is None, target, screen)
     if not resume:
         files.study.unlink(missing_ok=True)
@@ -144,7 +136,8 @@ def fleet_command(
     with engine_of(engine) as working:
         guide = ready or fitted_guide(trained, predictor or USUAL, screen, working)
         clock["samples"], began = time.monotonic() - began, time.monotonic()
-        found = _searched(task, guide, files)
+        with watching(screen, "search") as watch:
+            found = _searched(task, guide, files, watch)
         clock["search"], began = time.monotonic() - began, time.monotonic()
         rows = candidates_of(found, options.candidates)
         members = members_of(trained, tables, at_hand, guide, rows, target, screen, working)
@@ -155,7 +148,9 @@ def fleet_command(
     return document, _text(document, files, folder)
 
 
-def _searched(task: _Task, guide: Guide, files: Run) -> searching.Fleet:
+def _searched(
+    task: _Task, guide: Guide, files: Run, observer: searching.Observer
+) -> searching.Fleet:
     options = task.options
     return searching.search_fleet(
         task.trained.space,
@@ -172,6 +167,7 @@ def _searched(task: _Task, guide: Guide, files: Run) -> searching.Fleet:
             "searcher": options.told,
             **{f"table {name}": identity_of(table) for name, table in task.tables.items()},
         },
+        observer=observer,
     )
 
 
@@ -202,22 +198,18 @@ def _at_hand(
 
 
 def _announce(task: _Task, to_fit: bool, out: Path, screen: Screen) -> None:
-    trained, options, n = task.trained, task.options, task.options.candidates
-    rows = sampled(trained) if to_fit else np.empty((0, len(trained.space.choices)), np.int64)
-    most = n + 3 * len(task.limits) + 1
-    evaluations = min(options.evaluations, trained.space.size)
-    needed = search_bytes(len(trained.space.choices), len(rows), evaluations, most)
-    require_room(out, needed, "-o")
-    slowest = max(task.limits.values())
-    seconds = search_seconds(trained, rows, most, slowest)
-    if seconds is not None:
-        seconds += (len(task.at_hand) - 1) * networks_seconds([slowest] * most)
-    left = "no accuracy was timed yet" if seconds is None else f"up to {duration(seconds)} to go"
-    subnets = f"up to {len(rows)} subnets and " if to_fit else ""
-    screen.say(
-        f"{subnets}up to {most} candidates to measure for {', '.join(task.limits)}: {left} and up "
-        f"to {megabytes(needed)} in {out}"
+    most = task.options.candidates + 3 * len(task.limits) + 1
+    takes = announced(
+        task.trained,
+        out,
+        f"up to {most} candidates to measure for {', '.join(task.limits)}",
+        to_fit=to_fit,
+        evaluations=min(task.options.evaluations, task.trained.space.size),
+        most=most,
+        limit_ms=max(task.limits.values()),
+        devices=len(task.at_hand),
     )
+    screen.say(takes)
     absent = [name for name in task.limits if name not in task.at_hand]
     if absent:
         screen.say(f"not at hand, latencies as predicted by the tables: {', '.join(absent)}")

@@ -11,17 +11,17 @@ import numpy.typing as npt
 
 import predictors
 from nas.engine import LOCAL, Engine
-from nas.jobs.predictor import fitted_predictor
+from nas.jobs.predictor import fitted_predictor, measured_sample
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
 from predictors import COSTS, ERROR, USUAL, CostProxy, Predictor
+from predictors.archive import SUFFIX
 from predictors.method import Floats
 from search_spaces.errors import ArtefactError, ConfigError
 from search_spaces.files import sha256_of
 
 __all__ = ["Guide", "fitted_guide", "ready_guide"]
 
-SAVED = ".npz"
 TRIED = 256
 
 
@@ -82,20 +82,20 @@ def ready_guide(
     if proxy is not None:
         made = CostProxy(proxy, trained.space)
         return Guide(f"proxy {proxy}", f"proxy {proxy}", made, made.unit)
-    if predictor is not None and predictor.endswith(SAVED):
+    if predictor is not None and predictor.endswith(SUFFIX):
         return _loaded(trained, Path(predictor), screen)
     predictors.get(predictor or USUAL, trained.space)
     if not trained.has_images:
         raise ConfigError(
             f"{trained.run.folder} has no images to measure subnets on; name a fitted predictor "
-            f"with --predictor FILE{SAVED}, or a proxy with --proxy ({' or '.join(COSTS)})"
+            f"with --predictor FILE{SUFFIX}, or a proxy with --proxy ({' or '.join(COSTS)})"
         )
     return None
 
 
 def fitted_guide(trained: TrainedRun, name: str, screen: Screen, engine: Engine = LOCAL) -> Guide:
     """A predictor of that name, fitted on the run's measured subnets; measures what is missing."""
-    fitted = fitted_predictor(trained, name, screen, engine)
+    fitted = fitted_predictor(trained, name, *measured_sample(trained, screen, engine=engine))
     return Guide(f"{name} predictor", f"{name} {fitted.samples}", fitted)
 
 

@@ -52,15 +52,16 @@ def measured_sample(
 
 
 def fitted_predictor(
-    trained: TrainedRun, name: str, screen: Screen, engine: Engine = LOCAL
+    trained: TrainedRun, name: str, X: Population, accuracy: npt.NDArray[np.float64]
 ) -> Predictor:
-    """A predictor of the error in percent, fitted on the run's measured subnets.
+    """A predictor of the error in percent, fitted on subnets of the run that were measured.
+
+    ``X`` [n, choices] and ``accuracy`` [n] in percent: see ``measured_sample``.
 
     Raises:
-        PredictorError: all of them are as accurate; what was measured is kept.
+        PredictorError: all of them are as accurate.
     """
     predictor = predictors.get(name, trained.space, labels=ERROR, belongs=trained.belongs())
-    X, accuracy = measured_sample(trained, screen, engine=engine)
     return predictor.fit(X, 100.0 - accuracy)
 
 

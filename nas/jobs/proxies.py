@@ -56,7 +56,7 @@ def proxy_scores(
 
     Raises:
         ConfigError: the run has no images.
-        ArtefactError: scores in the run are of other images or other proxies.
+        ArtefactError: scores in the run are of other images, other proxies or other formulas.
     """
     from predictors import proxies
     from predictors.proxies import combine
@@ -64,7 +64,7 @@ def proxy_scores(
     belongs = {
         "data": trained.dataset.fingerprint,
         "batch": f"{BATCH} images, seed {SEED}",
-        "proxies": ", ".join(proxies.names()),
+        "proxies": ", ".join(proxies.formulas(proxies.names())),
     }
     store = ProxyScores(trained.run.proxies, trained.space, belongs)
     with screen.progress("score by proxies", len(X)) as advance:

@@ -14,11 +14,10 @@ import numpy as np
 from latency_lut import Device, LatencyTable
 from nas import search as searching
 from nas.best import write_front
-from nas.data import open_source
-from nas.disk import megabytes, require_room
 from nas.engine import LOCAL, Engine
 from nas.jobs.asked import Asked
 from nas.jobs.asking import asked_of
+from nas.jobs.beginning import announced, require_images
 from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
 from nas.jobs.curves import compare, compare_seconds, known_curves, write_curves
 from nas.jobs.elites import elites
@@ -27,17 +26,14 @@ from nas.jobs.growth import front_growth
 from nas.jobs.guide import Guide, fitted_guide, ready_guide
 from nas.jobs.measured import recall, remember
 from nas.jobs.neighbours import neighbours
-from nas.jobs.predictor import sampled
 from nas.jobs.rounds import MOST_ROUNDS, Candidate, most_measured, search_in_rounds
-from nas.jobs.samples import Samples
-from nas.jobs.search_cost import search_bytes, search_seconds
 from nas.jobs.search_document import front_document
 from nas.jobs.tables import identity_of
 from nas.jobs.trained import TrainedRun
 from nas.live import watching
 from nas.run import Run
 from nas.search import searchers
-from nas.terminal import Screen, duration
+from nas.terminal import Screen
 from predictors import USUAL
 from search_spaces.space import Population, Space
 
@@ -79,17 +75,25 @@ def search_run(
     searchers.get(options.searcher)
     ready = ready_guide(trained, options.predictor, options.proxy, screen)
     asked = asked_of(trained, table, options.objectives, options.limits, options.deviations)
-    require_budget(space, table, options)
-    asked.require_reachable(space)
+    require_budget(space, table, options, asked)
     if ready is not None:
         asked.require_accuracy(space, ready)
     if exact:
         require_exact(space, ready, options, asked)
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
-    if trained.has_images:
-        open_source(trained.config.images.location)
-        Samples(trained.run.samples, space, trained.belongs()).known()
-    _announce(trained, options, ready is None, out, screen)
+    require_images(trained)
+    most = most_measured(options.candidates)
+    takes = announced(
+        trained,
+        out,
+        f"{options.candidates} to {most} candidates to measure",
+        to_fit=ready is None,
+        evaluations=MOST_ROUNDS * min(options.evaluations, space.size),
+        most=most,
+        limit_ms=options.latency_ms,
+    )
+    kept = "accuracies that are measured are kept" if trained.has_images else "--resume goes on"
+    screen.say(f"{takes} (interrupt at will, {kept})")
     files = Run(out)
     if not resume:
         for file in (*map(files.round_study, range(1, MOST_ROUNDS + 1)), files.measured):
@@ -208,29 +212,3 @@ def _forget_samples(files: Run) -> None:
     """What is left of candidates that are all measured."""
     for number in range(1, MOST_ROUNDS + 1):
         shutil.rmtree(files.round_samples(number), ignore_errors=True)
-
-
-def _announce(
-    trained: TrainedRun,
-    options: SearchOptions,
-    to_fit: bool,
-    out: Path,
-    screen: Screen,
-) -> None:
-    """Say how long it will take and how much disk it needs; refuse where there is no room.
-
-    ``to_fit``: a predictor is fitted first, on subnets that are measured.
-    """
-    rows = sampled(trained) if to_fit else np.empty((0, len(trained.space.choices)), np.int64)
-    most = most_measured(options.candidates)
-    evaluations = MOST_ROUNDS * min(options.evaluations, trained.space.size)
-    needed = search_bytes(rows.shape[1], len(rows), evaluations, most)
-    require_room(out, needed, "-o")
-    seconds = search_seconds(trained, rows, most, options.latency_ms)
-    left = "no accuracy was timed yet" if seconds is None else f"up to {duration(seconds)} to go"
-    subnets = f"up to {len(rows)} subnets and " if to_fit else ""
-    kept = "accuracies that are measured are kept" if trained.has_images else "--resume goes on"
-    screen.say(
-        f"{subnets}{options.candidates} to {most} candidates to measure: {left} and up to "
-        f"{megabytes(needed)} in {out} (interrupt at will, {kept})"
-    )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.jobs.asking import limits_of
+from nas.jobs.beginning import require_folder
 from nas.jobs.budget import SearchOptions
 from nas.jobs.ends import Ends
 from nas.jobs.engines import engine_of
@@ -78,8 +79,7 @@ def search_command(
         ends.stagnation,
     )
     target = out or folder
-    if target.exists() and not target.is_dir():
-        raise ConfigError(f"{target}: a search writes several files; -o is a folder")
+    require_folder(target)
     with engine_of(engine) as working:
         document = search_run(
             *(trained, table, options, target, device, screen),

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-import numpy as np
-
-from nas.search.growth import Growing
-from nas.search.pareto import hypervolume
+from nas.search.growth import Growth
 from nas.search.searcher import Floats
 from nas.search.study import Study
 
@@ -17,8 +14,7 @@ __all__ = ["Looked", "Progress"]
 WINDOW_S = 10.0
 """Speed is that of the last so many seconds: what an earlier call had done comes back at once."""
 KEPT = 200
-STEADY = 20
-"""Feasible networks that the hypervolume's reference point is taken from, if not more at once."""
+"""How many moments of the hypervolume are told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +66,8 @@ class Progress:
 
     def __init__(self) -> None:
         self._times: deque[tuple[float, int]] = deque()
-        self._growing: Growing | None = None
-        self._reference: Floats = np.empty(0)
-        self._volumes: deque[float] = deque(maxlen=KEPT)
-        self._seen = self._feasible = self._grew = 0
+        self._growth = Growth()
+        self._seen = 0
 
     def begin(self, evaluations: int, seconds: float) -> None:
         """What was done before this counts for no speed; said again it changes nothing."""
@@ -92,7 +86,7 @@ class Progress:
         where the last look ended."""
         speed = self._speed(evaluations, seconds)
         self._follow(study, evaluations)
-        front = self._growing.points if self._growing is not None else None
+        history = self._growth.history
         return Looked(
             evaluations,
             budget,
@@ -101,10 +95,10 @@ class Progress:
             until_s,
             study.problem.objectives,
             tuple(study.problem.limits.items()),
-            front,
-            tuple(self._volumes),
-            self._grew,
-            self._feasible,
+            self._growth.front,
+            tuple(volume for _, volume in history[-KEPT:] if volume),
+            _grew(history),
+            self._growth.feasible,
         )
 
     def _speed(self, evaluations: int, seconds: float) -> float | None:
@@ -119,19 +113,10 @@ class Progress:
         values, problem = study.values(slice(self._seen, None)), study.problem
         self._seen += len(values)
         kept = values[study.feasible[-len(values) :]] if len(values) else values
-        if not len(kept) and self._growing is None:
-            return
-        objectives = problem.objective_values(kept)
-        if self._growing is None:
-            self._growing = Growing(objectives.shape[1])
-            self._reference = np.full(objectives.shape[1], -np.inf)
-        if self._feasible < STEADY and len(kept):
-            # The worst of some, which then stays where it is, for volumes to be comparable.
-            self._reference = np.maximum(self._reference, objectives.max(axis=0))
-            self._volumes.clear()
-        self._feasible += len(kept)
-        self._growing.add(objectives)
-        volume = hypervolume(self._growing.points, self._reference)
-        if not self._volumes or volume > self._volumes[-1]:
-            self._grew = evaluations
-        self._volumes.append(volume)
+        self._growth.add(problem.objective_values(kept), evaluations)
+
+
+def _grew(history: list[tuple[float, float]]) -> int:
+    """After how many evaluations the hypervolume was as large as it is for the first time."""
+    most = history[-1][1]
+    return int(next((at for at, volume in history if volume and volume >= most), 0))

@@ -7,7 +7,7 @@ from nas.search.fleet_search import require_fleet, search_fleet
 from nas.search.loop import Observer, Step, load, minimize
 from nas.search.pareto import hypervolume, nondominated
 from nas.search.problem import Function, Graded, Plain, Problem, SearchError
-from nas.search.reachable import require_reachable, smallest
+from nas.search.reachable import beyond, require_reachable, smallest
 from nas.search.searcher import Population, Searcher
 from nas.search.searchers import names
 from nas.search.study import Evaluation, Failure, Study
@@ -30,6 +30,7 @@ __all__ = [
     "Step",
     "Study",
     "Task",
+    "beyond",
     "hypervolume",
     "load",
     "minimize",

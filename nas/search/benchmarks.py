@@ -53,9 +53,9 @@ def _read(path: Path) -> dict[str, list[float]]:
         raise ArtefactError(
             f"{path}: the benchmark cannot be read ({error.strerror}); give the path of "
             "nas-bench-macro_cifar10.json"
-        ) from error
+        ) from None
     except ValueError as error:
-        raise ArtefactError(f"{path}: truncated, or not JSON ({error}); {again}") from error
+        raise ArtefactError(f"{path}: truncated, or not JSON ({error}); {again}") from None
     if not isinstance(document, dict):
         raise ArtefactError(
             f"{path}: an object of networks is expected, got {type(document).__name__}; {again}"

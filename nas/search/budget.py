@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
 
-from nas.search.growth import Growing
-from nas.search.pareto import hypervolume
+from nas.search.growth import Growth
 from nas.search.problem import SearchError
 from nas.search.searcher import Floats
 
@@ -22,9 +23,11 @@ class Budget:
     Attributes:
         evaluations: how many distinct networks are evaluated; a cheaper trial counts as its
             fidelity.
-        seconds: how long the search takes, what it took before it was resumed included.
+        seconds: how long the search takes, what it took before it was resumed included. What is
+            evaluated then still ends: a batch, or a piece of it (see ``minimize``).
         stagnation: over how many evaluations the feasible networks' hypervolume may grow by less
-            than a thousandth.
+            than a thousandth; where none is feasible, over how many the least excess over the
+            limits may shrink by less.
     """
 
     evaluations: int | None = None
@@ -34,14 +37,16 @@ class Budget:
     def __post_init__(self) -> None:
         given = {"evaluations": self.evaluations, "stagnation": self.stagnation}
         for name, count in given.items():
-            if count is not None and (count != int(count) or count < 1):
+            if count is not None and not (1 <= count < math.inf and count == int(count)):
                 raise SearchError(f"a budget's {name} are 1 or more, or None; got {count}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise SearchError(f"a budget's seconds are above 0, or None; got {self.seconds}")
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise SearchError(
+                f"a budget's seconds are above 0 and finite, or None; got {self.seconds}"
+            )
         if self.evaluations is None and self.seconds is None and self.stagnation is None:
             raise SearchError("a budget limits evaluations, seconds or stagnation; got none of it")
 
-    def ended(self, evaluations: float, seconds: float, growth: Growth) -> str | None:
+    def ended(self, evaluations: float, seconds: float, growth: Stagnation) -> str | None:
         """Which limit is reached, by its name."""
         if self.evaluations is not None and evaluations >= self.evaluations:
             return "evaluations"
@@ -52,36 +57,32 @@ class Budget:
         return None
 
 
-class Growth:
-    """The hypervolume of what is feasible, as it grows.
-
-    The reference point holds the worst of the first feasible networks, a tenth of their range
-    further out. Until there is one, nothing has grown.
-    """
+class Stagnation:
+    """Whether a search still gets anywhere: to more hypervolume, or nearer to its limits."""
 
     def __init__(self) -> None:
-        self._reference: Floats | None = None
-        self._front: Growing | None = None
-        self.history: list[tuple[float, float]] = []
-        """(evaluations, hypervolume) after each batch."""
+        self.growth = Growth()
+        self._least: list[float] = []
 
-    def add(self, objectives: Floats, evaluations: float) -> None:
-        """Feasible objectives [n, objectives] of a batch, after so many evaluations in all."""
-        if len(objectives):
-            if self._reference is None or self._front is None:
-                low, high = objectives.min(axis=0), objectives.max(axis=0)
-                self._reference = high + 0.1 * np.where(high > low, high - low, np.abs(high) + 1)
-                self._front = Growing(objectives.shape[1])
-            self._front.add(objectives)
-        volume = 0.0
-        if self._front is not None and self._reference is not None:
-            volume = hypervolume(self._front.points, self._reference)
-        self.history.append((evaluations, volume))
+    def add(self, objectives: Floats, violations: Floats, evaluations: float) -> None:
+        """Objectives [n, objectives] and violations [n, limits] of whole evaluations, after so many
+        in all."""
+        excess = np.maximum(violations, 0).sum(axis=1)
+        self.growth.add(objectives[excess == 0], evaluations)
+        least = self._least[-1] if self._least else math.inf
+        self._least.append(min(least, float(excess.min(initial=math.inf))))
 
     def stands_still(self, evaluations: int) -> bool:
-        """Whether the last so many evaluations added less than ``GROWTH`` of the hypervolume."""
-        if not self.history or not self.history[-1][1]:
+        """Whether the last so many evaluations gained less than ``GROWTH`` of what there is."""
+        history = self.growth.history
+        before = 0
+        if history:
+            before = bisect_right(history, history[-1][0] - evaluations, key=lambda one: one[0])
+        if not before:
             return False
-        last, volume = self.history[-1]
-        before = [found for at, found in self.history if at <= last - evaluations]
-        return bool(before) and volume - before[-1] < GROWTH * volume
+        volume = history[-1][1]
+        if volume:
+            return volume - history[before - 1][1] < GROWTH * volume
+        was, least = self._least[before - 1], self._least[-1]
+        # Nothing at all, where there was no value either.
+        return not was - least >= GROWTH * was

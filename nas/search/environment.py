@@ -21,6 +21,7 @@ from nas.search.searcher import Floats, Rows
 from nas.search.session import Session
 from nas.search.study import Study
 from search_spaces.space import Space
+from search_spaces.unknown import unknown
 
 try:
     import gymnasium
@@ -58,7 +59,13 @@ class Reward:
     failed: float = -1000.0
 
     def __call__(self, problem: Problem, values: Floats) -> float:
-        """The reward for values [names]."""
+        """The reward for values [names].
+
+        Raises ``SearchError`` where a weight is of no objective.
+        """
+        for name in self.weights:
+            if name not in problem.objectives:
+                raise SearchError(unknown("objective with a weight", name, problem.objectives))
         if not np.isfinite(values).all():
             return self.failed
         weights = [self.weights.get(name, 1.0) for name in problem.objectives]

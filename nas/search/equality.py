@@ -27,7 +27,7 @@ def identity(space: Space, equality: str | Identity) -> Identity | None:
         SearchError: another name.
     """
     if callable(equality):
-        return equality
+        return _checked(equality)
     if equality not in NAMES:
         raise SearchError(
             f"networks are told apart by {' or '.join(map(repr, NAMES))}, or by a function of "
@@ -36,6 +36,19 @@ def identity(space: Space, equality: str | Identity) -> Identity | None:
     if space.rows_are_exact:
         return None
     return _plans(space) if equality == "plan" else _networks(space)
+
+
+def _checked(function: Identity) -> Identity:
+    def names(rows: Rows) -> list[str]:
+        found = list(function(rows.copy()))
+        if len(found) != len(rows) or not all(isinstance(name, str) for name in found):
+            raise SearchError(
+                f"a function that tells networks apart returns a text for each of {len(rows)} "
+                f"rows; got {len(found)}, {found[:2]} first"
+            )
+        return found
+
+    return names
 
 
 def _plans(space: Space) -> Identity:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nas.search.problem import Function, Graded, SearchError, numbers
+from nas.search.problem import Function, Graded, numbers
 from nas.search.searcher import Floats, Rows
 from search_spaces.errors import NasLoopError
 from search_spaces.space import Space
@@ -63,9 +63,7 @@ class Work:
         """Values [n], NaN where there is none, and why there is none, or "": [n]."""
         said = np.full(len(rows), "", dtype=object)
         try:
-            values = self._call(name, rows, fidelity)
-        except SearchError:
-            raise
+            answer = np.asarray(self._call(name, rows, fidelity), dtype=np.float64)
         except Exception as error:
             if len(rows) > 1:
                 # Which of them it is shows when each is asked alone, and too many are fewer then.
@@ -73,18 +71,19 @@ class Work:
                     self._ask(name, rows[i : i + 1], fidelity[i : i + 1]) for i in range(len(rows))
                 ]
                 return tuple(np.concatenate(parts) for parts in zip(*each, strict=True))  # type: ignore[return-value]
-            values = np.full(1, np.nan)
+            answer = np.full(1, np.nan)
             told = isinstance(error, NasLoopError)
-            said[0] = f"{name}: {error}" if told else f"{name}: {type(error).__name__}: {error}"
+            text = f"{name}: {error}" if told else f"{name}: {type(error).__name__}: {error}"
+            # Names of files may hold what is no text, which no study takes.
+            said[0] = text.encode("utf-8", "replace").decode("utf-8")
+        values = numbers(name, answer, len(rows))
         for i in np.flatnonzero(~np.isfinite(values) & (said == "")):
             said[i] = f"{name}: {values[i]} is no finite number"
         return np.where(said == "", values, np.nan), said
 
-    def _call(self, name: str, rows: Rows, fidelity: Floats) -> Floats:
+    def _call(self, name: str, rows: Rows, fidelity: Floats) -> npt.ArrayLike:
         function = self.functions[name]
         # A copy, because a function that changes its rows would change the study's.
         if isinstance(function, Graded):
-            answer = function.function(rows.copy(), fidelity.copy())
-        else:
-            answer = function(rows.copy())
-        return numbers(name, answer, len(rows))
+            return function.function(rows.copy(), fidelity.copy())
+        return function(rows.copy())

@@ -102,8 +102,17 @@ class Fleet:
 
     @property
     def best(self) -> Positions:
-        """For each device the position of the least error within its limit: [d]."""
+        """For each device the position of the least error within its limit: [d].
+
+        Raises ``InfeasibleError`` where a device has none.
+        """
         within = np.where(self.latency_ms <= self.most, self.errors[:, None], np.inf)
+        for name, least in zip(self.limits, within.min(axis=0, initial=np.inf), strict=True):
+            if not np.isfinite(least):
+                raise InfeasibleError(
+                    f"no network that is known keeps {self.limits[name]:.4g} ms on {name}; search "
+                    "with a larger budget, or raise the limit"
+                )
         return np.asarray(within.argmin(axis=0), dtype=np.int64)
 
     @property

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.search.budget import Budget
+from nas.search.evaluate import Piece, Work
 from nas.search.fleet import Fleet, least_errors, regrets
 from nas.search.loop import Observer, minimize
-from nas.search.problem import Plain, SearchError
-from nas.search.reachable import smallest
+from nas.search.problem import Plain, Problem, SearchError
+from nas.search.reachable import require_limits
 from nas.search.searcher import Floats, Rows
 from nas.search.searchers import Maker
 from nas.search.searchers.operators import neighbours
 from nas.search.seen import Seen
-from search_spaces.errors import InfeasibleError
 from search_spaces.space import Space
 
 __all__ = ["require_fleet", "search_fleet"]
@@ -38,27 +38,9 @@ def require_fleet(
 
     The text says what can be reached. Nothing is said where functions are too slow to know.
     """
-    for name, limit in limits.items():
-        _, value, finished = smallest(
-            space, _floats(latencies[name]), np.random.default_rng(0), enough=limit, seconds=5.0
-        )
-        if finished and value > limit:
-            raise InfeasibleError(
-                f"no network of {space.name} keeps latency@{name} within {limit:.4g} ms; the "
-                f"smallest reaches {value:.4g} ms"
-            )
-
-    def load(rows: Rows) -> Floats:
-        shares = [_floats(latencies[name])(rows) / limit for name, limit in limits.items()]
-        return np.asarray(np.max(shares, axis=0), dtype=np.float64)
-
-    row, value, finished = smallest(space, load, np.random.default_rng(0), enough=1.0, seconds=5.0)
-    if finished and value > 1:
-        takes = [f"{name}={_floats(latencies[name])(row[None])[0]:.4g}" for name in limits]
-        raise InfeasibleError(
-            f"no network of {space.name} keeps the limits of all devices together; the nearest "
-            f"takes {', '.join(takes)} ms"
-        )
+    problem = Problem(space, (), {_column(name): limit for name, limit in limits.items()})
+    functions = {_column(name): _floats(latencies[name]) for name in limits}
+    require_limits(problem, functions, np.random.default_rng(0))
 
 
 def search_fleet(
@@ -78,7 +60,8 @@ def search_fleet(
 
     Networks count that keep the limit of one device at least. The best network found for each
     device, and then the compromise, are improved by changing a choice, or two together, for as long
-    as that helps. Arguments that are not named here are those of ``minimize``.
+    as that helps. Networks that cannot be evaluated are left out. Arguments that are not named here
+    are those of ``minimize``.
 
     Args:
         error: rows [n, choices] to what is to be small, [n].
@@ -96,56 +79,75 @@ def search_fleet(
         )
     require_fleet(space, latencies, limits)
     most = np.array(list(limits.values()), dtype=np.float64)
-    measures = {name: _floats(latencies[name]) for name in limits}
+    objectives = {"error": error, **{_column(name): latencies[name] for name in limits}}
 
-    def times(rows: Rows) -> Floats:
-        return np.stack([one(rows) for one in measures.values()], axis=1)
+    def load(rows: Rows) -> Floats:
+        ms = [_floats(latencies[name])(rows) for name in limits]
+        return np.asarray((np.stack(ms, axis=1) / most).min(axis=1), dtype=np.float64)
 
-    errors = _floats(error)
     study = minimize(
         space,
-        {"error": error, **{f"latency@{name}": one for name, one in measures.items()}},
+        objectives,
         {LOAD: 1.0},
         searcher,
         budget,
         seed,
         path=path,
-        functions={LOAD: lambda rows: (times(rows) / most).min(axis=1)},
-        free=["error", LOAD, *(f"latency@{name}" for name in limits)],
+        functions={LOAD: load},
+        free=[*objectives, LOAD],
         belongs=belongs,
         observer=observer,
     )
-    values = study.problem.objective_values(study.records.values)
-    fleet = Fleet(study.records.rows, values[:, 0], values[:, 1:], dict(limits))
+    fleet = Fleet(
+        np.empty((0, len(space.choices)), dtype=np.int64),
+        np.empty(0),
+        np.empty((0, len(most))),
+        dict(limits),
+    )
+    fleet = _with(fleet, study.records.rows, study.problem.objective_values(study.records.values))
+    work = Work(space, objectives)
+
+    def values(rows: Rows) -> Floats:
+        """Error and latencies [n, 1 + devices], NaN where a network has none."""
+        return work(Piece(rows, np.ones(len(rows)))).values
+
     rng = np.random.default_rng([seed, 1])
     for device in range(len(most)):
 
-        def alone(rows: Rows, device: int = device) -> tuple[Floats, Floats]:
-            return times(rows)[:, device] / most[device], errors(rows)
+        def alone(error: Floats, ms: Floats, device: int = device) -> tuple[Floats, Floats]:
+            return ms[:, device] / most[device], error
 
-        fleet = _with(fleet, _refined(space, fleet, alone, rng), errors, times)
+        rows = _refined(space, fleet, alone, values, rng)
+        fleet = _with(fleet, rows, values(rows))
 
     least = least_errors(fleet.errors, fleet.latency_ms, most)
 
-    def together(rows: Rows) -> tuple[Floats, Floats]:
-        ms = times(rows)
-        worst = regrets(errors(rows), np.minimum(ms, most), most, least).max(axis=1)
+    def together(error: Floats, ms: Floats) -> tuple[Floats, Floats]:
+        worst = regrets(error, np.minimum(ms, most), most, least).max(axis=1)
         return (ms / most).max(axis=1), worst
 
-    return _with(fleet, _refined(space, fleet, together, rng), errors, times)
+    rows = _refined(space, fleet, together, values, rng)
+    return _with(fleet, rows, values(rows))
 
 
-Judge = Callable[[Rows], tuple[Floats, Floats]]
-"""Rows to their load, a limit being 1, and to what is to be small within it: [n] each."""
+Judge = Callable[[Floats, Floats], tuple[Floats, Floats]]
+"""Errors [n] and latencies [n, devices] to the load of networks, a limit being 1, and to what is to
+be small within it: [n] each."""
 
 
-def _refined(space: Space, fleet: Fleet, judge: Judge, rng: np.random.Generator) -> Rows:
+def _refined(
+    space: Space,
+    fleet: Fleet,
+    judge: Judge,
+    values: Callable[[Rows], Floats],
+    rng: np.random.Generator,
+) -> Rows:
     """Good rows [<= beam, choices] in the neighbourhood of the best of what is known.
 
     A beam search: of a few rows all that differ in one choice, and some that differ in two, for
     what two choices do together neither does alone where one pays for the other.
     """
-    load, value = judge(fleet.rows)
+    load, value = judge(fleet.errors, fleet.latency_ms)
     first = _order(load, value)[:BEAM]
     beam, load, value = fleet.rows[first], load[first], value[first]
     seen, idle = Seen(), 0
@@ -157,7 +159,8 @@ def _refined(space: Space, fleet: Fleet, judge: Judge, rng: np.random.Generator)
         new = further[seen.add(further)]
         if not len(new):
             break
-        new_load, new_value = judge(new)
+        found = values(new)
+        new_load, new_value = judge(found[:, 0], found[:, 1:])
         rows = np.concatenate([beam, new])
         load, value = np.concatenate([load, new_load]), np.concatenate([value, new_value])
         kept = _order(load, value)[:BEAM]
@@ -167,24 +170,26 @@ def _refined(space: Space, fleet: Fleet, judge: Judge, rng: np.random.Generator)
 
 
 def _order(load: Floats, value: Floats) -> npt.NDArray[np.int64]:
-    """The best first: beyond the limit what counts is how far, within it the value."""
+    """The best first: beyond the limit what counts is how far, within it the value; NaN is last."""
     return np.lexsort((value, np.maximum(load, 1)))
 
 
-def _with(
-    fleet: Fleet, rows: Rows, errors: Callable[[Rows], Floats], times: Callable[[Rows], Floats]
-) -> Fleet:
+def _with(fleet: Fleet, rows: Rows, values: Floats) -> Fleet:
+    """The fleet and those of the rows that are new and have values [n, 1 + devices]."""
     seen = Seen()
     seen.add(fleet.rows)
-    more = rows[seen.add(rows)]
-    if not len(more):
-        return fleet
+    new = seen.add(rows) & np.isfinite(values).all(axis=1)
     return Fleet(
-        np.concatenate([fleet.rows, more]),
-        np.concatenate([fleet.errors, errors(more)]),
-        np.concatenate([fleet.latency_ms, times(more)]),
+        np.concatenate([fleet.rows, rows[new]]),
+        np.concatenate([fleet.errors, values[new, 0]]),
+        np.concatenate([fleet.latency_ms, values[new, 1:]]),
         fleet.limits,
     )
+
+
+def _column(device: str) -> str:
+    """What the latency on a device is called."""
+    return f"latency@{device}"
 
 
 def _floats(function: Plain) -> Callable[[Rows], Floats]:

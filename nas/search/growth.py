@@ -10,11 +10,14 @@ import numpy.typing as npt
 from nas.search.pareto import hypervolume, nondominated
 from nas.search.searcher import Floats
 
-__all__ = ["Growing", "fronts", "hypervolumes"]
+__all__ = ["Growing", "Growth", "fronts", "hypervolumes"]
 
 Mask = npt.NDArray[np.bool_]
 
 STRONG = 32
+STEADY = 20
+"""Feasible networks that a search's reference point is taken from, if not more come at once."""
+MARGIN = 0.1
 
 
 class Growing:
@@ -44,6 +47,65 @@ class Growing:
         # Equal points stand once.
         together = np.unique(np.concatenate([known, columns.T]), axis=0)
         self.points = together[_best(together)]
+
+
+class Growth:
+    """The hypervolume of what is feasible, as it grows while a search goes on.
+
+    The reference point holds the worst of the first ``STEADY`` feasible networks, a tenth of their
+    range further out, and then stays where it is; while it moves, what came before is measured
+    again, so that volumes can be compared. Until there is a feasible network they are 0.
+    """
+
+    def __init__(self) -> None:
+        self.feasible = 0
+        """How many feasible networks were added."""
+        self.history: list[tuple[float, float]] = []
+        """(evaluations, hypervolume) after each addition."""
+        self._growing: Growing | None = None
+        self._low = self._high = np.empty(0)
+        # The front after each addition while the reference point moves.
+        self._fronts: list[Floats | None] = []
+
+    @property
+    def front(self) -> Floats | None:
+        """Feasible points [n, objectives] that none dominates; None before there is one."""
+        return None if self._growing is None else self._growing.points
+
+    def add(self, objectives: Floats, evaluations: float) -> None:
+        """Objectives [n, objectives] of feasible networks, after so many evaluations in all."""
+        moves = bool(len(objectives)) and self.feasible < STEADY
+        if moves:
+            self._move(objectives)
+        self.feasible += len(objectives)
+        if self._growing is not None:
+            self._growing.add(objectives)
+        if self.feasible < STEADY or moves:
+            self._fronts.append(self.front)
+        if moves:
+            self._measure_again()
+        self.history.append((evaluations, self._volume(self.front)))
+
+    def _measure_again(self) -> None:
+        last, volume = None, 0.0
+        for number, (at, _) in enumerate(self.history):
+            front = self._fronts[number]
+            if front is not last:
+                last, volume = front, self._volume(front)
+            self.history[number] = at, volume
+
+    def _move(self, objectives: Floats) -> None:
+        low, high = objectives.min(axis=0), objectives.max(axis=0)
+        if self._growing is None:
+            self._growing, self._low, self._high = Growing(objectives.shape[1]), low, high
+        self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
+
+    def _volume(self, front: Floats | None) -> float:
+        if front is None:
+            return 0.0
+        width = self._high - self._low
+        corner = self._high + MARGIN * np.where(width > 0, width, np.abs(self._high) + 1)
+        return hypervolume(front, corner)
 
 
 def fronts(objectives: Floats, feasible: Mask, numbers: Iterable[int]) -> list[Floats]:

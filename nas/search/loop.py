@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from nas.engine import LOCAL, Engine
 from nas.search import searchers
-from nas.search.budget import Budget, Growth
+from nas.search.budget import Budget, Stagnation
 from nas.search.columns import Column
 from nas.search.equality import Identity
 from nas.search.free import free_functions
 from nas.search.problem import Function, Graded, SearchError, state
-from nas.search.reachable import require_reachable, require_together
+from nas.search.reachable import require_limits
 from nas.search.searcher import Population, Searcher
 from nas.search.session import Session
 from nas.search.store import stored
@@ -27,8 +27,9 @@ from search_spaces.space import Space
 
 # Answers in a row without a new network after which a searcher has nothing left to propose.
 IDLE = 20
-# Networks in a row that may fail before something else than networks must be at fault.
-FAILURES = 20
+# Networks in a row that may fail before something else than networks must be at fault: at any time,
+# and while none has been evaluated yet.
+FAILURES, FIRST = 20, 5
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def minimize(
             a file with others is refused.
         equality: what counts as one network, and is evaluated once: "plan" (one place in a
             supernet), "network" (trained alike from scratch), or a function from rows
-            [n, choices] to a text for each, such as a functional hash.
+            [n, choices] to a text for each, such as a functional hash; what that depends on is to
+            be named in ``belongs``.
         batch: how many networks are asked for at once; else what serves the searcher.
         piece: how many networks are evaluated together and then stored; else the whole batch.
             1 where an evaluation takes seconds.
@@ -101,9 +103,9 @@ def minimize(
     Raises:
         InfeasibleError: no network keeps one of the limits, or all of them; the text says what
             can be reached.
-        SearchError: an unknown searcher, a constraint without a function, a budget below 1; a
-            function that returns no array of numbers; or every network of the first batch failed,
-            or twenty in a row. What was evaluated until then is in the file.
+        SearchError: an unknown searcher, a constraint without a function, a budget below 1, a seed
+            below 0; a function that returns no array of numbers; or all networks failed, five or
+            more, or twenty in a row. What was evaluated until then is in the file.
         ArtefactError: the file belongs to another search.
         NasLoopError: the file cannot be written.
     """
@@ -112,6 +114,8 @@ def minimize(
     for name, count in {"batch": batch, "piece": piece}.items():
         if count is not None and count < 1:
             raise SearchError(f"{name} is 1 or more; got {count}")
+    if seed < 0:
+        raise SearchError(f"seed is 0 or more; got {seed}")
     entry = searchers.get(searcher) if isinstance(searcher, str) else None
     maker = entry.make if entry else searcher
     assert not isinstance(maker, str)
@@ -122,6 +126,8 @@ def minimize(
     checking, searching = np.random.default_rng(seed).spawn(2)
     proposer = maker(task, searching)
     origin = searcher if isinstance(searcher, str) else type(proposer).__name__
+    # Before there is a file, which would be one of limits that nobody can keep.
+    require_limits(problem, asked, checking)
     session = Session(
         problem,
         known,
@@ -135,10 +141,6 @@ def minimize(
         retry=retry,
     )
     with closing(session):
-        for name in problem.limits:
-            if name in asked:
-                require_reachable(space, name, asked[name], problem.limits[name], checking)
-        require_together(problem, asked, checking)
         _run(session, proposer, limit, size, observer)
     return session.study
 
@@ -163,7 +165,7 @@ def _run(
     observer: Observer | None,
 ) -> None:
     study = session.study
-    told, growth = _Told(study), Growth()
+    told, growth = _Told(study), Stagnation()
     idle, generation, failed = 0, 0, 0
     study.ended_by = None
     while study.ended_by is None:
@@ -174,7 +176,9 @@ def _run(
             # One that begins within the budget is the last.
             within = np.cumsum(fidelity) - fidelity < budget.evaluations - told.spent
             rows, fidelity = rows[within], fidelity[within]
-        numbers = session.numbers(rows, fidelity, generation)
+        numbers = session.numbers(rows, fidelity, generation, budget.seconds)
+        done = numbers >= 0
+        rows, fidelity, numbers = rows[done], fidelity[done], numbers[done]
         idle = 0 if told.add(numbers) else idle + 1
         values = study.values(numbers)
         good = np.asarray(np.isfinite(values).all(axis=1))
@@ -188,8 +192,8 @@ def _run(
             kept = None if asked.fidelity is None else fidelity[good]
             proposer.tell(Population(rows[good], kept), objectives, violations)
         if budget.stagnation is not None:
-            feasible = (violations <= 0).all(axis=1) & (fidelity[good] == 1)
-            growth.add(objectives[feasible], told.spent)
+            whole = fidelity[good] == 1
+            growth.add(objectives[whole], violations[whole], told.spent)
         generation += 1
         if observer is not None:
             observer(study, Step(told.spent, budget, session.seconds(), generation))
@@ -230,7 +234,7 @@ def _failures_in_a_row(
         count = 0 if fine else count + 1
         if count >= FAILURES:
             break
-    if count >= FAILURES or (first and count and not good.any()):
+    if count >= FAILURES or (first and count >= FIRST and not good.any()):
         number = int(numbers[~good][-1])
         raise SearchError(
             f"{count} networks in a row could not be evaluated, so that no other is tried; "

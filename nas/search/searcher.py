@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from search_spaces.errors import NasLoopError
+
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -16,11 +18,22 @@ Floats = npt.NDArray[np.float64]
 class Population:
     """``rows`` [n, choices], canonical; ``fidelity`` [n] where cheaper trials are asked for.
 
-    A fidelity is a share of the whole evaluation, above 0 and at most 1; None is 1 for all.
+    A fidelity is a share of the whole evaluation, above 0 and at most 1; None is 1 for all. Raises
+    ``NasLoopError`` for another one, or more or fewer than rows.
     """
 
     rows: Rows
     fidelity: Floats | None = None
+
+    def __post_init__(self) -> None:
+        shares = self.fidelity
+        if shares is None:
+            return
+        if shares.shape != (len(self.rows),) or not ((shares > 0) & (shares <= 1)).all():
+            raise NasLoopError(
+                f"a fidelity is above 0 and at most 1, one for each of {len(self.rows)} rows; got "
+                f"shape {shares.shape} with {shares[~((shares > 0) & (shares <= 1))][:3].tolist()}"
+            )
 
     def __len__(self) -> int:
         return len(self.rows)

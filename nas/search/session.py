@@ -67,9 +67,15 @@ class Session:
         """How long it has taken, what it took before it was resumed included."""
         return time.monotonic() - self._began
 
-    def numbers(self, rows: Rows, fidelity: Floats, generation: int = 0) -> Numbers:
-        """The numbers in the study of canonical rows [n, choices] at fidelities [n]."""
-        return self._trials.numbers(rows, fidelity, generation, self._origin)
+    def numbers(
+        self, rows: Rows, fidelity: Floats, generation: int = 0, until: float | None = None
+    ) -> Numbers:
+        """The numbers in the study of canonical rows [n, choices] at fidelities [n].
+
+        When it has taken ``until`` seconds in all, no other piece is begun; the number of what is
+        not evaluated then is -1.
+        """
+        return self._trials.numbers(rows, fidelity, generation, self._origin, until)
 
     def evaluate(self, rows: Rows) -> Floats:
         """Values [n, names] of canonical rows [n, choices], NaN where a network has none."""
@@ -83,4 +89,6 @@ class Session:
 
 
 def _name(equality: str | Identity) -> str:
-    return equality if isinstance(equality, str) else getattr(equality, "__qualname__", "function")
+    if isinstance(equality, str):
+        return equality
+    return str(getattr(equality, "__qualname__", type(equality).__qualname__))

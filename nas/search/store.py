@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from nas.search import texts, workers
+from nas.search.header import header, read_header, require_same
 from nas.search.problem import Problem
 from nas.search.study import Records
 from search_spaces.errors import ArtefactError, NasLoopError
 from search_spaces.space import Space
 
-FORMAT = 2
-KEYS = {"format", "space", "objectives", "constraints", "equality", "belongs"}
 # How long one process waits for another that writes, in seconds.
 PATIENCE = 60
 
@@ -55,26 +54,31 @@ class Store:
         self._problem = problem
         self._search = search
         self._read = 0
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._worker = workers.Worker(self._path)
+        with self._saying():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = _connect(self._path)
         try:
             with self._saying():
-                self._open(_header(problem, belongs, equality))
-                self._worker = workers.Worker(self._path)
+                self._open(header(problem, belongs, equality))
                 with self._transaction():
                     self._worker.enter(self._connection)
         except BaseException:
+            self._worker.leave()
             self._connection.close()
             raise
 
     def _open(self, expected: Mapping[str, list[Any]]) -> None:
+        # Before anything is written, which the next line does: it may be somebody else's file.
+        if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            require_same(self._path, read_header(self._connection, self._path), expected)
         # No waiting for the disk after every batch: a killed process loses nothing, and a lost
         # machine a few batches at most.
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         with self._transaction():
             if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                _compare(self._path, header(self._connection, self._path), expected)
+                require_same(self._path, read_header(self._connection, self._path), expected)
                 return
             columns = "".join(f", {_quoted(name)} REAL" for name in self._problem.names)
             self._connection.execute("CREATE TABLE study (key TEXT PRIMARY KEY, value TEXT)")
@@ -145,12 +149,18 @@ class Store:
                 "INSERT OR REPLACE INTO searches VALUES (?, ?)", (self._search, seconds)
             )
 
+    def let_go(self) -> None:
+        """Claim nothing any more."""
+        with self._saying(), self._transaction():
+            self._worker.hold(self._connection, ())
+
     def close(self) -> None:
         """Leave one file behind."""
         try:
             with self._saying(), self._transaction():
                 self._worker.close(self._connection)
         finally:
+            self._worker.leave()
             self._connection.close()
 
     def _last(self) -> int:
@@ -177,10 +187,10 @@ class Store:
     def _saying(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise NasLoopError(
                 f"{self._path}: the study cannot be written or read ({error}); what was "
-                "evaluated before stays in it"
+                "evaluated before stays in it: make room, or search into another file"
             ) from error
         except sqlite3.DatabaseError as error:
             raise ArtefactError(f"{self._path}: not a study, or damaged ({error})") from error
@@ -196,9 +206,9 @@ def stored(path: str | Path, space: Space) -> tuple[Problem, Records]:
         raise ArtefactError(f"{path}: no such study")
     connection = _connect(Path(path))
     try:
-        found = header(connection, Path(path))
+        found = read_header(connection, Path(path))
         if found["space"] != [space.name, space.identity]:
-            _compare(Path(path), found, {**found, "space": [space.name, space.identity]})
+            require_same(Path(path), found, {**found, "space": [space.name, space.identity]})
         names = tuple(str(name) for name in found["objectives"])
         problem = Problem(space, names, {str(name): limit for name, limit in found["constraints"]})
         return problem, _read(connection, problem, 0)
@@ -208,50 +218,12 @@ def stored(path: str | Path, space: Space) -> tuple[Problem, Records]:
         connection.close()
 
 
-def header(connection: sqlite3.Connection, path: Path) -> dict[str, list[Any]]:
-    """What a study's file says that it belongs to."""
-    try:
-        found = {k: json.loads(v) for k, v in connection.execute("SELECT key, value FROM study")}
-    except (sqlite3.DatabaseError, ValueError) as error:
-        raise ArtefactError(f"{path}: not a study, or damaged ({error})") from error
-    if found.get("format") != [FORMAT] or set(found) != KEYS:
-        raise ArtefactError(
-            f"{path}: study format {found.get('format')} is not [{FORMAT}], the one this version "
-            "reads; search into another file"
-        )
-    return found
-
-
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         # Transactions are opened by hand: where there is none, nothing is open.
         return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
     except sqlite3.OperationalError as error:
         raise NasLoopError(f"{path}: the study cannot be opened ({error})") from error
-
-
-def _header(problem: Problem, belongs: Mapping[str, str], equality: str) -> dict[str, list[Any]]:
-    return {
-        "format": [FORMAT],
-        "space": [problem.space.name, problem.space.identity],
-        "objectives": list(problem.objectives),
-        "constraints": [[name, limit] for name, limit in problem.limits.items()],
-        "equality": [equality],
-        "belongs": [[name, belongs[name]] for name in sorted(belongs)],
-    }
-
-
-def _compare(path: Path, found: Mapping[str, list[Any]], expected: Mapping[str, list[Any]]) -> None:
-    differing = [
-        f"{key} {found.get(key)} there, {value} here"
-        for key, value in expected.items()
-        if found.get(key) != value
-    ]
-    if differing:
-        raise ArtefactError(
-            f"{path}: the study of another search ({'; '.join(differing)}); search into another "
-            "file or remove this one"
-        )
 
 
 def _read(connection: sqlite3.Connection, problem: Problem, after: int) -> Records:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection
 
@@ -44,8 +45,14 @@ class Trials:
         self._piece = piece
         self._clock = clock
 
-    def numbers(self, rows: Rows, fidelity: Floats, generation: int, origin: str) -> Numbers:
-        """The numbers in the study of canonical rows [n, choices]; evaluates what is unknown."""
+    def numbers(
+        self, rows: Rows, fidelity: Floats, generation: int, origin: str, until: float | None = None
+    ) -> Numbers:
+        """The numbers in the study of canonical rows [n, choices]; evaluates what is unknown.
+
+        One piece at least, and none after the search has taken ``until`` seconds: what is left then
+        has -1.
+        """
         found = self._study.find(rows, fidelity)
         unknown = np.flatnonzero(found < 0)
         if not len(unknown):
@@ -53,10 +60,13 @@ class Trials:
         # The first of equals alone.
         first = dict(zip(trial_keys(rows, fidelity)[::-1], range(len(rows))[::-1], strict=True))
         unknown = np.array(sorted(set(first.values()) & set(unknown.tolist())), dtype=np.int64)
-        self._evaluate(rows[unknown], fidelity[unknown], generation, origin)
+        end = math.inf if until is None else until
+        self._evaluate(rows[unknown], fidelity[unknown], generation, origin, end)
         return self._study.find(rows, fidelity)
 
-    def _evaluate(self, rows: Rows, fidelity: Floats, generation: int, origin: str) -> None:
+    def _evaluate(
+        self, rows: Rows, fidelity: Floats, generation: int, origin: str, end: float
+    ) -> None:
         n = len(rows)
         identities = None if self._identity is None else tuple(self._identity(rows))
         blank = Records(
@@ -70,18 +80,17 @@ class Trials:
             identities,
         )
         names = blank.names() if self._store is not None or identities is not None else None
-        while True:
-            todo = self._unknown(blank, names)
-            if not len(todo):
-                break
+        while len(todo := self._unknown(blank, names)):
             if self._store is not None and names is not None:
                 mine, news = self._store.claim([names[i] for i in todo])
                 self._learn(news)
                 todo = np.array([i for i in todo if names[i] in mine], dtype=np.int64)
             if len(todo):
-                self._try(blank, todo, names)
+                self._try(blank, todo, names, end)
             else:
                 time.sleep(WAIT)
+            if self._clock() >= end:
+                break
         if identities is not None:
             self._repeat(blank, identities)
 
@@ -99,19 +108,26 @@ class Trials:
         if new.any():
             self._study.add(part(records, np.flatnonzero(new)))
 
-    def _try(self, asked: Records, todo: Numbers, names: list[str] | None) -> None:
+    def _try(self, asked: Records, todo: Numbers, names: list[str] | None, end: float) -> None:
         size = self._piece or len(todo)
         pieces = [todo[start : start + size] for start in range(0, len(todo), size)]
         items = [Piece(asked.rows[piece], asked.fidelity[piece]) for piece in pieces]
         done: dict[int, Records] = {}
-        for number, outcome in self._engine.map(self._work, items):
-            if isinstance(outcome, SearchError):
-                # A function that answers for no row is no failure of a network.
-                raise outcome
-            done[number] = tried(part(asked, pieces[number]), outcome)
-            waiting = [piece for other, piece in enumerate(pieces) if other not in done]
-            held = [names[i] for piece in waiting for i in piece] if names else []
-            self._write(done[number], held)
+        try:
+            for number, outcome in self._engine.map(self._work, items):
+                if isinstance(outcome, SearchError):
+                    # A function that answers for no row is no failure of a network.
+                    raise outcome
+                done[number] = tried(part(asked, pieces[number]), outcome)
+                waiting = [piece for other, piece in enumerate(pieces) if other not in done]
+                held = [names[i] for piece in waiting for i in piece] if names else []
+                self._write(done[number], held)
+                if self._clock() >= end:
+                    break
+        finally:
+            if len(done) < len(pieces) and self._store is not None:
+                # Others need not wait for what is not done here.
+                self._store.let_go()
         # In the order that they were asked in, whoever was the first to be done.
         for number in sorted(done):
             self._study.add(done[number])
@@ -119,11 +135,12 @@ class Trials:
     def _repeat(self, asked: Records, identities: tuple[str, ...]) -> None:
         """Give rows the values of equal networks."""
         left = np.flatnonzero(self._study.find(asked.rows, asked.fidelity) < 0)
+        known = trial_names([identities[i] for i in left], asked.fidelity[left])
+        numbers = np.array([self._study.first(name) for name in known], dtype=np.int64)
+        left, numbers = left[numbers >= 0], numbers[numbers >= 0]
         if not len(left):
             return
         records = part(asked, left)
-        known = trial_names([identities[i] for i in left], records.fidelity)
-        numbers = np.array([self._study.first(name) for name in known], dtype=np.int64)
         failures = tuple(self._study.failure(int(number)) for number in numbers)
         outcome = Outcome(self._study.values(numbers), failures, np.zeros(len(left)))
         records = tried(records, outcome)

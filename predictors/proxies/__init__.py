@@ -1,6 +1,6 @@
 """Zero-cost proxies: how good an untrained network looks, from one batch of images."""
 
-from predictors.proxies.catalogue import get, names
+from predictors.proxies.catalogue import formulas, get, names
 from predictors.proxies.combine import combined
 from predictors.proxies.errors import NotApplicableError, ProxyError
 from predictors.proxies.proxy import FLOOR, Proxy
@@ -12,6 +12,7 @@ __all__ = [
     "Proxy",
     "ProxyError",
     "combined",
+    "formulas",
     "get",
     "names",
     "score",

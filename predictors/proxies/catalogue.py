@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from predictors.proxies.az_expressivity import AZ_EXPRESSIVITY, AZ_PROGRESSIVITY
 from predictors.proxies.az_trainability import AZ_TRAINABILITY
 from predictors.proxies.depth import LAYERS
@@ -56,6 +58,16 @@ PROXIES = {
 def names() -> tuple[str, ...]:
     """The proxies that ``score`` knows."""
     return tuple(PROXIES)
+
+
+def formulas(names: Iterable[str]) -> tuple[str, ...]:
+    """What scores are kept under: the proxies' names, with later versions of a formula said.
+
+    Raises:
+        ProxyError: no proxy of a name.
+    """
+    versions = {name: get(name).version for name in names}
+    return tuple(name if v == 1 else f"{name} {v}" for name, v in versions.items())
 
 
 def get(name: str) -> Proxy:

@@ -21,15 +21,16 @@ DEFAULT = ("naswot", "swap", "fisher", "jacob_cov")
 """The proxies of ``combined``: two of activations, two of gradients, all of equal weight.
 
 Activations tell most of how much a network can express, and overrate width; how the loss and the
-images pull back sets that right. Three passes: forward, loss, Jacobian. Chosen on the development
-networks of ``experiments/predictors/proxies.py``.
+images pull back sets that right. Three passes: forward, loss, Jacobian. These and the way they are
+combined were chosen on the development networks of ``experiments/predictors/choice.py``.
 """
 
 
 def combined(scores: Sequence[Mapping[str, float]]) -> Floats:
     """The default combination of networks' scores, each as ``score`` returns them: [n] in 0..1.
 
-    It is the average of their ranks by the proxies in ``DEFAULT``, among these networks.
+    It is the geometric mean of their ranks by the proxies in ``DEFAULT``, among these networks:
+    the order of ``rank_product``.
 
     Raises:
         PredictorError: no networks, or one without a score that is needed.
@@ -41,7 +42,8 @@ def combined(scores: Sequence[Mapping[str, float]]) -> Floats:
                     f"the default combination is of {', '.join(DEFAULT)}; network {number} has no "
                     f"score by {name!r}"
                 )
-    return rank_average([[one[name] for name in DEFAULT] for one in scores])
+    found: Floats = np.exp(rank_product([[one[name] for name in DEFAULT] for one in scores]))
+    return found
 
 
 def ranks(values: npt.ArrayLike) -> Floats:

@@ -35,11 +35,13 @@ class Proxy:
         read: the score, from the record of that pass. Pure, and quick beside the pass. Where a
             published value spans orders of magnitude this is its logarithm.
         parts: fields of the record that are filled only for those who ask.
+        version: of the formula, of its pass too: to be raised when scores become others.
     """
 
     needs: Pass
     read: Callable[[Any], float]
     parts: tuple[str, ...] = ()
+    version: int = 1
 
     def __call__(self, model: nn.Module, batch: tuple[Tensor, Tensor], *, seed: int = 0) -> float:
         """The score of one network on images and labels; see ``score``."""

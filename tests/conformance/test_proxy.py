@@ -273,6 +273,14 @@ def test_what_cannot_be_scored_is_refused(name: str) -> None:
     refused("does not run on images of shape", images[:, :2], labels)
 
 
+def test_grey_images_are_refused_by_networks_of_colour(name: str) -> None:
+    # Blocks of a space slice their weights to the channels that come: grey ones would pass.
+    images, labels = batch()
+    for kind in ("of a space", "residual, with batch norm"):
+        with pytest.raises(ProxyError, match=r"does not run on images of shape .*, 1, 8, 8\]"):
+            proxies.score(network(kind), (images[:, :1], labels), (name,))
+
+
 def test_names_that_are_none_are_refused() -> None:
     with pytest.raises(ProxyError, match="did you mean 'naswot'"):
         proxies.score(network("linear"), batch(), ("nasswot",))

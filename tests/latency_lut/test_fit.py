@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 from sklearn.linear_model import Ridge
 
 from latency_lut.design import d_optimal
@@ -104,11 +105,10 @@ def test_a_later_campaign_differs_by_a_factor_that_the_earlier_one_does_not_see(
     np.testing.assert_allclose(predicted, full @ mean, rtol=1e-8)
     noise_of = (0.02 * predicted) ** 2
     np.testing.assert_allclose(std**2, np.diag(full @ left @ full.T) + noise_of, rtol=1e-6)
-    _, chosen = fit(prior, {1.0: Observations(counts, ms, 1e-3 * ms, later)})
+    _, chosen = fit(prior, {1.0: Observations(counts, ms, 1e-3 * ms, later)}, {1.0: new})
     assert chosen.scales.campaign > 0
-    _, same = fit(
-        prior, {1.0: Observations(counts, ms / np.where(later, 1.2, 1), 1e-3 * ms, later)}
-    )
+    level = Observations(counts, ms / np.where(later, 1.2, 1), 1e-3 * ms, later)
+    _, same = fit(prior, {1.0: level}, {1.0: new})
     assert same.scales.campaign == 0
 
 
@@ -122,13 +122,46 @@ def test_intervals_cover_and_the_fit_beats_the_prior() -> None:
         ms = counts @ truth * rng.normal(1, 0.01, len(counts))
         seen, new = slice(0, 25), slice(25, None)
         observed = observations(counts[seen], ms[seen], 0 * ms[seen])
-        _, fitted = fit(prior, {1.0: observed})
+        _, fitted = fit(prior, {1.0: observed}, {1.0: counts[new]})
         mean, std = predict(fitted, counts[new])
         covered.append(np.abs(mean - ms[new]) <= 1.645 * std)
         errors.append(np.abs(mean / ms[new] - 1))
         before.append(np.abs(counts[new] @ prior.mean_ms / ms[new] - 1))
     assert 0.85 < np.mean(covered) < 0.96
     assert np.mean(errors) < 0.02 < np.mean(before)
+
+
+def test_what_other_scales_would_have_said_widens_the_intervals() -> None:
+    """Against the mixture of all fits, each by its marginal likelihood, all written plainly."""
+    rng = np.random.default_rng(7)
+    prior, counts = problem(rng, networks=10)
+    ms = counts @ prior.mean_ms * rng.normal(1, 0.012, len(counts))
+    new = rng.integers(1, 4, (6, len(prior.mean_ms))).astype(float)
+    grid = tuple(Scales(0.1, 0.05, own, network) for own in (0.02, 0.1) for network in (0.01, 0.03))
+    _, fitted = fit(prior, {1.0: observations(counts, ms, 0.004 * ms)}, {1.0: new}, grid)
+    evidence, means, variances = [], [], []
+    for scales in grid:
+        noise = np.diag((scales.network**2 + 0.004**2) * ms**2)
+        cov = covariance(prior, scales)
+        total = counts @ cov @ counts.T + noise
+        evidence.append(multivariate_normal(counts @ prior.mean_ms, total).pdf(ms))
+        gain = cov @ counts.T @ np.linalg.inv(total)
+        means.append(new @ (prior.mean_ms + gain @ (ms - counts @ prior.mean_ms)))
+        left = np.diag(new @ (cov - gain @ counts @ cov) @ new.T)
+        variances.append(left + (scales.network**2 + 0.004**2) * means[-1] ** 2)
+    weight = np.array(evidence) / sum(evidence)
+    assert np.sort(weight)[-2] > 0.05, "one of the scales is as good as certain: nothing is tested"
+    best = int(weight.argmax())
+    assert fitted.scales == grid[best]
+    square = weight @ (np.array(variances) + (np.array(means) - means[best]) ** 2)
+    wanted = float(np.mean((square - variances[best]) / means[best] ** 2))
+    assert fitted.unsure == pytest.approx(max(wanted, 0) ** 0.5, rel=1e-6)
+    assert fitted.unsure > 0
+    sure = replace(fitted, unsure=0.0)
+    np.testing.assert_allclose(
+        predict(fitted, new)[1] ** 2 - predict(sure, new)[1] ** 2,
+        (fitted.unsure * means[best]) ** 2,
+    )
 
 
 def test_the_threshold_that_explains_the_networks_is_chosen() -> None:
@@ -142,7 +175,7 @@ def test_the_threshold_that_explains_the_networks_is_chosen() -> None:
     truth = prior.mean_ms + np.eye(len(prior.mean_ms))[1] * 0.05
     ms = designs[2.0] @ truth
     observed = {t: observations(design, ms, 0.001 * ms) for t, design in designs.items()}
-    threshold, fitted = fit(prior, observed)
+    threshold, fitted = fit(prior, observed, designs)
     assert threshold == 2.0
     assert fitted.mean_ms[1] == pytest.approx(0.05, rel=0.2)
     assert fitted.scales in GRID

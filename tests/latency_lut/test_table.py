@@ -162,7 +162,7 @@ def test_files_that_are_no_tables_are_refused(path: Path) -> None:
         LatencyTable.load(path, SPACE)
     document = json.loads(text)
     path.write_text(json.dumps({**document, "version": 99}))
-    with pytest.raises(ArtefactError, match=r"version 99, this program\s+reads 6"):
+    with pytest.raises(ArtefactError, match=r"version 99, this program\s+reads 7"):
         LatencyTable.load(path, SPACE)
     for damaged in ("fits", "samples", "entries", "fingerprint", "networks"):
         path.write_text(json.dumps({**document, damaged: {"16": {"blocks": [1]}}}))

@@ -167,12 +167,39 @@ def test_an_accuracy_that_nothing_is_predicted_to_have(run: Path) -> None:
         (("--limit", "macs=1e9", "--limit", "macs=2e9"), "--limit macs is given twice"),
         (("--limit", "nowhere.py:price=3"), "nowhere.py: no such file; give FILE.py:FUNCTION"),
         (("--proxy", "macs", "--limit", "accuracy=9"), "the proxy macs says nothing of accuracie"),
+        (("--seed", "-1"), "--seed is 0 or more; got -1"),
     ],
 )
 def test_what_cannot_be_asked_for(run: Path, arguments: tuple[str, ...], said: str) -> None:
     another_device(run, "pixel", 3.0)
     (run / "samples.sqlite").unlink()
     assert said in refused(run, "search", run, "--latency-ms", 1, *arguments)
+
+
+@pytest.mark.parametrize("name", ["error", "latency_ms", "Seconds"])
+@pytest.mark.parametrize("option", ["--objective", "--limit"])
+def test_a_function_by_the_name_of_what_a_search_has_itself(
+    run: Path, name: str, option: str
+) -> None:
+    (run / "samples.sqlite").unlink()
+    (run / "own.py").write_text(PRICE.replace("price", name))
+    own = f"{run / 'own.py'}:{name}{'=1e9' * (option == '--limit')}"
+    said = refused(run, "search", run, "--latency-ms", 1, option, own)
+    assert said.startswith(f"a search calls something of its own {name!r}, as it does ")
+    assert said.endswith("; rename the function")
+
+
+def test_limits_that_exclude_each_other_are_told_before_anything_is_measured(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run / "samples.sqlite").unlink()
+    monkeypatch.setattr("nas.jobs.trained.TrainedRun.val_accuracy", None)
+    (run / "own.py").write_text("def few(space, rows):\n    return -space.parameters(rows)\n")
+    macs, few = 1.01 * SPACE.macs(EVERY).min(), -0.99 * SPACE.parameters(EVERY).max()
+    limits = ("--limit", f"macs={float(macs)!r}", "--limit", f"{run / 'own.py'}:few={float(few)!r}")
+    said = refused(run, "search", run, "--latency-ms", 1e6, *limits)
+    assert "was found that keeps all limits together, though each can be kept" in said
+    assert "macs " in said and "few " in said
 
 
 def test_a_damaged_table_of_another_device(run: Path) -> None:

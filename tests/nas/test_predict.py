@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 import sqlite3
@@ -17,12 +18,14 @@ from scipy.stats import kendalltau
 
 import predictors
 from nas.jobs.evaluate import measured
+from nas.jobs.predictor import measured_sample
 from nas.jobs.proxies import COMBINED, ProxyScores
 from nas.jobs.sampling import foreseen
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.terminal import Screen
 from predictors import proxies
+from predictors.cross_validation import cross_validated
 from predictors.evaluation import Measures, evaluate, split
 from predictors.proxies import combine
 from tests.nas.tiny import accuracies, nas, registered, tiny
@@ -107,6 +110,9 @@ def test_predictors_are_evaluated_on_what_was_measured(
     assert page.count("<svg") == 6 and "Kendall" in page and "nan" not in page.lower()
     again = nas("predict", run, *EVALUATE, *chosen)
     assert again.code == 0 and "ridge" in again.out and "±" in again.out
+    *_, last = again.out.splitlines()
+    wrote = [str(run / f"predictors.{kind}") for kind in ("json", "csv", "html")]
+    assert last == f"wrote {', '.join(wrote)}"
     assert accuracies(run) == measured and len(asked) == 9
     assert json.loads((run / "predictors.json").read_text()) == kept
 
@@ -155,8 +161,13 @@ def test_proxies_join_in_and_are_kept(run: Path, monkeypatch: pytest.MonkeyPatch
     store = ProxyScores(run / "proxies.sqlite", tiny(), _belongs(run))
     assert sorted(store.known()) == sorted(map(tuple, X.tolist()))
     taken = store.seconds()
-    assert nas("predict", run, "--evaluate", "--proxies", *chosen).code == 0
+    again = nas("predict", run, "--evaluate", "--proxies", *chosen)
+    assert again.code == 0
     assert store.seconds() == taken, "nothing was scored again"
+    _, head, *lines, _, _ = again.out.splitlines()
+    assert head.split()[:2] == ["predictor", "samples"]
+    assert [line[:16].rstrip() for line in lines] == [*rows], "80 columns cut no name"
+    assert max(map(len, lines)) <= 80
 
 
 def test_scores_of_other_images_are_refused(run: Path) -> None:
@@ -169,6 +180,20 @@ def test_scores_of_other_images_are_refused(run: Path) -> None:
     said = nas("predict", run, "--evaluate", "--proxies", *chosen)
     assert said.code == 2
     assert "proxies.sqlite: its scores belong to another data; remove the file" in said.err
+
+
+def test_scores_by_another_formula_are_refused(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = ("--predictor", "ridge", "--samples", 12, "--repeats", 1, "--networks", 32)
+    few = {name: proxies.catalogue.PROXIES[name] for name in ("macs", "layers")}
+    monkeypatch.setattr("predictors.proxies.catalogue.PROXIES", few)
+    assert proxies.formulas(("layers", "macs")) == ("layers", "macs")
+    assert nas("predict", run, "--evaluate", "--proxies", *chosen).code == 0
+    changed = {**few, "layers": dataclasses.replace(few["layers"], version=2)}
+    monkeypatch.setattr("predictors.proxies.catalogue.PROXIES", changed)
+    assert proxies.formulas(("layers", "macs")) == ("layers 2", "macs")
+    said = nas("predict", run, "--evaluate", "--proxies", *chosen)
+    assert said.code == 2
+    assert "proxies.sqlite: its scores belong to another proxies; remove the file" in said.err
 
 
 def _belongs(run: Path) -> dict[str, str]:
@@ -195,11 +220,18 @@ def test_a_predictor_is_fitted_and_kept(run: Path, sampling: str) -> None:
     with registered():
         trained = TrainedRun(Run.open(run))
         kept = predictors.load(run / "predictor.npz", trained.space, belongs=trained.belongs())
+        X, accuracy = measured_sample(trained, Screen(as_json=True))
     assert kept.labels == predictors.ERROR
+    assert len(X) == 12
+    expected = dataclasses.asdict(cross_validated("ridge", tiny(), X, 100 - accuracy))
+    assert said.json["cross_validated"] == expected
     assert 0 <= kept.predict(trained.space.largest)[0] <= 100
     first = (run / "predictor.npz").read_bytes()
-    assert nas("predict", run, "--predictor", "ridge").code == 0
-    assert (run / "predictor.npz").read_bytes() == first
+    told = nas("predict", run, "--predictor", "ridge")
+    assert told.code == 0 and (run / "predictor.npz").read_bytes() == first
+    tau = expected["kendall"]
+    assert f"Kendall {tau['value']:.3f} ({tau['low']:.3f} to {tau['high']:.3f})" in told.out
+    assert told.out.splitlines()[1].startswith(f"wrote {run / 'predictor.npz'}, fitted on 12")
     assert accuracies(run) == measured
 
 

@@ -127,6 +127,16 @@ def test_nothing_fitted_is_nothing_saved(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_commands_would_take_for_a_name_is_not_written(
+    saved: Path, tmp_path: Path
+) -> None:
+    fitted = predictors.load(saved, SPACE)
+    for name in ("p.bin", "p", "p.npz.part"):
+        with pytest.raises(PredictorError, match=rf"file ends with \.npz; got .*{name}"):
+            fitted.save(tmp_path / name)
+    assert [*tmp_path.iterdir()] == [saved]
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(PredictorError, match=r"no predictor 'rigde'.*did you mean 'ridge'"):
         predictors.get("rigde", SPACE)

@@ -200,3 +200,5 @@ def test_weights_go_to_who_predicts_well() -> None:
     assert auto._weights(np.column_stack([good, bad, bad]), y).tolist() == [1, 0, 0]
     alike = np.column_stack([y + 0.5 * rng.normal(size=200) for _ in range(3)])
     np.testing.assert_allclose(auto._weights(alike, y), 1 / 3, atol=0.08)
+    # No weight that is not negative helps: sums of none would be NaN.
+    np.testing.assert_allclose(auto._weights(np.column_stack([-y, -2 * y]), y), 1 / 2)

@@ -11,8 +11,8 @@ import numpy as np
 
 from nas.search.searcher import Searcher
 from nas.search.searchers.batches import small_batch, usual_batch
+from nas.search.searchers.memetic import memetic
 from nas.search.searchers.mobo import mobo
-from nas.search.searchers.nsga2 import nsga2
 from nas.search.task import Task
 
 MANY = 1_000
@@ -21,7 +21,7 @@ MANY = 1_000
 
 def auto(task: Task, rng: np.random.Generator) -> Searcher:
     """NSGA-II, or Bayesian optimisation where up to ``MANY`` evaluations are not free."""
-    return mobo(task, rng) if _worth_a_model(task) else nsga2(task, rng)
+    return mobo(task, rng) if _worth_a_model(task) else memetic(task, rng)
 
 
 def auto_batch(task: Task) -> int:

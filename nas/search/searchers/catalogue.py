@@ -24,9 +24,9 @@ from nas.search.searchers.local_search import LocalSearch
 from nas.search.searchers.manas import Manas
 from nas.search.searchers.map_elites import MapElites
 from nas.search.searchers.mcts import Mcts
+from nas.search.searchers.memetic import memetic
 from nas.search.searchers.mobo import mobo
 from nas.search.searchers.moead import Moead
-from nas.search.searchers.nsga2 import nsga2
 from nas.search.searchers.nsga3 import nsga3, unsga3
 from nas.search.searchers.policy_gradient import PolicyGradient
 from nas.search.searchers.random_search import RandomSearch
@@ -113,8 +113,10 @@ SEARCHERS: dict[str, Entry] = {
         "(2007)",
     ),
     "nsga2": Entry(
-        nsga2,
-        "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II (2002)",
+        memetic,
+        "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II (2002); under "
+        "limits with the local search of Ishibuchi and Murata, A multi-objective genetic local "
+        "search algorithm (1998)",
     ),
     "nsga3": Entry(
         nsga3,

@@ -12,12 +12,13 @@ import numpy as np
 
 from nas.search.searchers import operators
 from nas.search.searchers.evolved import Choose, Evolved, Method, attribute
+from nas.search.seen import Seen
 from nas.search.task import Task
 
 
-def nsga2(task: Task, rng: np.random.Generator, size: int = 0) -> Evolved:
-    """The searcher; ``size`` as in ``Evolved``."""
-    return Evolved(task, rng, Method(_start, _parents), size)
+def nsga2(task: Task, rng: np.random.Generator, size: int = 0, seen: Seen | None = None) -> Evolved:
+    """The searcher; ``size`` and ``seen`` as in ``Evolved``."""
+    return Evolved(task, rng, Method(_start, _parents), size, seen)
 
 
 def _start(size: int, objectives: int) -> Any:

@@ -113,7 +113,7 @@ class ParZC:
         """Write an ``.npz`` of plain arrays, atomically; ``ParZC.load`` reads it.
 
         Raises:
-            PredictorError: not fitted yet.
+            PredictorError: not fitted yet, or the file does not end with ``.npz``.
             NasLoopError: the file cannot be written.
         """
         if self._mixer is None:

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from predictors.proxies.batch import Batch
 from predictors.proxies.errors import ProxyError
+from search_spaces.errors import SpaceError
 
 
 def output(model: nn.Module, images: Tensor) -> Tensor:
@@ -17,7 +18,7 @@ def output(model: nn.Module, images: Tensor) -> Tensor:
     """
     try:
         y = model(images)
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+    except (RuntimeError, ValueError, IndexError, TypeError, SpaceError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ProxyError(
             f"the network does not run on images of shape {[*images.shape]} ({reason})"

@@ -8,14 +8,19 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from nas.engine import Engine, EngineError, opened
+import search_spaces
+from nas.engine import LOCAL, Engine, EngineError, opened
+from nas.search import Function, Study, load, minimize
 from tests.nas.engine.work import (
     Cluster,
     Collecting,
+    Deadly,
     Fatal,
     Heavy,
+    Meeting,
     Placed,
     Recorded,
     cluster,
@@ -106,12 +111,40 @@ def test_devices_are_exclusive_among_all_who_use_the_cluster(
 
 
 def test_two_devices_work_at_the_same_time(engine: Engine, tmp_path: Path) -> None:
-    work = Recorded(tmp_path, 1.0)
-    list(engine.map(work, [(0, "a"), (1, "b")], ["a", "b"]))  # Until both have their actors.
-    list(engine.map(work, [(2, "a"), (3, "b")], ["a", "b"]))
-    one, other = work.records()[2:]
-    assert {one["device"], other["device"]} == {"a", "b"}
-    assert other["began"] < one["ended"]
+    outcomes = engine.map(Meeting(tmp_path, 2), ["a", "b"], ["a", "b"])
+    assert dict(outcomes) == {0: "a", 1: "b"}
+
+
+def test_a_search_is_the_same_as_in_one_process(engine: Engine, tmp_path: Path) -> None:
+    """Also where a worker is killed, which costs one evaluation."""
+    space = search_spaces.get("nas-bench-macro")
+
+    def search(error: Function, path: Path, engine: Engine = LOCAL) -> Study:
+        return minimize(
+            space,
+            {"error": error, "macs": space.macs},
+            searcher="nsga2",
+            budget=60,
+            seed=4,
+            batch=15,
+            piece=1,
+            path=path,
+            engine=engine,
+        )
+
+    alone = search(lambda rows: 10.0 + rows @ np.arange(1.0, 9.0), tmp_path / "local.sqlite")
+    victim = tuple(int(option) for option in alone.records.rows[20])
+    (tmp_path / "asked").mkdir()
+    shared = search(Deadly(tmp_path / "asked", victim), tmp_path / "ray.sqlite", engine)
+    np.testing.assert_array_equal(shared.records.rows, alone.records.rows)
+    np.testing.assert_array_equal(shared.records.values, alone.records.values)
+    assert shared.front() == alone.front()
+    asked = {file.name: len(file.read_text()) for file in (tmp_path / "asked").iterdir()}
+    assert asked.pop(",".join(map(str, victim))) == 2
+    assert set(asked.values()) == {1} and len(asked) == 59
+    kept = load(tmp_path / "ray.sqlite", space)
+    assert len(kept) == 60 and not kept.failures()
+    assert kept.front() == alone.front()
 
 
 def test_what_cannot_be_sent(engine: Engine) -> None:

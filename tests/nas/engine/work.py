@@ -134,6 +134,19 @@ class Recorded:
 
 
 @dataclass(frozen=True)
+class Meeting:
+    """Ends when so many are at it at once."""
+
+    folder: Path
+    number: int
+
+    def __call__(self, item: str) -> str:
+        (self.folder / item).touch()
+        wait_for(lambda: len(list(self.folder.iterdir())) >= self.number)
+        return item
+
+
+@dataclass(frozen=True)
 class Fatal:
     """Kills its worker with SIGKILL on ``victim``, as often as it says; notes every attempt."""
 
@@ -191,3 +204,19 @@ class Heavy:
     def __call__(self, number: int) -> tuple[int, int]:
         self.built += 1
         return os.getpid(), self.built
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """Errors of networks; the first time that it meets the one ``victim`` it kills its worker."""
+
+    folder: Path
+    victim: tuple[int, ...]
+
+    def __call__(self, rows: Any) -> Any:
+        for row in rows.tolist():
+            log = self.folder / ",".join(map(str, row))
+            log.write_text((log.read_text() if log.exists() else "") + "x")
+            if tuple(row) == self.victim and log.read_text() == "x":
+                os.kill(os.getpid(), signal.SIGKILL)
+        return 10.0 + rows @ np.arange(1.0, rows.shape[1] + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -116,8 +117,9 @@ def test_rows_of_another_space_are_refused(made_up: Path) -> None:
 
 
 def test_files_that_are_not_the_whole_benchmark_are_refused(made_up: Path, tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match="absent.json: the benchmark cannot be read"):
+    with pytest.raises(ArtefactError, match="absent.json: the benchmark cannot be read") as found:
         benchmarks.nas_bench_macro(tmp_path / "absent.json")
+    assert "FileNotFoundError" not in "".join(traceback.format_exception(found.value))
     text = made_up.read_text()
     made_up.write_text(text[: len(text) // 2])
     with pytest.raises(ArtefactError, match="truncated, or not JSON.*get .* again from"):

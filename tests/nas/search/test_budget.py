@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,9 @@ import pytest
 
 import nas.search
 import search_spaces
-from nas.search import Budget, Graded, Population, SearchError, Study, Task
-from nas.search.budget import Growth
+from nas.search import Budget, Graded, Population, SearchError, Study, Task, session
+from nas.search.budget import Stagnation
+from search_spaces.errors import NasLoopError
 
 SPACE = search_spaces.get("small-images")
 # Evolution, for it is quick; what is said here is of every search.
@@ -35,8 +36,12 @@ OBJECTIVES = {"error": error, "macs": SPACE.macs}
         ({}, "got none of it"),
         ({"evaluations": 0}, "evaluations are 1 or more, or None; got 0"),
         ({"stagnation": -1}, "stagnation are 1 or more"),
-        ({"seconds": 0}, "seconds are above 0, or None; got 0"),
+        ({"evaluations": float("inf")}, "evaluations are 1 or more, or None; got inf"),
+        ({"evaluations": float("nan")}, "evaluations are 1 or more, or None; got nan"),
+        ({"stagnation": 2.5}, "stagnation are 1 or more, or None; got 2.5"),
+        ({"seconds": 0}, "seconds are above 0 and finite, or None; got 0"),
         ({"seconds": float("nan")}, "got nan"),
+        ({"seconds": float("inf")}, "got inf"),
     ],
 )
 def test_budgets_that_make_no_sense(given: dict[str, float], says: str) -> None:
@@ -44,9 +49,20 @@ def test_budgets_that_make_no_sense(given: dict[str, float], says: str) -> None:
         Budget(**given)  # type: ignore[arg-type]
 
 
-def test_time_ends_a_search_and_goes_on_counting_when_it_is_resumed(tmp_path: Path) -> None:
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Rows]:
+    """What was asked; the clock of a search goes on a second with each network of it."""
+    asked: list[Rows] = []
+    clock = SimpleNamespace(monotonic=lambda: float(sum(map(len, asked))))
+    monkeypatch.setattr(session, "time", clock)
+    return asked
+
+
+def test_time_ends_a_search_and_goes_on_counting_when_it_is_resumed(
+    tmp_path: Path, counted: list[Rows]
+) -> None:
     def slow(rows: Rows) -> Floats:
-        time.sleep(0.05)
+        counted.append(rows)
         return error(rows)
 
     path = tmp_path / "study.sqlite"
@@ -63,16 +79,33 @@ def test_time_ends_a_search_and_goes_on_counting_when_it_is_resumed(tmp_path: Pa
             observer=lambda study, step: steps.append(step),
         )
 
-    first = run(0.5)
+    first = run(35)
     assert first.ended_by == "seconds"
-    assert steps[-1].seconds >= 0.5 > steps[-2].seconds
-    resumed = run(1.0)
+    assert [step.seconds for step in steps] == [10, 20, 30, 40]
+    resumed = run(75)
     # What was known is replayed; what the first run took counts.
-    assert steps[0].seconds >= 0.5
-    assert len(resumed) > len(first)
-    again = run(0.5)
-    assert len(again) == len(resumed)
-    assert len(steps) == 1
+    assert [step.seconds for step in steps] == [40, 40, 40, 40, 50, 60, 70, 80]
+    assert (len(first), len(resumed)) == (40, 80)
+    again = run(35)
+    assert len(again) == 80
+    assert [step.seconds for step in steps] == [80]
+
+
+def test_no_piece_is_begun_when_the_time_is_up(tmp_path: Path, counted: list[Rows]) -> None:
+    def slow(rows: Rows) -> Floats:
+        counted.append(rows)
+        return error(rows)
+
+    path = tmp_path / "study.sqlite"
+    search = functools.partial(minimize, SPACE, {"error": slow}, batch=30, piece=2, path=path)
+    study = search(budget=Budget(seconds=15))
+    assert [len(rows) for rows in counted] == [2] * 8
+    assert (len(study), study.ended_by) == (16, "seconds")
+    # It goes on with the rest of the batch, and ends as if it had not been stopped.
+    resumed = search(budget=60)
+    whole = minimize(SPACE, {"error": error}, budget=60, batch=30)
+    assert sum(map(len, counted)) == 60
+    np.testing.assert_array_equal(resumed.records.rows, whole.records.rows)
 
 
 def test_a_search_that_stands_still_ends() -> None:
@@ -96,18 +129,62 @@ def test_whichever_comes_first() -> None:
 
 
 def test_growth_by_hand() -> None:
-    growth = Growth()
-    growth.add(np.empty((0, 2)), 10)
-    assert growth.history == [(10, 0.0)]
-    assert not growth.stands_still(5)
-    # Reference (4.3, 2.1): 3.3 x 0.1 + 2.3 x ... = the area of two steps.
-    growth.add(np.array([[1.0, 2.0], [4.0, 1.0]]), 20)
-    assert growth.history[-1][1] == pytest.approx(3.3 * 0.1 + 0.3 * 1.0)
-    growth.add(np.array([[2.0, 1.0]]), 30)
-    assert growth.history[-1][1] == pytest.approx(3.3 * 0.1 + 2.3 * 1.0)
-    growth.add(np.array([[3.0, 3.0]]), 40)
-    assert growth.stands_still(10)
-    assert not growth.stands_still(20)
+    standing = Stagnation()
+    # Reference (4.3, 2.1), which moves to (4.3, 3.2) with the worst of the last three.
+    for evaluations, points in (
+        (20, [[1.0, 2.0], [4.0, 1.0]]),
+        (30, [[2.0, 1.0]]),
+        (40, [[3.0, 3.0]]),
+    ):
+        standing.add(np.array(points), np.empty((len(points), 0)), evaluations)
+    expected = [3.3 * 1.2 + 0.3 * 1, 3.3 * 1.2 + 2.3 * 1, 3.3 * 1.2 + 2.3 * 1]
+    assert standing.growth.history == [
+        (at, pytest.approx(volume)) for at, volume in zip((20, 30, 40), expected, strict=True)
+    ]
+    assert standing.stands_still(10)
+    assert not standing.stands_still(20)
+    assert not standing.stands_still(21), "so long it has not been at it"
+
+
+def test_without_a_feasible_network_nearing_the_limits_is_getting_on() -> None:
+    standing = Stagnation()
+    for evaluations, least in ((10, 3.0), (20, 2.0), (30, 2.0), (40, 2.5)):
+        standing.add(np.ones((2, 1)), np.array([[least, -5.0], [9.0, 9.0]]), evaluations)
+    assert standing.growth.history[-1] == (40, 0.0)
+    assert standing.stands_still(20)
+    assert not standing.stands_still(30)
+    standing.add(np.ones((1, 1)), np.array([[-1.0, 0.0]]), 50)
+    assert not standing.stands_still(10), "the first that is feasible"
+
+
+def test_a_search_that_never_meets_its_limits_ends_too() -> None:
+    study = minimize(
+        SPACE,
+        OBJECTIVES,
+        {"never": 1.0},
+        functions={"never": lambda rows: 2 + SPACE.macs(rows) / 1e9},
+        budget=Budget(stagnation=200),
+        batch=20,
+    )
+    assert study.ended_by == "stagnation"
+    assert study.front() == []
+    least = np.minimum.accumulate(study.records.values[:, -1] - 1)
+    assert least[-201] - least[-1] < 1e-3 * least[-201]
+
+
+def test_one_network_at_a_time_is_judged_by_more_than_the_first() -> None:
+    """The first network's own neighbourhood is no measure: fronts grow at their ends."""
+    study = minimize(
+        SPACE, OBJECTIVES, searcher="random", budget=Budget(stagnation=200), batch=1, seed=3
+    )
+    values = study.records.values
+    low, high = values[:20].min(axis=0), values[:20].max(axis=0)
+    corner = high + 0.1 * (high - low)
+    volumes = [nas.search.hypervolume(values[: n + 1], corner) for n in range(len(study))]
+    grown = [
+        late - early >= 1e-3 * late for early, late in zip(volumes, volumes[200:], strict=False)
+    ]
+    assert all(grown[:-1]) and not grown[-1]
 
 
 class Halves:
@@ -158,3 +235,9 @@ def test_cheaper_trials_count_as_their_share_and_are_no_part_of_the_front(tmp_pa
     assert not asked
     np.testing.assert_array_equal(resumed.records.fidelity, study.records.fidelity)
     assert resumed.front() == study.front()
+
+
+@pytest.mark.parametrize("shares", [[0.0, 1.0], [1.0, 1.5], [np.nan, 1.0], [1.0]])
+def test_a_trial_is_a_share_of_a_whole_one(shares: list[float]) -> None:
+    with pytest.raises(NasLoopError, match="above 0 and at most 1, one for each of 2 rows"):
+        Population(SPACE.sample(2, np.random.default_rng(0)), np.array(shares))

@@ -95,6 +95,13 @@ def test_a_whole_row_at_once() -> None:
     assert asked.rows == [(0,) * len(SIZES)]
 
 
+def test_a_weight_of_no_objective() -> None:
+    made = Environment(PROBLEM, Asked(), whole=True, reward=Reward({"slow": 2.0}))
+    made.reset()
+    with pytest.raises(SearchError, match="no objective with a weight 'slow'; there are bad"):
+        made.step(np.zeros(len(SIZES), dtype=np.int64))
+
+
 def test_actions_beyond_a_choice_count_around() -> None:
     asked = Asked()
     made = Environment(PROBLEM, asked)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 
 import nas.search
+from nas.search import equality as equalities
 from search_spaces import Net, Space, choice, one_of
 from search_spaces.specs import Classifier, Conv, MBConv
 
@@ -103,3 +104,12 @@ def test_a_name_of_ones_own_tells_networks_apart() -> None:
     )
     assert sum(asked) == 2
     assert len(study) == len(everything(rounded))
+
+
+@pytest.mark.parametrize("names", [lambda rows: ["a"], lambda rows: list(range(len(rows)))])
+def test_names_that_tell_nothing_apart(names: equalities.Identity) -> None:
+    rounded = space()
+    with pytest.raises(nas.search.SearchError, match=r"a text for each of 4 rows; got \d"):
+        nas.search.minimize(
+            rounded, {"macs": rounded.macs}, searcher="random", budget=4, batch=4, equality=names
+        )

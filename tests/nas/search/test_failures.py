@@ -112,6 +112,41 @@ def test_a_first_batch_that_fails_whole_ends_the_search_and_says_why(tmp_path: P
     assert len(nas.search.load(path, SPACE).failures()) == 10
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_the_first_network_may_fail(batch: int) -> None:
+    asked: list[int] = []
+
+    def error_but(fails: int) -> Floats:
+        def function(rows: Rows) -> Floats:
+            asked.append(len(rows))
+            if len(asked) <= fails:
+                raise ValueError("out of luck")
+            return error(rows)
+
+        return function  # type: ignore[return-value]
+
+    study = minimize(SPACE, {"error": error_but(1)}, budget=12, batch=batch, piece=1)  # type: ignore[dict-item]
+    assert (len(study.failures()), len(study.evaluations())) == (1, 11)
+    asked.clear()
+    with pytest.raises(SearchError, match=r"[56] networks in a row could not be evaluated"):
+        minimize(SPACE, {"error": error_but(99)}, budget=12, batch=batch, piece=1)  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("raised", [SearchError("not this one"), ValueError("caf\udce9.onnx")])
+def test_whatever_a_function_raises_is_that_networks_failure(
+    tmp_path: Path, raised: Exception
+) -> None:
+    def picky(rows: Rows) -> Floats:
+        if (rows[:, Picky.choice] == 1).any():
+            raise raised
+        return error(rows)
+
+    path = tmp_path / "study.sqlite"
+    study = minimize(SPACE, {"error": picky}, budget=40, batch=20, path=path)
+    assert 0 < len(study.failures()) < 40
+    assert nas.search.load(path, SPACE).failures() == study.failures()
+
+
 def test_what_breaks_in_the_middle_ends_the_search_after_twenty(tmp_path: Path) -> None:
     asked: list[int] = []
 

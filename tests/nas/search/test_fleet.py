@@ -132,6 +132,36 @@ def test_the_search_finds_what_looking_at_every_network_finds(seed: int, share: 
     assert all(of(row)[0] <= limits[name] for name, of in latencies.items())
 
 
+@pytest.mark.parametrize("how", ["nan", "raise"])
+def test_networks_without_values_are_left_out(how: str) -> None:
+    error, latencies = made_up(0)
+
+    def sometimes(rows: Rows) -> Floats:
+        bad = rows[:, 2] == 1
+        if how == "raise" and bad.any():
+            raise ValueError("out of luck")
+        return np.where(bad, np.nan, error(rows))
+
+    limits = limits_of(latencies, 0.3)
+    found = search_fleet(SPACE, sometimes, latencies, limits, budget=BUDGET, seed=1)
+    assert np.isfinite(found.errors).all() and not (found.rows[:, 2] == 1).any()
+    assert len(found.rows) == len(np.unique(found.rows, axis=0))
+    times = np.stack([of(EVERY) for of in latencies.values()], axis=1)
+    good = (EVERY[:, 2] != 1)[:, None] & (times <= np.array(list(limits.values())))
+    errors = error(EVERY)
+    best = [errors[good[:, device]].min() for device in range(3)]
+    assert found.errors[found.best] == pytest.approx(best)
+    assert len(pure.fronts(found.errors, found.latency_ms)) == 3
+
+
+def test_a_device_that_no_known_network_serves_has_no_best() -> None:
+    known = pure.Fleet(
+        EVERY[:2], np.array([1.0, 2.0]), np.array([[1.0, 9.0]] * 2), {"a": 5, "b": 5}
+    )
+    with pytest.raises(InfeasibleError, match="no network that is known keeps 5 ms on b"):
+        assert known.best is None
+
+
 def test_equal_seeds_equal_fleets() -> None:
     error, latencies = made_up(0)
     limits = limits_of(latencies, 0.3)
@@ -155,7 +185,9 @@ def test_limits_that_contradict_each_other() -> None:
         "there": lambda rows: 3.0 - rows[:, last],
     }
     require_fleet(SPACE, latencies, {"here": 2.0, "there": 2.0})
-    with pytest.raises(InfeasibleError, match=r"of all devices together; the nearest takes here="):
+    with pytest.raises(
+        InfeasibleError, match=r"all limits together.*the nearest has latency@here 1"
+    ):
         require_fleet(SPACE, latencies, {"here": 1.5, "there": 2.5})
 
 

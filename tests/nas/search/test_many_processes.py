@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import threading
 import time
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
@@ -173,6 +174,47 @@ def test_what_a_living_process_has_begun_is_waited_for(tmp_path: Path) -> None:
     assert len(kept(path)) == 10
 
 
+def leaves_a_child(path: Path, child: Connection) -> None:
+    """Forks while it evaluates, as a function with a pool of processes does, and never ends."""
+
+    def error(rows: Rows) -> Floats:
+        number = os.fork()
+        if number:
+            child.send(number)
+        while True:
+            signal.pause()
+
+    minimize(SPACE, {"error": error}, budget=10, batch=10, path=path)
+
+
+def test_what_a_dead_process_had_begun_is_free_though_its_child_lives(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    here, there = FORK.Pipe()
+    process = FORK.Process(target=leaves_a_child, args=(path, there))
+    process.start()
+    child = here.recv()
+    process.kill()
+    process.join()
+    try:
+        second = threading.Thread(
+            target=minimize,
+            args=(SPACE, {"error": lambda rows: rows @ np.arange(1.0, 9.0)}),
+            kwargs={"budget": 10, "batch": 10, "path": path},
+            daemon=True,
+        )
+        second.start()
+        second.join(60)
+        assert len(kept(path)) == 10
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_files_of_who_was_killed_before_it_was_known_are_removed(tmp_path: Path) -> None:
+    (tmp_path / "study.sqlite-worker-gone").touch()
+    minimize(SPACE, {"macs": SPACE.macs}, budget=10, path=tmp_path / "study.sqlite")
+    assert [file.name for file in tmp_path.iterdir()] == ["study.sqlite"]
+
+
 def test_claims_by_hand(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite"
     connection = sqlite3.connect(path, isolation_level=None)
@@ -182,7 +224,8 @@ def test_claims_by_hand(tmp_path: Path) -> None:
     second.enter(connection)
     assert first.claim(connection, {"a", "b"}) == {"a", "b"}
     assert second.claim(connection, {"b", "c"}) == {"c"}
-    first.hold(connection, {"a"})
+    # Names are whatever a user's function says.
+    first.hold(connection, {"a", "b\nc"})
     assert second.claim(connection, {"b", "c"}) == {"b", "c"}
     first.close(connection)
     third = workers.Worker(path)

@@ -142,7 +142,7 @@ def test_nsga2_finds_more_than_chance() -> None:
 
 def test_an_infeasible_budget_is_answered_at_once() -> None:
     counted = Counted(error)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(InfeasibleError, match=r"no network of small-images runs within 0.001 ms"):
         minimize(
             SPACE,
@@ -150,7 +150,7 @@ def test_an_infeasible_budget_is_answered_at_once() -> None:
             {"latency_ms": 0.001},
             free=["latency_ms"],
         )
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     assert not counted.rows
 
 
@@ -165,6 +165,7 @@ def test_an_infeasible_budget_is_answered_at_once() -> None:
         ({"objectives": {"error": error, "Error": error}}, "cannot be told from another"),
         ({"objectives": {"row": error}}, "reserved are"),
         ({"budget": 0}, "evaluations are 1 or more, or None; got 0"),
+        ({"seed": -1}, "seed is 0 or more; got -1"),
         ({"free": ["macs"]}, "no free function 'macs'"),
         ({"equality": "rows"}, "by 'plan' or 'network'.*got 'rows'"),
         ({"piece": 0}, "piece is 1 or more; got 0"),

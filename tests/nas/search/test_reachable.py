@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-import time
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,8 @@ import pytest
 
 import nas.search
 import search_spaces
-from nas.search import reachable, require_reachable, smallest
-from nas.search.reachable import require_together
+from nas.search import reachable, smallest
+from nas.search.reachable import require_reachable, require_together
 from search_spaces import Net, Space, choice, one_of
 from search_spaces.errors import InfeasibleError
 from search_spaces.specs import Classifier, Conv
@@ -81,18 +82,64 @@ def test_what_nobody_reaches_is_said_with_what_can_be_reached() -> None:
     require_reachable(SPACE, "latency_ms", latency, floor, rng)
 
 
-def test_a_slow_function_is_not_asked_for_long() -> None:
-    asked = []
+@dataclass
+class Clocks:
+    """Times that pass when a function is asked, a second for each row."""
 
-    def slow(rows: Rows) -> npt.NDArray[np.float64]:
-        asked.append(len(rows))
-        time.sleep(0.02 * len(rows))
+    processor: float
+    wall: float
+    asked: list[int] = field(default_factory=list)
+
+    def thread_time(self) -> float:
+        return self.processor * sum(self.asked)
+
+    def monotonic(self) -> float:
+        return self.wall * sum(self.asked)
+
+    def slow(self, rows: Rows) -> npt.NDArray[np.float64]:
+        self.asked.append(len(rows))
         return np.ones(len(rows))
 
-    require_reachable(SPACE, "error", slow, 0.5, np.random.default_rng(0), seconds=0.2)
-    assert asked == [1]
-    _, value, finished = reachable.smallest(SPACE, slow, np.random.default_rng(0), seconds=0.2)
+
+# The processor is at it for as long; or something else is, and the clock's seconds are worth less.
+@pytest.mark.parametrize(("processor", "wall"), [(1, 1), (0, reachable.WAITING)])
+def test_a_slow_function_is_not_asked_for_long(
+    monkeypatch: pytest.MonkeyPatch, processor: float, wall: float
+) -> None:
+    clocks = Clocks(processor, wall)
+    monkeypatch.setattr(reachable, "time", clocks)
+    require_reachable(SPACE, "error", clocks.slow, 0.5, np.random.default_rng(0))
+    assert clocks.asked == [1]
+    clocks.asked.clear()
+    _, value, finished = smallest(SPACE, clocks.slow, np.random.default_rng(0), seconds=5.0)
     assert (value, finished) == (1.0, False)
+    clocks.asked.clear()
+    problem = nas.search.Problem(SPACE, (), {"one": 0.5, "other": 0.5})
+    functions = {"one": clocks.slow, "other": clocks.slow}
+    require_together(problem, functions, np.random.default_rng(0))
+    assert clocks.asked == [1, 1]
+
+
+def test_a_busy_machine_knows_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gets the processor for an eighth of the time is no slow function."""
+    clocks = Clocks(1e-5, 8e-5)
+    monkeypatch.setattr(reachable, "time", clocks)
+
+    def macs(rows: Rows) -> npt.NDArray[np.float64]:
+        clocks.slow(rows)
+        return SPACE.macs(rows)
+
+    with pytest.raises(InfeasibleError, match="keeps macs within 1; the smallest reaches"):
+        require_reachable(SPACE, "macs", macs, 1.0, np.random.default_rng(0))
+    assert sum(clocks.asked) >= 20_000
+
+
+def test_limits_that_nobody_keeps_leave_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "study.sqlite"
+    with pytest.raises(InfeasibleError):
+        minimize(SPACE, {"macs": SPACE.macs}, {"macs": 1.0}, budget=10, path=path)
+    assert not path.exists()
+    assert len(minimize(SPACE, {"macs": SPACE.macs}, {"macs": 1e9}, budget=10, path=path)) == 10
 
 
 def test_limits_that_exclude_each_other_are_named_before_anything_is_evaluated() -> None:

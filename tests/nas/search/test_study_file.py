@@ -37,16 +37,21 @@ def latency(rows: Rows) -> Floats:
 OBJECTIVES = {"error": error, "latency_ms": latency}
 LIMITS = {"latency_ms": 0.8}
 
-# A search that writes down whom it evaluates, slowly enough to be killed in the middle.
+# A search that writes down whom it evaluates, and in the middle of that waits to be killed.
 SLOW = """
-import sys, time
+import pathlib, signal, sys
 import numpy as np
 import nas.search, search_spaces
 space = search_spaces.get("small-images")
+asked = 0
 def error(rows):
-    time.sleep(0.02)
+    global asked
     with open(sys.argv[2], "a") as log:
         log.writelines(" ".join(map(str, row)) + "\\n" for row in rows.tolist())
+    asked += len(rows)
+    if asked > int(sys.argv[3]):
+        pathlib.Path(sys.argv[2] + ".waits").touch()
+        signal.pause()
     return 10 + 5 * np.exp(-space.parameters(rows) / 3e5)
 nas.search.minimize(
     space, {"error": error, "latency_ms": lambda rows: space.macs(rows) / 1e7},
@@ -67,20 +72,27 @@ def count(path: Path) -> int:
         connection.close()
 
 
+def kill(path: Path, log: Path, asked: int) -> None:
+    """Search in another process, and kill it after so many networks, within the next batch."""
+    waits = log.with_name(f"{log.name}.waits")
+    process = subprocess.Popen([sys.executable, "-c", SLOW, str(path), str(log), str(asked)])
+    while not waits.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    waits.unlink()
+
+
 def test_killed_and_resumed_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     path, log = tmp_path / "study.sqlite", tmp_path / "log"
-    command = [sys.executable, "-c", SLOW, str(path), str(log)]
     kept = []
-    for wanted in (60, 240):
-        process = subprocess.Popen(command)
-        deadline = time.monotonic() + 60
-        while count(path) < wanted and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    for asked in (60, 180):
+        kill(path, log, asked)
         kept.append(count(path))
-    assert 60 <= kept[0] < kept[1] < 600
+    assert kept == [60, 240]
     before = nas.search.load(path, SPACE)
+    command = [sys.executable, "-c", SLOW, str(path), str(log), "600"]
     subprocess.run(command, check=True)
     resumed = nas.search.load(path, SPACE)
     whole = minimize(SPACE, OBJECTIVES, LIMITS, budget=600, batch=20, seed=3)
@@ -91,7 +103,7 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(tmp_path: Path) -> Non
     np.testing.assert_array_equal(before.records.rows, resumed.records.rows[: len(before)])
     lines = log.read_text().splitlines()
     assert len(set(lines)) == 600
-    assert len(lines) <= 600 + 2 * 21
+    assert len(lines) == 600 + 2 * 20
     assert not list(tmp_path.glob("*-wal"))
 
 
@@ -200,8 +212,10 @@ def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE other (x)")
     connection.close()
+    before = path.read_bytes()
     with pytest.raises(ArtefactError, match="not a study"):
         minimize(SPACE, OBJECTIVES, budget=5, path=path)
+    assert path.read_bytes() == before
     path.unlink()
     minimize(SPACE, OBJECTIVES, budget=5, path=path)
     with sqlite3.connect(path) as connection:
@@ -211,6 +225,8 @@ def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
         nas.search.load(path, SPACE)
     with pytest.raises(NasLoopError, match="cannot be"):
         minimize(SPACE, OBJECTIVES, budget=5, path=tmp_path)
+    with pytest.raises(NasLoopError, match=r"cannot be written.*search into another file"):
+        minimize(SPACE, OBJECTIVES, budget=5, path=path / "study.sqlite")
 
 
 def test_a_truncated_study_is_refused(tmp_path: Path) -> None:
@@ -224,11 +240,8 @@ def test_a_truncated_study_is_refused(tmp_path: Path) -> None:
 
 def test_a_removed_study_leaves_nothing_that_a_new_one_trips_over(tmp_path: Path) -> None:
     path = tmp_path / "study.sqlite"
-    process = subprocess.Popen([sys.executable, "-c", SLOW, str(path), str(tmp_path / "log")])
-    while count(path) < 40:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    kill(path, tmp_path / "log", 40)
+    assert count(path) == 40
     # Only the file itself is removed; the log that SQLite keeps beside it stays.
     path.unlink()
     study = minimize(SPACE, OBJECTIVES, LIMITS, budget=30, path=path, seed=9)

@@ -42,7 +42,10 @@ def test_the_default_takes_what_score_returns() -> None:
     rng = np.random.default_rng(0)
     scores = [dict(zip(proxies.names(), rng.normal(size=30), strict=False)) for _ in range(5)]
     table = [[one[name] for name in combine.DEFAULT] for one in scores]
-    np.testing.assert_array_equal(proxies.combined(scores), combine.rank_average(table))
+    found = proxies.combined(scores)
+    np.testing.assert_allclose(found, combine.ranks(table).prod(1) ** (1 / len(combine.DEFAULT)))
+    assert (found.argsort() == combine.rank_product(table).argsort()).all()
+    assert (found > 0).all() and (found <= 1).all()
     del scores[2][combine.DEFAULT[0]]
     with pytest.raises(PredictorError, match=f"network 2 has no score by {combine.DEFAULT[0]!r}"):
         proxies.combined(scores)

@@ -123,7 +123,9 @@ def test_what_is_no_saved_parzc_is_refused(fitted: ParZC, tmp_path: Path) -> Non
         ParZC.load(path)
     with pytest.raises(PredictorError, match="nothing to save"):
         ParZC().save(path)
-    assert not path.exists()
+    with pytest.raises(PredictorError, match=r"ends with \.npz; got .*parzc\.bin"):
+        fitted.save(tmp_path / "parzc.bin")
+    assert not [*tmp_path.iterdir()]
     fitted.save(path)
     whole = path.read_bytes()
     for damaged in (b"", b"hello", whole[: len(whole) // 2], whole[:-30]):

@@ -10,8 +10,8 @@ from nas.search import Population, Problem, Searcher, Task
 from nas.search.searchers.assisted import Assisted, first
 from nas.search.searchers.auto import auto
 from nas.search.searchers.catalogue import Maker
-from nas.search.searchers.evolved import Evolved
 from nas.search.searchers.linas import linas
+from nas.search.searchers.memetic import Memetic
 from nas.search.searchers.mobo import mobo
 from search_spaces import Net, Space, one_of
 from search_spaces.specs import Classifier, Conv
@@ -93,7 +93,7 @@ def test_the_default_has_a_model_only_of_what_is_not_free() -> None:
     problem = Problem(SPACE, ("bad",), {"size": 1.0})
     rng = np.random.default_rng(0)
     everything = {"bad": linear, "size": SPACE.macs}
-    assert isinstance(auto(Task(problem, everything), rng), Evolved)
+    assert isinstance(auto(Task(problem, everything), rng), Memetic)
     assert isinstance(auto(Task(problem, {"bad": linear}), rng), Assisted)
     assert isinstance(auto(Task(problem), rng), Assisted)
 

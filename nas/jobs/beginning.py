@@ -1,0 +1,70 @@
+"""What every search of a run does first: refuse what can be refused, and say what it will take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from latency_lut import networks_seconds
+from nas.data import open_source
+from nas.disk import megabytes, require_room
+from nas.jobs.predictor import sampled
+from nas.jobs.samples import Samples
+from nas.jobs.search_cost import search_bytes, search_seconds
+from nas.jobs.trained import TrainedRun
+from nas.terminal import duration
+from search_spaces.errors import ConfigError
+
+__all__ = ["announced", "require_folder", "require_images"]
+
+
+def require_folder(out: Path) -> None:
+    """Raises ``ConfigError`` where ``out`` is a file."""
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out}: a search writes several files; -o is a folder")
+
+
+def require_images(trained: TrainedRun) -> None:
+    """Look for the run's images, and for what was measured on them, before hours are spent.
+
+    Raises:
+        DataError: the images are gone.
+        ArtefactError: the accuracies are damaged, or of other weights or images.
+    """
+    if trained.has_images:
+        open_source(trained.config.images.location)
+        Samples(trained.run.samples, trained.space, trained.belongs()).known()
+
+
+def announced(
+    trained: TrainedRun,
+    out: Path,
+    what: str,
+    *,
+    to_fit: bool,
+    evaluations: int,
+    most: int,
+    limit_ms: float,
+    devices: int = 1,
+) -> str:
+    """How long a search will take and how much disk, in words.
+
+    Args:
+        what: the candidates, in words.
+        to_fit: a predictor is fitted first, on subnets that are measured.
+        evaluations: rows that its studies keep.
+        most: candidates that are measured, ``limit_ms`` each, on so many ``devices`` in turn.
+
+    Raises ``NasLoopError`` where there is no room in ``out``.
+    """
+    choices = len(trained.space.choices)
+    rows = sampled(trained) if to_fit else np.empty((0, choices), np.int64)
+    needed = search_bytes(choices, len(rows), evaluations, most)
+    require_room(out, needed, "-o")
+    seconds = search_seconds(trained, rows, most, limit_ms)
+    if seconds is not None:
+        seconds += (devices - 1) * networks_seconds([limit_ms] * most)
+    left = "no accuracy was timed yet" if seconds is None else f"up to {duration(seconds)} to go"
+    subnets = f"up to {len(rows)} subnets and " if to_fit else ""
+    return f"{subnets}{what}: {left} and up to {megabytes(needed)} in {out}"

@@ -1,0 +1,58 @@
+"""What a study's file says that it belongs to: a file of another search is refused."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nas.search.problem import Problem
+from search_spaces.errors import ArtefactError
+
+FORMAT = 2
+KEYS = {"format", "space", "objectives", "constraints", "equality", "belongs"}
+
+Header = Mapping[str, list[Any]]
+"""Values that JSON knows, by ``KEYS``."""
+
+
+def header(problem: Problem, belongs: Mapping[str, str], equality: str) -> Header:
+    """That of a study of ``problem``; see ``Store`` for the rest."""
+    return {
+        "format": [FORMAT],
+        "space": [problem.space.name, problem.space.identity],
+        "objectives": list(problem.objectives),
+        "constraints": [[name, limit] for name, limit in problem.limits.items()],
+        "equality": [equality],
+        "belongs": [[name, belongs[name]] for name in sorted(belongs)],
+    }
+
+
+def read_header(connection: sqlite3.Connection, path: Path) -> Header:
+    """That of an open file. Raises ``ArtefactError`` where it is no study of this version."""
+    try:
+        found = {k: json.loads(v) for k, v in connection.execute("SELECT key, value FROM study")}
+    except (sqlite3.DatabaseError, ValueError) as error:
+        raise ArtefactError(f"{path}: not a study, or damaged ({error})") from error
+    if found.get("format") != [FORMAT] or set(found) != KEYS:
+        raise ArtefactError(
+            f"{path}: study format {found.get('format')} is not [{FORMAT}], the one this version "
+            "reads; search into another file"
+        )
+    return found
+
+
+def require_same(path: Path, found: Header, expected: Header) -> None:
+    """Raises ``ArtefactError`` where the headers differ, and says in what."""
+    differing = [
+        f"{key} {found.get(key)} there, {value} here"
+        for key, value in expected.items()
+        if found.get(key) != value
+    ]
+    if differing:
+        raise ArtefactError(
+            f"{path}: the study of another search ({'; '.join(differing)}); search into another "
+            "file or remove this one"
+        )

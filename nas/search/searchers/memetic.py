@@ -1,0 +1,51 @@
+"""Evolution beside climbs: NSGA-II finds where to look, exchanges find the best network there.
+
+Ishibuchi and Murata, "A multi-objective genetic local search algorithm and its application to
+flowshop scheduling" (IEEE Transactions on Systems, Man, and Cybernetics C 1998).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nas.search.searcher import Floats, Population, Searcher
+from nas.search.searchers.evolved import Evolved
+from nas.search.searchers.exchanges import Exchanges, aims
+from nas.search.searchers.nsga2 import nsga2
+from nas.search.seen import Seen
+from nas.search.task import Task
+
+# Of what is asked for at once, at most one in so many is of climbs.
+SHARE = 2
+
+
+class Memetic:
+    """Survivors are chosen among all, whoever proposed them."""
+
+    def __init__(self, evolved: Evolved, climbs: list[Exchanges]) -> None:
+        """Both know of the same rows that were asked for before."""
+        self._evolved = evolved
+        self._climbs = climbs
+
+    def ask(self, n: int) -> Population:
+        """What the climbs want to know, and children."""
+        each = int(n / SHARE) // len(self._climbs)
+        rows = np.concatenate([climb.ask(each) for climb in self._climbs])
+        children = self._evolved.ask(n - len(rows)).rows
+        return Population(np.concatenate([rows, children]))
+
+    def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
+        """All learn of all."""
+        for climb in self._climbs:
+            climb.tell(population.rows, objectives, violations)
+        self._evolved.tell(population, objectives, violations)
+
+
+def memetic(task: Task, rng: np.random.Generator) -> Searcher:
+    """NSGA-II, and climbs for each objective that has no limit itself where anything is limited."""
+    if not task.problem.limits:
+        return nsga2(task, rng)
+    seen = Seen()
+    columns = aims(task.problem.objectives, task.problem.limits)
+    climbs = [Exchanges(task.space, rng, seen, column) for column in columns]
+    return Memetic(nsga2(task, rng, seen=seen), climbs)
