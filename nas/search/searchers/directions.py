@@ -38,6 +38,11 @@ def directions(objectives: int, most: int) -> Floats:
     return found
 
 
+def drawn(n: int, objectives: int, rng: np.random.Generator) -> Floats:
+    """Weight vectors by chance, uniform over all that sum to 1: [n, objectives]."""
+    return rng.dirichlet(np.ones(objectives), n)
+
+
 def _parts(objectives: int, most: int) -> int:
     """Into how many parts each axis can be divided so that at most ``most`` points result."""
     parts = 1

@@ -16,9 +16,10 @@ import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers.adam import Adam
+from nas.search.searchers.directions import drawn
 from nas.search.searchers.mating import fresh, initial
 from nas.search.searchers.policy import Policy, Weights
-from nas.search.searchers.preference import drawn, rewards
+from nas.search.searchers.preference import rewards
 from nas.search.searchers.stirred import stirred
 from nas.search.seen import Seen
 from nas.search.surrogate.history import History

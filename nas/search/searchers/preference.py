@@ -41,8 +41,3 @@ def rewards(objectives: Floats, violations: Floats, preferences: Floats) -> Floa
     # Above anything that a feasible row is worth, and growing with the excess.
     worst = 2 + ranks(excess)
     return 1 - ranks(np.where(excess > 0, worst, worth))
-
-
-def drawn(n: int, objectives: int, rng: np.random.Generator) -> Floats:
-    """Preferences uniform over the simplex: [n, objectives]."""
-    return rng.dirichlet(np.ones(objectives), n)

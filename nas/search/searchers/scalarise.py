@@ -14,15 +14,11 @@ import numpy as np
 
 from nas.search.pareto import nondominated
 from nas.search.searcher import Floats
+from nas.search.searchers.directions import drawn
 from nas.search.searchers.operators import Positions
 
 # How much the sum counts beside the largest: enough to prefer what dominates.
 SUM = 0.05
-
-
-def weights(n: int, objectives: int, rng: np.random.Generator) -> Floats:
-    """Weights [n, objectives] that sum to 1, uniform over all such."""
-    return rng.dirichlet(np.ones(objectives), n)
 
 
 def chebyshev(objectives: Floats, weights: Floats, ideal: Floats, spread: Floats) -> Floats:
@@ -61,9 +57,9 @@ def contests(
     ``shape`` says how many weights are drawn, and how many contests each of them judges.
     """
     members, k = objectives.shape
-    drawn = weights(shape[0], k, rng)
+    preferred = drawn(shape[0], k, rng)
     chosen = rng.random((*shape, members)).argpartition(sampled - 1, axis=-1)[..., :sampled]
-    value = chebyshev(objectives[chosen], drawn[:, None, None], *units)
+    value = chebyshev(objectives[chosen], preferred[:, None, None], *units)
     best = np.lexsort((value, violation[chosen]), axis=-1)[..., :1]
     return np.take_along_axis(chosen, best, axis=-1)[..., 0]
 
@@ -80,7 +76,7 @@ class Weighing:
     def drawn(cls, objectives: Floats, rng: np.random.Generator) -> Weighing:
         """Weights drawn anew, units by points [n, k] that are worth comparing with."""
         ideal, spread = extent(objectives)
-        return cls(weights(1, objectives.shape[1], rng)[0], ideal, spread)
+        return cls(drawn(1, objectives.shape[1], rng)[0], ideal, spread)
 
     def __call__(self, objectives: Floats) -> Floats:
         """Objectives [n, k] as one number each, smaller is better: [n]."""

@@ -13,12 +13,13 @@ import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers import operators
-from nas.search.searchers.ranking import best_first
+from nas.search.searchers.elite import Elite
+from nas.search.searchers.mating import fresh
 from nas.search.seen import Seen, keys, unseen
 from nas.search.task import Task
 
-# The best networks, which are changed at random, and how often that may bring nothing new.
-ELITE, TRIES = 50, 10
+# The best networks, which are changed at random.
+ELITE = 50
 # Once all steps of the largest network are known so many are tried of each, by what they promise.
 STEPS = 8
 # The share of choices that are enlarged again where the way down ended.
@@ -42,15 +43,18 @@ class Slimming:
         self._told: dict[bytes, tuple[Floats, Floats]] = {}
         # What a step lost for what it won when it was last tried, by choice and option.
         self._promise: dict[tuple[int, int], float] = {}
-        self._elite: tuple[Rows, Floats, Floats] | None = None
+        self._elite = Elite(ELITE)
         self._range: tuple[Floats, Floats] | None = None
 
     def ask(self, n: int) -> Population:
         """The network that is slimmed and steps down from it, then changes of the best so far."""
         rows = self._way_down()[: n if not self._promise else max(1, n // 2)]
         rows = rows[self._seen.add(rows)]
-        rows = np.concatenate([rows, self._changed(n - len(rows))])
-        more = unseen(self._space, n - len(rows), self._rng, self._seen)
+        missing = n - len(rows)
+        if not len(self._elite):
+            more = unseen(self._space, missing, self._rng, self._seen)
+        else:
+            more = fresh(self._space, missing, self._changed, self._seen, self._rng)
         return Population(np.concatenate([rows, more]))
 
     def _way_down(self) -> Rows:
@@ -72,18 +76,10 @@ class Slimming:
         return rows, moves
 
     def _changed(self, n: int) -> Rows:
-        """At most ``n`` new rows, the best networks with a choice or two changed."""
-        found = [np.empty((0, len(self._space.choices)), dtype=np.int64)]
-        for _ in range(TRIES if self._elite is not None and n else 0):
-            assert self._elite is not None
-            rows = self._elite[0][self._rng.integers(0, len(self._elite[0]), n)]
-            rows = operators.fill_unread(self._space, rows, self._rng)
-            rows = self._space.canonical(operators.mutate(self._space, rows, self._rng))
-            found.append(rows[self._seen.add(rows)])
-            n -= len(found[-1])
-            if not n:
-                break
-        return np.concatenate(found)
+        """``n`` of the best networks with a choice or two changed, not canonical."""
+        rows = self._elite.rows[self._rng.integers(0, len(self._elite), n)]
+        rows = operators.fill_unread(self._space, rows, self._rng)
+        return operators.mutate(self._space, rows, self._rng)
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """The best step that is known is taken."""
@@ -96,16 +92,8 @@ class Slimming:
         if self._range is not None:
             low, high = np.minimum(low, self._range[0]), np.maximum(high, self._range[1])
         self._range = low, high
-        self._choose(population.rows, objectives, violations)
+        self._elite.add(population.rows, objectives, violations)
         self._step()
-
-    def _choose(self, rows: Rows, objectives: Floats, violations: Floats) -> None:
-        if self._elite is not None:
-            rows = np.concatenate([self._elite[0], rows])
-            objectives = np.concatenate([self._elite[1], objectives])
-            violations = np.concatenate([self._elite[2], violations])
-        best = best_first(objectives, np.maximum(violations, 0).sum(axis=1))[:ELITE]
-        self._elite = rows[best], objectives[best], violations[best]
 
     def _step(self) -> None:
         steps, moves = self._steps()
@@ -153,8 +141,7 @@ class Slimming:
         return len(here[1]) > 0 and bool((here[1] <= 0).all())
 
     def _begin_again(self) -> None:
-        assert self._elite is not None
-        row = self._elite[0][self._rng.integers(len(self._elite[0]))]
+        row = self._elite.rows[self._rng.integers(len(self._elite))]
         enlarged = self._rng.random(len(row)) < ENLARGED
         largest = operators.sizes(self._space) - 1
         self._at = self._space.canonical(np.where(enlarged, largest, row))[0]

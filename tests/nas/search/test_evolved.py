@@ -8,10 +8,11 @@ import pytest
 
 import search_spaces
 from nas.search import Population, Problem, Task, searchers
+from nas.search.searchers import directions
 from nas.search.searchers.age_survival import extremes, intercepts, norm, scores
 from nas.search.searchers.moead import Members
 from nas.search.searchers.nsga3 import nsga3
-from nas.search.searchers.scalarise import Weighing, chebyshev, weights
+from nas.search.searchers.scalarise import Weighing, chebyshev
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -180,7 +181,7 @@ def test_what_is_dominated_is_worse_under_all_weights() -> None:
     rng = np.random.default_rng(4)
     better = rng.random((500, 3))
     worse = better + rng.random((500, 3)) * (rng.random((500, 3)) < 0.4)
-    drawn = weights(500, 3, rng)
+    drawn = directions.drawn(500, 3, rng)
     np.testing.assert_allclose(drawn.sum(axis=1), 1)
     np.testing.assert_allclose(drawn.mean(axis=0), 1 / 3, atol=0.05)
     zero, one = np.zeros(3), np.ones(3)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from nas.search.searchers.directions import drawn
 from nas.search.searchers.policy_gradient import ABOVE_LIMIT, ABOVE_TARGET, earned
-from nas.search.searchers.preference import AUGMENTED, drawn, ranks, rewards
+from nas.search.searchers.preference import AUGMENTED, ranks, rewards
 
 
 def test_ranks_are_shares_with_ties_in_their_middle() -> None:
