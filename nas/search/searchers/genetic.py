@@ -59,15 +59,15 @@ class Weighted:
         assert self._elite is not None
         couples = -(-n // 2)
         sampled = max(len(self._elite) // SAMPLE, 1)
-        chosen = contests(
+        first, second = contests(
             self._elite.objectives,
             self._elite.violation,
             extent(self._elite.objectives),
             (couples, 2),
             sampled,
             self._rng,
-        )
-        return Parents(self._space, self._elite.rows).children(*chosen.T, self._rng)
+        ).T
+        return Parents(self._space, self._elite.rows).children(first, second, self._rng)
 
 
 def _start(size: int, objectives: int) -> Any:
