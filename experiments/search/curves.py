@@ -54,8 +54,9 @@ class Run:
 class Benchmark:
     """The errors of all networks, and what a search's order comes to."""
 
-    def __init__(self, file: Path) -> None:
-        self.error = nas_bench_macro(file)
+    def __init__(self, file: Path, run: int | None = None) -> None:
+        """``run`` is one of the three trainings; else errors are their mean."""
+        self.error = nas_bench_macro(file, run)
         every = np.indices((3,) * len(SPACE.choices)).reshape(len(SPACE.choices), -1).T
         rows = np.unique(SPACE.canonical(every), axis=0)
         self.reference = np.array([WORST_ERROR, SPACE.macs(np.full_like(rows[:1], 2))[0]])

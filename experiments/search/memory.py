@@ -41,13 +41,14 @@ def peak_bytes() -> int:
 def searching(args: argparse.Namespace) -> dict[str, Any]:
     """The search, in this process: what it held on the way, and how long it took."""
     import search_spaces
-    from nas.search import minimize
+    from nas.search import Step, Study, minimize
 
     space = search_spaces.get("ofa-mobilenetv3", resolutions=[224])
     held: dict[int, int] = {0: peak_bytes()}
 
-    def progress(evaluated: int, budget: int, *_: object) -> None:
-        if evaluated * TENTHS // budget > max(held) * TENTHS // budget:
+    def observer(study: Study, _: Step) -> None:
+        evaluated = len(study)
+        if evaluated * TENTHS // args.evaluations > max(held) * TENTHS // args.evaluations:
             held[evaluated] = peak_bytes()
 
     began = time.perf_counter()
@@ -60,7 +61,7 @@ def searching(args: argparse.Namespace) -> dict[str, Any]:
             batch=args.batch,
             path=Path(folder) / "study.sqlite" if args.stored else None,
             free=("macs", "parameters"),
-            progress=progress,
+            observer=observer,
         )
         searched = peak_bytes()
         front = len(study.front())

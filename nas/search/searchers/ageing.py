@@ -17,8 +17,8 @@ from nas.search.searchers.scalarise import contests, extent
 from nas.search.seen import Seen
 from nas.search.task import Task
 
-# The paper's population; a short search has a quarter of its evaluations as population.
-LARGEST, SMALLEST, PART = 100, 10, 4
+# The paper's population; a short search has a sixteenth of its evaluations as population.
+LARGEST, SMALLEST, PART = 100, 10, 16
 # The paper's sample is a quarter of the population. Where each sample weighs the objectives its own
 # way a larger one loses no variety.
 SAMPLE, SAMPLE_OF_SEVERAL = 4, 2

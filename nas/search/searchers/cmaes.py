@@ -25,7 +25,7 @@ from nas.search.task import Task
 
 REMEMBERED = 1_000
 # Generations under the same weights.
-GENERATIONS = 2
+GENERATIONS = 1
 # Genes lie between 0 and 1. How far the first samples are from the mean, and how near to it the
 # last ones, as a share of what one option takes.
 FIRST, LAST = 0.25, 0.2

@@ -4,7 +4,8 @@ Under a limit a better choice in one place has to be paid for in another, so tha
 choice rarely helps and evolution has to meet the right pair by chance. Here all single changes of
 the best network are evaluated, and then what two to four of them promise together. Where nothing
 near is better, some choices are changed at random and the next climb begins (Lourenço, Martin and
-Stützle, "Iterated local search", Handbook of Metaheuristics 2003).
+Stützle, "Iterated local search", Handbook of Metaheuristics 2003), or it begins among random ones:
+the best network of a climb that began elsewhere is often far from those near the best so far.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ FIRST = 1_000
 SETS = 128
 # How many choices are changed at random where a climb ended, and how many climbs in a row may
 # bring nothing before there are no more of them.
-KICKED, PATIENCE = 4, 60
+KICKED, PATIENCE = 6, 60
+# How often it begins elsewhere instead, at the best of so many random networks.
+ELSEWHERE, STARTS = 0.75, 64
 # Networks whose values are remembered.
 REMEMBERED = 200_000
 
@@ -55,6 +58,7 @@ class Exchanges:
         self._at: Row | None = None
         self._around: Rows | None = None
         self._sets: Rows | None = None
+        self._starts: Rows | None = None
         self._waiting = self._none()
         self._idle = 0
 
@@ -89,6 +93,8 @@ class Exchanges:
         """Decide what is to be asked next, by all that was told; False where climbs have ended."""
         if self._idle >= PATIENCE:
             return False
+        if self._starts is not None:
+            self._at = self._first()
         if self._at is None:
             self._leave()
             return True
@@ -103,6 +109,17 @@ class Exchanges:
         else:
             self._step(here)
         return True
+
+    def _first(self) -> Row | None:
+        """Of random networks the best that keeps the limits, else the one that is nearest."""
+        assert self._starts is not None
+        starts, self._starts = self._starts, None
+        values = self._values(starts)
+        told = np.flatnonzero(~np.isnan(values).any(axis=1))
+        if not len(told):
+            return None
+        excess = np.maximum(values[told, 1:], 0).sum(axis=1)
+        return np.asarray(starts[told[np.lexsort((values[told, 0], excess))[0]]])
 
     def _several(self, here: Floats) -> Rows:
         """Sets of moves that promise something, by what single ones brought."""
@@ -137,6 +154,10 @@ class Exchanges:
             self._begin(self._best)
             return
         self._idle += 1
+        if self._rng.random() < ELSEWHERE:
+            self._begin(None)
+            self._starts = self._waiting = self._space.sample(STARTS, self._rng)
+            return
         options = operators.sizes(self._space)
         row = operators.fill_unread(self._space, self._best[None], self._rng)[0]
         open_ = np.flatnonzero(self._space.used(self._best[None])[0] & (options > 1))
@@ -144,9 +165,9 @@ class Exchanges:
         row[kicked] = self._rng.integers(0, options[kicked])
         self._begin(self._space.canonical(row[None])[0])
 
-    def _begin(self, row: Row) -> None:
-        self._at, self._around, self._sets = row, None, None
-        self._waiting = row[None]
+    def _begin(self, row: Row | None) -> None:
+        self._at, self._around, self._sets, self._starts = row, None, None, None
+        self._waiting = self._none() if row is None else row[None]
 
     def _values(self, rows: Rows) -> Floats:
         """What was told of rows [n, choices], [n, 1 + limits]; NaN where nothing was."""

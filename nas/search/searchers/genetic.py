@@ -21,9 +21,9 @@ from nas.search.searchers.scalarise import contests, extent
 from nas.search.seen import Seen
 from nas.search.task import Task
 
-# With several objectives, how many times as many parents as are asked for at once; and what part of
-# them a parent is the best of, by the weights of its couple.
-PARENTS, SAMPLE = 2, 4
+# With several objectives, how many parents there are for each network that is asked for at once;
+# and what part of them a parent is the best of, by the weights of its couple.
+PARENTS, SAMPLE = 1, 4
 
 
 def genetic(task: Task, rng: np.random.Generator) -> Searcher:

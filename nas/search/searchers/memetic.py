@@ -15,8 +15,8 @@ from nas.search.searchers.nsga2 import nsga2
 from nas.search.seen import Seen
 from nas.search.task import Task
 
-# Of what is asked for at once, at most one in so many is of climbs.
-SHARE = 2
+# The part of what is asked for at once that climbs may have.
+SHARE = 0.5
 
 
 class Memetic:
@@ -29,7 +29,7 @@ class Memetic:
 
     def ask(self, n: int) -> Population:
         """What the climbs want to know, and children."""
-        each = int(n / SHARE) // len(self._climbs)
+        each = int(SHARE * n) // len(self._climbs)
         rows = np.concatenate([climb.ask(each) for climb in self._climbs])
         children = self._evolved.ask(n - len(rows)).rows
         return Population(np.concatenate([rows, children]))
