@@ -40,6 +40,8 @@ from search_spaces.space import Population, Space
 __all__ = ["search_run"]
 
 COVERED = 256
+# Searches are compared over so many evaluations at most: others take several times as long for one.
+COMPARED = 5_000
 
 
 def search_run(
@@ -157,8 +159,8 @@ def search_run(
     document["exact"] = _optimum(space, guide, *studies[-1], options, asked, screen, exact)
     began = time.monotonic()
     first = studies[0][0]  # By the table as it was before what was measured.
-    again = replace(options, evaluations=_compared(trained, options, first))
-    again = replace(again, minutes=None, stagnation=None)
+    over = min(options.evaluations, len(first), COMPARED)
+    again = replace(options, evaluations=over, minutes=None, stagnation=None)
     curves = compare(
         first,
         lambda name, seed: round_study(
@@ -195,17 +197,6 @@ def _optimum(
     except searching.SearchError as error:  # What was searched and measured is not lost for it.
         screen.say(f"ATTENTION: there is no exact optimum: {error}")
         return None
-
-
-def _compared(trained: TrainedRun, options: SearchOptions, study: searching.Study) -> int:
-    """Over how many evaluations a search is compared with others.
-
-    Over all that it made; where time ended it, over those of a usual search at most, lest others
-    that are to make as many take several times as long.
-    """
-    usual = trained.config.search.population * trained.config.search.generations
-    most = options.evaluations if options.minutes is None else usual
-    return min(most, options.evaluations, len(study))
 
 
 def _forget_samples(files: Run) -> None:
