@@ -11,9 +11,9 @@ import pytest
 
 from nas.jobs import budget
 from nas.jobs.budget import SearchOptions
-from nas.jobs.search import COMPARED, round_study
 from nas.jobs.ends import MOST, Ends
 from nas.jobs.guide import Guide
+from nas.jobs.search import COMPARED, round_study
 from nas.run import Run
 from nas.search import load
 from search_spaces.errors import ConfigError
