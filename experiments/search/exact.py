@@ -6,9 +6,9 @@
 slowest. The optimum is that of an integer programme with its proof; the search gets the same ridge
 predictor and the same table. Claims: on one core an optimum takes at most 30 s and is proven, and
 on each budget the search ends within 0.05 points of it: the upper end of the 95% interval of its
-mean over seeds. Single runs that end farther away are counted. The search is what ``nas search`` does
-unless it is told otherwise: its searcher, and as many evaluations. Exits with 1 if one falls short.
-Seconds are those of the processor, so that they do not depend on who else runs.
+mean over seeds. Single runs that end farther away are counted. The search is what ``nas search``
+does unless it is told otherwise: its searcher, and as many evaluations. Exits with 1 if one falls
+short. Seconds are those of the processor, so that they do not depend on who else runs.
 
 Nobody published accuracies of many OFA subnets, and the claim is about the predictor's optimum: the
 predictor is fitted to made-up errors (``errors``). The table is made up too (``made_up``), unless
