@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,25 +132,28 @@ def round_study(
     further: dict[str, searching.Plain] = dict(asked.limited)
     if confident:
         further[UPPER] = _upper(table, options.deviations)
-    study = searching.minimize(
-        space,
-        objectives,
-        {UPPER if confident else "latency_ms": options.latency_ms, **asked.constraints},
-        searcher=options.searcher,
-        budget=options.budget,
-        seed=options.seed,
-        path=path,
-        functions=further,
-        # Nothing is run for them: predictions all.
-        free=(*objectives, *further),
-        belongs={
-            **asked.identities,
-            "predictor": guide.identity,
-            "table": identity_of(table),
-            "searcher": options.told,
-        },
-        observer=observer,
-    )
+    with warnings.catch_warnings():
+        # It is an error here, in words of its own.
+        warnings.simplefilter("ignore", searching.InfeasibleWarning)
+        study = searching.minimize(
+            space,
+            objectives,
+            {UPPER if confident else "latency_ms": options.latency_ms, **asked.constraints},
+            searcher=options.searcher,
+            budget=options.budget,
+            seed=options.seed,
+            path=path,
+            functions=further,
+            # Nothing is run for them: predictions all.
+            free=(*objectives, *further),
+            belongs={
+                **asked.identities,
+                "predictor": guide.identity,
+                "table": identity_of(table),
+                "searcher": options.told,
+            },
+            observer=observer,
+        )
     if not study.front():
         raise InfeasibleError(
             f"the search met no network within {options.latency_ms:g} ms{_and(asked)} in "

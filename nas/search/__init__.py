@@ -10,7 +10,7 @@ from nas.search.problem import Function, Graded, Plain, Problem, SearchError
 from nas.search.reachable import beyond, require_reachable, smallest
 from nas.search.searcher import Population, Searcher
 from nas.search.searchers import names
-from nas.search.study import Evaluation, Failure, Study
+from nas.search.study import Evaluation, Failure, InfeasibleWarning, Study
 from nas.search.task import Task
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Fleet",
     "Function",
     "Graded",
+    "InfeasibleWarning",
     "Observer",
     "Optimum",
     "Plain",

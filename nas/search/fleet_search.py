@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from nas.search.searcher import Floats, Rows
 from nas.search.searchers import Maker
 from nas.search.searchers.operators import neighbours
 from nas.search.seen import Seen
+from nas.search.study import InfeasibleWarning
 from search_spaces.space import Space
 
 __all__ = ["require_fleet", "search_fleet"]
@@ -85,19 +87,22 @@ def search_fleet(
         ms = [_floats(latencies[name])(rows) for name in limits]
         return np.asarray((np.stack(ms, axis=1) / most).min(axis=1), dtype=np.float64)
 
-    study = minimize(
-        space,
-        objectives,
-        {LOAD: 1.0},
-        searcher,
-        budget,
-        seed,
-        path=path,
-        functions={LOAD: load},
-        free=[*objectives, LOAD],
-        belongs=belongs,
-        observer=observer,
-    )
+    with warnings.catch_warnings():
+        # What it did not reach is looked for below, around what is nearest.
+        warnings.simplefilter("ignore", InfeasibleWarning)
+        study = minimize(
+            space,
+            objectives,
+            {LOAD: 1.0},
+            searcher,
+            budget,
+            seed,
+            path=path,
+            functions={LOAD: load},
+            free=[*objectives, LOAD],
+            belongs=belongs,
+            observer=observer,
+        )
     fleet = Fleet(
         np.empty((0, len(space.choices)), dtype=np.int64),
         np.empty(0),

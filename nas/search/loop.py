@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from nas.search.reachable import require_limits
 from nas.search.searcher import Population, Searcher
 from nas.search.session import Session
 from nas.search.store import stored
-from nas.search.study import Numbers, Study
+from nas.search.study import InfeasibleWarning, Numbers, Study
 from nas.search.task import Task
 from search_spaces.space import Space
 
@@ -67,7 +68,8 @@ def minimize(
     """Search ``space`` for networks with small objectives that keep the constraints.
 
     A network for which a function raises, or returns no finite number, is recorded as a failure
-    (``Study.failures``) and left out.
+    (``Study.failures``) and left out. Where none of those that were evaluated keeps all limits, the
+    front is empty, an ``InfeasibleWarning`` says so, and ``Study.nearest`` is the nearest.
 
     Args:
         objectives: names to functions of rows [n, choices] that return one float a row, [n];
@@ -101,8 +103,8 @@ def minimize(
         observer: called after each batch.
 
     Raises:
-        InfeasibleError: no network keeps one of the limits, or all of them; the text says what
-            can be reached.
+        InfeasibleError: no network keeps one of the limits on free functions, or all of those; the
+            text says what can be reached.
         SearchError: an unknown searcher, a constraint without a function, a budget below 1, a seed
             below 0; a function that returns no array of numbers; or all networks failed, five or
             more, or twenty in a row. What was evaluated until then is in the file.
@@ -142,6 +144,8 @@ def minimize(
     )
     with closing(session):
         _run(session, proposer, limit, size, observer)
+    if (said := session.study.infeasible()) is not None:
+        warnings.warn(said, InfeasibleWarning, stacklevel=2)
     return session.study
 
 

@@ -19,6 +19,10 @@ from search_spaces.architecture import Architecture
 Numbers = npt.NDArray[np.int64]
 
 
+class InfeasibleWarning(UserWarning):
+    """A search has ended, and none of the networks that it evaluated keeps all limits."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """One network: ``row`` and ``architecture``, what it is worth, where it came from.
@@ -110,6 +114,13 @@ class Study:
     def __len__(self) -> int:
         return len(self._where)
 
+    def __repr__(self) -> str:
+        ended = f"ended by {self.ended_by}" if self.ended_by else "not ended"
+        return (
+            f"<Study of {self.problem.space.name}: {len(self)} networks, {len(self.front())} on "
+            f"the front, {len(self._failures)} failures, {ended}>"
+        )
+
     def add(self, records: Records) -> None:
         """Remember rows that are not known yet, each given once."""
         start = len(self)
@@ -199,6 +210,21 @@ class Study:
         if not np.isfinite(excess).any():
             return None
         return self.evaluation(int(np.nanargmin(excess)))
+
+    def infeasible(self) -> str | None:
+        """That no network keeps all limits, in words; None where one does, or none has values."""
+        nearest = None if self.feasible.any() else self.nearest()
+        if nearest is None:
+            return None
+        said = ", ".join(
+            f"{name} {value:.6g} (limit {self.problem.limits[name]:.6g})"
+            for name, value in nearest.constraints.items()
+            if value > self.problem.limits[name]
+        )
+        return (
+            f"none of the {len(self) - len(self._failures)} networks that were evaluated keeps all "
+            f"limits; the nearest (study.nearest()) has {said}: raise a limit, or the budget"
+        )
 
     def evaluations(self) -> list[Evaluation]:
         """Every network that has values, in the order of evaluation."""

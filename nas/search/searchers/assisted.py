@@ -8,8 +8,9 @@ import numpy as np
 
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.seen import Seen, keys, unseen
-from nas.search.surrogate import Believer, History, Start
+from nas.search.surrogate import Answers, Believer, History, Start
 from nas.search.task import Task
+from predictors.threads import one_thread
 
 FIRST = 30
 
@@ -33,7 +34,9 @@ class Policy(Protocol):
 class Assisted:
     """First networks of all sizes, then what ``policy`` chooses with a model of what was told.
 
-    ``start`` is how many come first. Where a policy has too few, rows are random.
+    ``start`` is how many come first. Where a policy has too few, rows are random. What was asked
+    and is not among what is told has failed: once there is such a row, the start leaves out rows
+    that are unlikely to be evaluated, and beliefs know how likely that is.
     """
 
     def __init__(
@@ -48,31 +51,45 @@ class Assisted:
         self._history = History(task.space)
         self._believer = Believer(task)
         self._learned = 0
+        self._answers = Answers(task.space)
+        self._failed = 0
 
     def ask(self, n: int) -> Population:
         """Rows to start with, until there are enough of them, then those of the policy."""
-        rows = self._first(n)
-        missing = n - len(rows)
-        if missing and len(self._history):
-            if len(self._history) > self._learned:
-                self._believer.learn(self._history, self._rng)
-                self._learned = len(self._history)
-            chosen = self._policy(
-                self._task, self._believer, self._history, self._rng, missing, self._seen
-            )
-            self._seen.add(chosen)
-            rows = np.concatenate([rows, chosen])
+        with one_thread():
+            self._learn_failures()
+            rows = self._first(n)
+            missing = n - len(rows)
+            if missing and len(self._history):
+                rows = np.concatenate([rows, self._chosen(missing)])
         more = unseen(self._task.space, n - len(rows), self._rng, self._seen)
-        return Population(np.concatenate([rows, more]))
+        rows = np.concatenate([rows, more])
+        self._answers.ask(rows)
+        return Population(rows)
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """Remembered; what follows from it is learned with the next ask."""
         self._history.add(population, objectives, violations)
+        self._answers.tell(population.rows)
+
+    def _learn_failures(self) -> None:
+        failed, answered = self._answers.failed, len(self._history)
+        if len(failed) and len(failed) + answered != self._failed:
+            self._believer.learn_failures(self._history, failed, self._rng)
+            self._failed = len(failed) + answered
+
+    def _chosen(self, n: int) -> Rows:
+        if len(self._history) > self._learned:
+            self._believer.learn(self._history, self._rng)
+            self._learned = len(self._history)
+        rows = self._policy(self._task, self._believer, self._history, self._rng, n, self._seen)
+        self._seen.add(rows)
+        return rows
 
     def _first(self, n: int) -> Rows:
         # Without anything told there is nothing to choose by.
         wanted = n if not len(self._history) else min(n, self._left)
-        rows = self._start(wanted, self._seen)
+        rows = self._start(wanted, self._seen, self._believer.chance)
         self._left = max(self._left - len(rows), 0) if len(rows) == wanted else 0
         return rows
 

@@ -3,7 +3,7 @@
 Cummings et al., "A Hardware-Aware Framework for Accelerating Neural Architecture Search Across
 Modalities" (2022, arXiv 2205.10358): evaluate a population, fit a predictor on all evaluations,
 search the predictor with NSGA-II, evaluate the best of what that found, and so on. What is free is
-not predicted.
+not predicted. What will probably fail is left out, as what is predicted above a limit.
 """
 
 from __future__ import annotations

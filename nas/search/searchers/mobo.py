@@ -4,7 +4,8 @@ Daulton, Balandat and Bakshy, "Differentiable Expected Hypervolume Improvement f
 Multi-Objective Bayesian Optimization" (NeurIPS 2020) is the method that is followed: independent
 Gaussian processes, expected hypervolume improvement, batches chosen one after the other, limits by
 the probability that they are kept (Gardner et al., "Bayesian Optimization with Inequality
-Constraints", ICML 2014). Choices have no gradients: candidates come from an evolution on beliefs.
+Constraints", ICML 2014), and failures likewise by the probability of an answer. Choices have no
+gradients: candidates come from an evolution on beliefs.
 """
 
 from __future__ import annotations

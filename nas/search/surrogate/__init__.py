@@ -1,5 +1,6 @@
 """What searchers believe about networks that nobody has evaluated yet."""
 
+from nas.search.surrogate.answers import Answers
 from nas.search.surrogate.beliefs import Beliefs, Believer
 from nas.search.surrogate.history import History
 from nas.search.surrogate.improvement import expected_improvement
@@ -7,6 +8,7 @@ from nas.search.surrogate.proposals import inner_search
 from nas.search.surrogate.start import Start
 
 __all__ = [
+    "Answers",
     "Beliefs",
     "Believer",
     "History",

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.search.searcher import Floats, Rows
+from nas.search.surrogate.answers import Chance
 from nas.search.surrogate.history import History
 from nas.search.surrogate.process import Posterior, Process
 from nas.search.task import Task
@@ -16,6 +17,8 @@ from predictors.labels import Scale, constant
 
 # Rows that a process is fitted on at most; its time grows with their cube.
 MOST_ROWS = 400
+# From what chance on a network is not expected to fail.
+LIKELY = 0.5
 # By how much more than certain a known violation counts against a row.
 KNOWN = 1000.0
 
@@ -26,13 +29,15 @@ class Beliefs:
 
     ``mean`` is [m, columns]: ``objectives`` of them, then what is only limited. A row is feasible
     where no column is above ``limits`` [columns], infinite where there is none. ``posteriors`` are
-    those of the columns that are not free, by number.
+    those of the columns that are not free, by number. ``chance`` [m] is that a row is evaluated
+    and does not fail, None while nothing has failed.
     """
 
     mean: Floats
     limits: Floats
     objectives: int
     posteriors: dict[int, Posterior]
+    chance: Floats | None = None
 
     @property
     def std(self) -> Floats:
@@ -44,9 +49,14 @@ class Beliefs:
 
     @property
     def excess(self) -> Floats:
-        """How far the mean is above the limits there are: [m, limited columns]."""
+        """How far the mean is above the limits there are: [m, limited columns].
+
+        Once something has failed also how far the chance of an answer is below ``LIKELY``, as the
+        last column.
+        """
         limited = np.isfinite(self.limits)
-        return self.mean[:, limited] - self.limits[limited]
+        above = self.mean[:, limited] - self.limits[limited]
+        return above if self.chance is None else np.column_stack([above, LIKELY - self.chance])
 
     @property
     def possible(self) -> npt.NDArray[np.bool_]:
@@ -56,13 +66,15 @@ class Beliefs:
         return np.asarray(kept.all(axis=1), dtype=np.bool_)
 
     def log_feasible(self) -> Floats:
-        """The logarithm of the probability that a row keeps all limits [m].
+        """The logarithm of the probability that a row is evaluated and keeps all limits [m].
 
         Far below that of any other where a known function is above its limit.
         """
         from scipy.special import log_ndtr
 
         total = np.zeros(len(self.mean))
+        if self.chance is not None:
+            total += np.log(np.maximum(self.chance, np.finfo(np.float64).tiny))
         std = self.std
         for column in np.flatnonzero(np.isfinite(self.limits)):
             room = self.limits[column] - self.mean[:, column]
@@ -80,7 +92,8 @@ class Beliefs:
     def at(self, positions: Rows) -> Beliefs:
         """Of some of the rows [p] alone."""
         posteriors = {column: found.at(positions) for column, found in self.posteriors.items()}
-        return Beliefs(self.mean[positions], self.limits, self.objectives, posteriors)
+        chance = None if self.chance is None else self.chance[positions]
+        return Beliefs(self.mean[positions], self.limits, self.objectives, posteriors, chance)
 
 
 class Believer:
@@ -94,6 +107,7 @@ class Believer:
         self._extra = [i for i, name in enumerate(problem.limits) if name not in problem.objectives]
         self._scales: list[Scale] = []
         self._processes: dict[int, Process] = {}
+        self._chance: Chance | None = None
 
     def learn(self, history: History, rng: np.random.Generator) -> None:
         """Fit everything that is not free on what was told, or on a part of it where it is much."""
@@ -111,6 +125,16 @@ class Believer:
                     len(history),
                 )
 
+    def learn_failures(self, history: History, failed: Rows, rng: np.random.Generator) -> None:
+        """Fit how likely an answer is, if any rows failed [f, choices]; what was told has one."""
+        if len(failed):
+            answered = history.rows[history.typical(MOST_ROWS, rng)]
+            self._chance = Chance(self._encoder, answered, failed)
+
+    def chance(self, rows: Rows) -> Floats | None:
+        """That rows [m, choices] are evaluated and do not fail [m]; None if nothing has failed."""
+        return None if self._chance is None else self._chance(rows)
+
     def told(self, history: History) -> Floats:
         """The objectives that were told, on the scales of beliefs: [n, objectives]."""
         return self._scaled(self._told(history))[:, : len(self._task.problem.objectives)]
@@ -124,7 +148,8 @@ class Believer:
         posteriors = {c: process.posterior(rows) for c, process in self._processes.items()}
         for column, posterior in posteriors.items():
             mean[:, column] = posterior.mean
-        return Beliefs(mean, self._limits(), len(problem.objectives), posteriors)
+        limits, objectives = self._limits(), len(problem.objectives)
+        return Beliefs(mean, limits, objectives, posteriors, self.chance(rows))
 
     def _told(self, history: History) -> Floats:
         """[n, columns]: objectives, and violations of what is only limited."""

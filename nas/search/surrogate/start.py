@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from nas.search.searcher import Floats, Rows
@@ -15,6 +17,8 @@ NEAR = 10
 # Where free limits leave less of a random pool than this share, rows that keep them are searched.
 SCARCE = 0.2
 SIZE, GENERATIONS = 100, 10
+# Rows that are less likely to be evaluated than this share of the likeliest are left out.
+UNLIKELY = 0.7
 
 
 class Start:
@@ -30,11 +34,20 @@ class Start:
         self._drawn = 0
         self._pool: Rows | None = None
 
-    def __call__(self, n: int, seen: Seen) -> Rows:
-        """At most ``n`` rows that are not in ``seen``, which then holds them."""
+    def __call__(
+        self, n: int, seen: Seen, chance: Callable[[Rows], Floats | None] | None = None
+    ) -> Rows:
+        """At most ``n`` rows that are not in ``seen``, which then holds them.
+
+        ``chance`` of rows [m, choices] is that they are evaluated and do not fail: [m], or None
+        while nothing has failed.
+        """
         if self._pool is None:
             self._pool = self._possible()
         left = self._pool[[key not in seen for key in keys(self._pool)]]
+        likely = chance(left) if chance is not None and len(left) else None
+        if likely is not None:
+            left = left[likely >= UNLIKELY * likely.max()]
         chosen: list[int] = []
         sizes = np.log1p(self._task.space.macs(left)) if len(left) else np.empty(0)
         for _ in range(min(n, len(left))):

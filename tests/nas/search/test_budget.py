@@ -12,7 +12,16 @@ import pytest
 
 import nas.search
 import search_spaces
-from nas.search import Budget, Graded, Population, SearchError, Study, Task, session
+from nas.search import (
+    Budget,
+    Graded,
+    InfeasibleWarning,
+    Population,
+    SearchError,
+    Study,
+    Task,
+    session,
+)
 from nas.search.budget import Stagnation
 from search_spaces.errors import NasLoopError
 
@@ -158,14 +167,15 @@ def test_without_a_feasible_network_nearing_the_limits_is_getting_on() -> None:
 
 
 def test_a_search_that_never_meets_its_limits_ends_too() -> None:
-    study = minimize(
-        SPACE,
-        OBJECTIVES,
-        {"never": 1.0},
-        functions={"never": lambda rows: 2 + SPACE.macs(rows) / 1e9},
-        budget=Budget(stagnation=200),
-        batch=20,
-    )
+    with pytest.warns(InfeasibleWarning, match="the nearest"):
+        study = minimize(
+            SPACE,
+            OBJECTIVES,
+            {"never": 1.0},
+            functions={"never": lambda rows: 2 + SPACE.macs(rows) / 1e9},
+            budget=Budget(stagnation=200),
+            batch=20,
+        )
     assert study.ended_by == "stagnation"
     assert study.front() == []
     least = np.minimum.accumulate(study.records.values[:, -1] - 1)

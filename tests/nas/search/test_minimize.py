@@ -5,6 +5,7 @@ import itertools
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import numpy.typing as npt
@@ -224,16 +225,49 @@ def test_a_searcher_of_ones_own_that_repeats_itself_ends_the_search() -> None:
 def test_no_feasible_network_met_is_an_empty_front() -> None:
     # Feasible is the largest alone, which chance does not meet.
     most = float(SPACE.macs(SPACE.largest)[0])
-    study = minimize(
-        SPACE,
-        {"error": error},
-        {"small": -most},
-        functions={"small": lambda rows: -SPACE.macs(rows)},
-        searcher="random",
-        budget=20,
-    )
+    with pytest.warns(nas.search.InfeasibleWarning, match="none of the 20 networks") as warned:
+        study = minimize(
+            SPACE,
+            {"error": error},
+            {"small": -most},
+            functions={"small": lambda rows: -SPACE.macs(rows)},
+            searcher="random",
+            budget=20,
+        )
     assert study.front() == []
     assert not study.feasible.any()
+    nearest = study.nearest()
+    assert nearest is not None
+    said = f"small {nearest.constraints['small']:.6g} (limit {-most:.6g}): raise a limit"
+    assert said in str(warned[0].message)
+
+
+def test_limits_that_exclude_each_other_are_told_where_only_evaluations_show_it() -> None:
+    with pytest.warns(nas.search.InfeasibleWarning, match=r"nearest \(study.nearest\(\)\) has b "):
+        study = minimize(
+            SPACE,
+            {"error": error, "a": lambda rows: SPACE.macs(rows), "b": lambda r: -SPACE.macs(r)},
+            {"a": 1e9, "b": -2e9},
+            budget=20,
+        )
+    assert not study.front()
+
+
+def test_a_study_says_what_it_is_and_one_that_keeps_its_limits_warns_of_nothing() -> None:
+    def picky(rows: Rows) -> Floats:
+        return np.where(rows[:, 0] == 1, np.nan, error(rows))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        study = minimize(SPACE, {"error": picky}, {"error": 100.0}, budget=30)
+    assert repr(study) == (
+        f"<Study of small-images: 30 networks, {len(study.front())} on the front, "
+        f"{len(study.failures())} failures, ended by evaluations>"
+    )
+    assert study.failures()
+    assert repr(nas.search.Study(study.problem)) == (
+        "<Study of small-images: 0 networks, 0 on the front, 0 failures, not ended>"
+    )
 
 
 def test_twenty_thousand_evaluations_take_seconds() -> None:
