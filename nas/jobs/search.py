@@ -90,9 +90,11 @@ def search_run(
         out,
         f"{options.candidates} to {most} candidates to measure",
         to_fit=ready is None,
-        evaluations=MOST_ROUNDS * min(options.evaluations, space.size),
+        options=options,
+        rounds=MOST_ROUNDS,
         most=most,
         limit_ms=options.latency_ms,
+        compared=baselines,
     )
     kept = "accuracies that are measured are kept" if trained.has_images else "--resume goes on"
     screen.say(f"{takes} (interrupt at will, {kept})")
