@@ -63,7 +63,8 @@ def fleet_limits(texts: Sequence[str], others: Mapping[str, object]) -> dict[str
     ignored = [option for option, value in others.items() if value]
     if ignored:
         raise ConfigError(
-            f"--fleet has a budget for each of its latency tables; leave out {', '.join(ignored)}"
+            "--fleet takes a budget for each of its latency tables, and nothing else is limited, "
+            f"minimised or solved for; leave out {', '.join(ignored)}"
         )
     return limits
 
