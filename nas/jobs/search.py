@@ -13,12 +13,18 @@ import numpy as np
 
 from latency_lut import Device, LatencyTable
 from nas import search as searching
-from nas.best import write_front
+from nas.best import set_aside, write_front
 from nas.engine import LOCAL, Engine
 from nas.jobs.asked import Asked
 from nas.jobs.asking import asked_of
 from nas.jobs.beginning import announced, require_images
-from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
+from nas.jobs.budget import (
+    SearchOptions,
+    chosen,
+    require_accuracy,
+    require_budget,
+    round_study,
+)
 from nas.jobs.curves import compare, compare_seconds, known_curves, write_curves
 from nas.jobs.elites import elites
 from nas.jobs.exact import exact_document, require_exact
@@ -79,7 +85,7 @@ def search_run(
     asked = asked_of(trained, table, options.objectives, options.limits, options.deviations)
     require_budget(space, table, options, asked)
     if ready is not None:
-        asked.require_accuracy(space, ready)
+        require_accuracy(space, table, ready, options, asked)
     if exact:
         require_exact(space, ready, options, asked)
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
@@ -100,12 +106,13 @@ def search_run(
     screen.say(f"{takes} (interrupt at will, {kept})")
     files = Run(out)
     if not resume:
+        set_aside(files)
         for file in (*map(files.round_study, range(1, MOST_ROUNDS + 1)), files.measured):
             file.unlink(missing_ok=True)
         _forget_samples(files)
     began = time.monotonic()
     guide = ready or fitted_guide(trained, options.predictor or USUAL, screen, engine)
-    asked.require_accuracy(space, guide)
+    require_accuracy(space, table, guide, options, asked)
     clock = {"samples": time.monotonic() - began, "search": 0.0, "measure": 0.0}
     studies: list[tuple[searching.Study, LatencyTable]] = []
 
@@ -125,6 +132,8 @@ def search_run(
         **{f"quantity {name}": what for name, what in asked.identities.items()},
         **trained.belongs(),
     }
+    if not resume:  # So that what it was told is known as soon as there is something to resume.
+        remember(files.measured, belongs, [])
     rounds = recall(files.measured, belongs)
 
     def measure(corrected: LatencyTable, rows: Population, number: int) -> list[Candidate]:
