@@ -106,7 +106,6 @@ def search_run(
     screen.say(f"{takes} (interrupt at will, {kept})")
     files = Run(out)
     if not resume:
-        set_aside(files)
         for file in (*map(files.round_study, range(1, MOST_ROUNDS + 1)), files.measured):
             file.unlink(missing_ok=True)
         _forget_samples(files)
@@ -132,9 +131,11 @@ def search_run(
         **{f"quantity {name}": what for name, what in asked.identities.items()},
         **trained.belongs(),
     }
-    if not resume:  # So that what it was told is known as soon as there is something to resume.
-        remember(files.measured, belongs, [])
     rounds = recall(files.measured, belongs)
+    if not files.study.exists():  # Nothing can be refused any more, and nothing is gone on with.
+        set_aside(files)
+        # What it was told is known as soon as there is something to resume.
+        remember(files.measured, belongs, rounds)
 
     def measure(corrected: LatencyTable, rows: Population, number: int) -> list[Candidate]:
         from nas.jobs.candidates import measure_candidates
