@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +116,14 @@ def test_a_search_that_is_killed_leaves_no_network_of_an_earlier_one(
     assert other.code == 2 and "(it was started with --searcher nsga2);" in other.err
     said = nas(*begun, "--resume")
     assert said.code == 0 and not list(run.glob("*.earlier.json")), said.err
+
+
+def test_timing_says_how_far_it_is(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.terminal.QUIET_INTERVAL_S", 0.0)
+    said = nas("search", run, "--latency-ms", 2 * BUDGET_MS, "--no-baselines", "--budget", 60)
+    assert said.code == 0
+    assert re.search(r"timing (1 candidate|\d+ candidates) on cpu\n", said.err), said.err
+    assert re.search(r"time candidates on cpu: \d+/1000, .* left", said.err), said.err
 
 
 def raising(*given: object) -> None:
