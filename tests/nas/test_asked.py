@@ -252,6 +252,10 @@ def test_a_search_without_a_budget_names_where_it_goes(run: Path) -> None:
 def test_a_confidence_that_nothing_reaches_is_named(run: Path) -> None:
     said = refused(run, "search", run, "--latency-ms", 1e-6, "--confidence", 0.95)
     assert "runs within 1e-06 ms at 95% confidence on this table; the smallest reaches" in said
+    another_device(run, "pixel", 3.0)
+    more = ("--confidence", 0.95, "--limit", "latency@pixel=1e-6")
+    other = refused(run, "search", run, "--latency-ms", 1e6, *more)
+    assert "keeps latency@pixel within 0.000001 ms at 95% confidence; the nearest is" in other
     assert "ms without --confidence): lower --confidence, or raise --latency-ms" in said
 
 
