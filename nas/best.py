@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nas.run import Run
-from search_spaces.errors import ArtefactError
+from search_spaces.errors import ArtefactError, NasLoopError
 from search_spaces.files import write_atomic
 
-__all__ = ["require_best", "write_fleet", "write_front"]
+__all__ = ["require_best", "set_aside", "write_fleet", "write_front"]
 
 
 def write_front(run: Run, front: Mapping[str, Any]) -> None:
@@ -23,6 +23,29 @@ def write_front(run: Run, front: Mapping[str, Any]) -> None:
     """
     write_atomic(run.front, json.dumps(front, indent=1) + "\n")
     write_atomic(run.best, json.dumps(_best(front), indent=2) + "\n")
+    for file in (run.front, run.best):
+        run.earlier(file).unlink(missing_ok=True)
+
+
+def set_aside(run: Run) -> None:
+    """Move what an earlier search found out of the way of one that begins anew.
+
+    Killed between two files, it is gone on with by the next call: the best network goes first,
+    since it is what other commands take.
+
+    Raises:
+        NasLoopError: a file cannot be moved.
+    """
+    for file in (run.best, run.front):
+        try:
+            file.replace(run.earlier(file))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise NasLoopError(
+                f"{file}: cannot be set aside as {run.earlier(file)} ({error.strerror}); search "
+                "into another -o"
+            ) from error
 
 
 def write_fleet(run: Run, fleet: Mapping[str, Any]) -> None:

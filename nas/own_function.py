@@ -64,9 +64,12 @@ def _require_numbers(name: str, function: Callable[..., Any], space: Space) -> N
         except Exception as error:
             said = _said(error)
             continue
-        if value.shape == (1,):
+        if value.shape != (1,):
+            said = f"for rows [1, {len(row)}] it returned shape {value.shape}"
+        elif not np.isfinite(value[0]):
+            said = f"for rows [1, {len(row)}] it returned {value[0]}"
+        else:
             return
-        said = f"for rows [1, {len(row)}] it returned shape {value.shape}"
     raise ConfigError(f"{name} has no number for any network that was tried ({said}); give {HOW}")
 
 

@@ -145,6 +145,10 @@ class Run:
     def best(self) -> Path:
         return self.folder / "best.json"
 
+    def earlier(self, file: Path) -> Path:
+        """Where a file of the last search is while another one has begun anew."""
+        return file.with_suffix(f".earlier{file.suffix}")
+
     @property
     def onnx(self) -> Path:
         return self.folder / "best.onnx"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ACCURACY", "capitalised", "name_and_unit", "worded"]
+__all__ = ["ACCURACY", "capitalised", "name_and_unit", "valued", "worded"]
 
 ACCURACY = "accuracy, %"
 
@@ -20,5 +20,10 @@ def capitalised(name: str) -> str:
 
 def worded(scale: str, score: float) -> str:
     """A score as it stands in a sentence: ``MACs 302.5 million``, ``predicted accuracy 76.1%``."""
-    name, unit = name_and_unit(scale)
-    return f"{name} {score:.4g}{'' if unit == '%' else ' '}{unit}"
+    return f"{name_and_unit(scale)[0]} {valued(scale, score)}"
+
+
+def valued(scale: str, score: float) -> str:
+    """A score with its unit alone: ``302.5 million``, ``76.1%``."""
+    unit = name_and_unit(scale)[1]
+    return f"{score:.4g}{'' if unit == '%' else ' '}{unit}"

@@ -93,7 +93,8 @@ def search(
         typer.Option(
             "--fleet",
             metavar="TABLE=MS",
-            help="Repeatable: one network for many devices, by the run's latency tables.",
+            help="Repeatable: one network for many devices, by the run's latency tables; without "
+            "--limit, --objective and --exact.",
         ),
     ] = None,
     out: Annotated[
@@ -116,7 +117,7 @@ def search(
         typer.Option(
             "--exact",
             help="Also solve for the optimum of the predictor within the limits, and say how far "
-            "the search stopped from it; with --predictor ridge or --proxy.",
+            "the search stopped from it; with --predictor ridge or --proxy, without --confidence.",
         ),
     ] = False,
     engine: Engine = "local",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -70,9 +71,12 @@ class Asked:
         for one, limit in self.limits.items():
             nearest = _beyond(space, upper(one, self.deviations), one.turned(limit))
             if nearest is not None:
+                sure = ""
+                if self.deviations and one.spread:
+                    sure = f" at {NormalDist().cdf(self.deviations):.0%} confidence"
                 raise InfeasibleError(
-                    f"no network of {space.name} keeps {one.name} within {one.said(limit)}; the "
-                    f"nearest is {one.said(one.turned(nearest))}"
+                    f"no network of {space.name} keeps {one.name} within {one.said(limit)}{sure}; "
+                    f"the nearest is {one.said(one.turned(nearest))}"
                 )
 
     def require_accuracy(self, space: Space, guide: Guide) -> None:

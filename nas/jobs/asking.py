@@ -38,8 +38,12 @@ def asked_of(
     names = [name for name in objectives if name not in (ACCURACY, LATENCY)]
     limited = dict(limits)
     least = limited.pop(ACCURACY, None)
-    if LATENCY in limited:
-        raise ConfigError("the latency of the device that is searched for has --latency-ms")
+    for name in (LATENCY, "latency_ms"):
+        if name in limited:
+            raise ConfigError(
+                "the latency of the device that is searched for has an option of its own: "
+                f"--latency-ms {limited[name]:g} in place of --limit {name}={limited[name]:g}"
+            )
     known, identities = _known(trained, table, dict.fromkeys([*names, *limited]))
     return Asked(
         tuple(known[name] for name in dict.fromkeys(names)),

@@ -9,9 +9,16 @@ import numpy as np
 from latency_lut import networks_seconds
 from nas.data import open_source
 from nas.disk import megabytes, require_room
+from nas.jobs.budget import SearchOptions
+from nas.jobs.curves import compare_seconds
 from nas.jobs.predictor import sampled
 from nas.jobs.samples import Samples
-from nas.jobs.search_cost import search_bytes, search_seconds
+from nas.jobs.search_cost import (
+    most_evaluations,
+    round_seconds,
+    search_bytes,
+    search_seconds,
+)
 from nas.jobs.trained import TrainedRun
 from nas.terminal import duration
 from search_spaces.errors import ConfigError
@@ -43,28 +50,36 @@ def announced(
     what: str,
     *,
     to_fit: bool,
-    evaluations: int,
+    options: SearchOptions,
+    rounds: int,
     most: int,
     limit_ms: float,
     devices: int = 1,
+    compared: bool = False,
 ) -> str:
     """How long a search will take and how much disk, in words.
 
     Args:
         what: the candidates, in words.
         to_fit: a predictor is fitted first, on subnets that are measured.
-        evaluations: rows that its studies keep.
+        options: what ends each of so many ``rounds``.
         most: candidates that are measured, ``limit_ms`` each, on so many ``devices`` in turn.
+        compared: other searches are run afterwards.
 
     Raises ``NasLoopError`` where there is no room in ``out``.
     """
     choices = len(trained.space.choices)
     rows = sampled(trained) if to_fit else np.empty((0, choices), np.int64)
+    evaluations = rounds * most_evaluations(options, trained.space.size)
     needed = search_bytes(choices, len(rows), evaluations, most)
     require_room(out, needed, "-o")
-    seconds = search_seconds(trained, rows, most, limit_ms)
-    if seconds is not None:
-        seconds += (devices - 1) * networks_seconds([limit_ms] * most)
-    left = "no accuracy was timed yet" if seconds is None else f"up to {duration(seconds)} to go"
+    measuring = search_seconds(trained, rows, most, limit_ms)
+    known = rounds * round_seconds(options, trained.space.size)
+    known += (devices - 1) * networks_seconds([limit_ms] * most)
+    known += measuring or 0.0
+    known += compare_seconds(known) if compared else 0.0
+    left = f"up to {duration(known)} to go"
+    if measuring is None:
+        left += " beside the measuring (no accuracy was timed yet)"
     subnets = f"up to {len(rows)} subnets and " if to_fit else ""
     return f"{subnets}{what}: {left} and up to {megabytes(needed)} in {out}"

@@ -18,11 +18,19 @@ from nas.jobs.guide import Guide
 from nas.jobs.rounds import Candidate, Outcome, figures
 from nas.jobs.tables import identity_of
 from nas.quantities import upper
-from nas.search.reachable import require_together
+from nas.search.reachable import PATIENCE_S, require_together, smallest
 from search_spaces.errors import ConfigError, InfeasibleError
 from search_spaces.space import Floats, Population, Space
 
-__all__ = ["UPPER", "SearchOptions", "chosen", "require_budget", "round_study", "upper_ms"]
+__all__ = [
+    "UPPER",
+    "SearchOptions",
+    "chosen",
+    "require_accuracy",
+    "require_budget",
+    "round_study",
+    "upper_ms",
+]
 
 UPPER = "latency_ms_upper"
 
@@ -97,13 +105,70 @@ def require_budget(space: Space, table: LatencyTable, options: SearchOptions, as
     limits, or all of them together; the limit of accuracy is left out."""
     rng = np.random.default_rng(0)
     latency = _upper(table, options.deviations) if options.confidence else _latency(table)
-    searching.require_reachable(space, "latency_ms", latency, options.latency_ms, rng)
+    if options.confidence is None:
+        searching.require_reachable(space, "latency_ms", latency, options.latency_ms, rng)
+    else:
+        _require_confident(space, table, options, rng)
     asked.require_reachable(space)
     limits = {"latency_ms": options.latency_ms}
     limits |= {one.name: one.turned(limit) for one, limit in asked.limits.items()}
     functions = {"latency_ms": latency}
     functions |= {one.name: _floats(upper(one, options.deviations)) for one in asked.limits}
     require_together(searching.Problem(space, (), limits), functions, rng)
+
+
+def _require_confident(
+    space: Space, table: LatencyTable, options: SearchOptions, rng: np.random.Generator
+) -> None:
+    limit, end = options.latency_ms, _upper(table, options.deviations)
+    value = searching.beyond(space, end, limit, rng)
+    if value is None:
+        return
+    middle = searching.beyond(space, _latency(table), 0.0, rng)
+    without = "" if middle is None else f" ({middle:.4g} ms without --confidence)"
+    raise InfeasibleError(
+        f"no network of {space.name} runs within {limit:.4g} ms{_sure(options)} on this table; the "
+        f"smallest reaches {value:.4g} ms{_sure(options)}{without}: lower --confidence, or raise "
+        "--latency-ms"
+    )
+
+
+def require_accuracy(
+    space: Space, table: LatencyTable, guide: Guide, options: SearchOptions, asked: Asked
+) -> None:
+    """Raises ``InfeasibleError`` where ``guide`` predicts the accuracy that is asked for of no
+    network, or of none within the budget and the other limits; ``ConfigError`` where it knows
+    nothing of accuracies."""
+    asked.require_accuracy(space, guide)
+    if asked.least_accuracy is None:
+        return
+    limits = {"latency_ms": options.latency_ms, **asked.constraints}
+    functions: dict[str, Callable[[Population], Floats]] = {
+        "error": _floats(guide.source.predict),
+        "latency_ms": _upper(table, options.deviations),
+    }
+    further = {**asked.functions, **asked.limited}
+    functions |= {name: _floats(further[name]) for name in limits if name in further}
+    problem = searching.Problem(space, (), limits)
+    try:
+        require_together(problem, functions, np.random.default_rng(0))
+    except InfeasibleError as error:
+        others = {name: limit for name, limit in limits.items() if name != "error"}
+        cheap = searching.Problem(space, (), others)
+
+        def far(rows: Population) -> Floats:
+            values = np.column_stack([functions[name](rows) for name in others])
+            above = np.maximum(cheap.violations(values), 0).sum(axis=1)
+            return np.asarray(functions["error"](rows) + 100.0 * (above > 0) * (1 + above))
+
+        _, least, _ = smallest(space, far, np.random.default_rng(0), seconds=PATIENCE_S)
+        found = f"; the most accurate that was found reaches {100 - least:.4g}%"
+        raise InfeasibleError(
+            f"no network of {space.name} was found that keeps {options.latency_ms:g} ms"
+            f"{_sure(options)} and {asked.said()}, though each can be kept"
+            f"{found if least < 100 else ''}: lower the accuracy, or raise the "
+            f"{'limits' if len(limits) > 2 else 'latency'}"
+        ) from error
 
 
 def _floats(function: searching.Plain) -> Callable[[Population], Floats]:

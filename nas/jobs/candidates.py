@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from latency_lut import (
     Model,
     NetworkLatency,
     Pace,
+    Progress,
     measure_networks,
     pace_of,
 )
-from nas.engine import LOCAL, Engine
+from nas.engine import LOCAL, Engine, LocalEngine
 from nas.export import ExportOptions
+from nas.jobs.campaigns import STEPS, reporting
 from nas.jobs.export import onnx_model
 from nas.jobs.guide import Guide
 from nas.jobs.pool import Shard, timed_by
@@ -64,9 +66,8 @@ def measure_candidates(
     names = [space.digest(space.decode(row)) for row in X]
     files = {name: _file(trained, row) for name, row in zip(names, X, strict=True)}
     distinct = list(files)
-    screen.say(
-        f"timing {len(distinct)} candidates on {', '.join(device.name for device in devices)}"
-    )
+    number = f"{len(distinct)} candidate{'s' * (len(distinct) != 1)}"
+    screen.say(f"timing {number} on {', '.join(device.name for device in devices)}")
     sides = {name: space.lower_row(row).image.shape[-1] for name, row in zip(names, X, strict=True)}
     timing = _Timing(
         measure_networks,
@@ -74,6 +75,8 @@ def measure_candidates(
         sides,
         pace_of(paced_by, X),
         dict(belongs),
+        # What works elsewhere cannot say here how far it is.
+        screen if isinstance(engine, LocalEngine) else None,
     )
     timed = timed_by(devices, len(distinct), timing, samples, engine)
     by_name = {one.name: one for one in timed}
@@ -109,12 +112,16 @@ class _Timing:
     sides: Mapping[str, int]
     pace: Pace
     belongs: Mapping[str, str]
+    screen: Screen | None
 
     def __call__(self, shard: Shard) -> list[NetworkLatency]:
         files = dict(self.files[number] for number in shard.networks)
         models = [Model(name, lambda name=name: files[name]) for name in files]  # type: ignore[misc]
         at_hand = shard.folder.parent.is_dir()
-        with closing(Journal(shard.folder if at_hand else None)) as journal:
+        with (
+            closing(Journal(shard.folder if at_hand else None)) as journal,
+            self._progress(shard.device.name) as report,
+        ):
             journal.go_on({**self.belongs, "device": shard.device.name, "networks": list(files)})
             return self.measure(
                 models,
@@ -123,7 +130,16 @@ class _Timing:
                 pace=self.pace,
                 sides=self.sides,
                 journal=journal,
+                report=report,
             )
+
+    @contextmanager
+    def _progress(self, device: str) -> Iterator[Callable[[Progress], None] | None]:
+        if self.screen is None:
+            yield None
+            return
+        with self.screen.progress(f"time candidates on {device}", STEPS) as advance:
+            yield reporting(advance)
 
 
 def judged(

@@ -13,7 +13,7 @@ from nas import search as searching
 from nas.jobs.asked import Asked
 from nas.jobs.budget import SearchOptions
 from nas.jobs.guide import Guide
-from nas.scale import worded
+from nas.scale import valued, worded
 from nas.search.exact import formula
 from predictors import COSTS, USUAL, Predictor
 from search_spaces.errors import ConfigError
@@ -39,8 +39,9 @@ def require_exact(space: Space, guide: Guide | None, options: SearchOptions, ask
     """
     if options.confidence is not None:
         raise ConfigError(
-            "--exact takes limits that are sums over layers, and the upper end of an interval is "
-            f"none; leave out --confidence {options.confidence:g}"
+            "--exact and --confidence exclude each other: it takes limits that are sums over "
+            "layers, and the upper end of an interval is none; leave out --confidence "
+            f"{options.confidence:g}"
         )
     name = options.predictor or USUAL
     if guide is not None and isinstance(guide.source, Predictor):
@@ -101,7 +102,7 @@ def said(exact: Mapping[str, Any], searcher: str) -> str:
     """The document in a sentence."""
     proof = "nothing is proven of what others may reach"
     if exact["bound"] is not None:
-        proof = f"no network is predicted above {exact['bound']:.6g}"
+        proof = f"no network is predicted above {valued(exact['scale'], exact['bound'])}"
     return (
         f"the exact optimum is {worded(exact['scale'], exact['score'])} "
         f"{'(proven: ' if exact['proven'] else '(not proven: '}{proof}), and {searcher} stopped "

@@ -63,7 +63,8 @@ def fleet_limits(texts: Sequence[str], others: Mapping[str, object]) -> dict[str
     ignored = [option for option, value in others.items() if value]
     if ignored:
         raise ConfigError(
-            f"--fleet has a budget for each of its latency tables; leave out {', '.join(ignored)}"
+            "--fleet takes a budget for each of its latency tables, and nothing else is limited, "
+            f"minimised or solved for; leave out {', '.join(ignored)}"
         )
     return limits
 
@@ -204,7 +205,8 @@ def _announce(task: _Task, to_fit: bool, out: Path, screen: Screen) -> None:
         out,
         f"up to {most} candidates to measure for {', '.join(task.limits)}",
         to_fit=to_fit,
-        evaluations=min(task.options.evaluations, task.trained.space.size),
+        options=task.options,
+        rounds=1,
         most=most,
         limit_ms=max(task.limits.values()),
         devices=len(task.at_hand),

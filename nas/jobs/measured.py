@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,6 +17,21 @@ from search_spaces.files import write_atomic
 __all__ = ["recall", "remember"]
 
 FORMAT = 1
+NAMED = {"guide": "what it goes by", "table": "the latency table", "data": "the images"}
+OPTIONS = {
+    "latency_ms": "--latency-ms",
+    "searcher": "--searcher",
+    "predictor": "--predictor",
+    "proxy": "--proxy",
+    "evaluations": "--budget",
+    "seed": "--seed",
+    "confidence": "--confidence",
+    "objectives": "--objective",
+    "limits": "--limit",
+    "minutes": "--minutes",
+    "stagnation": "--stagnation",
+}
+"""What users call what a search is told."""
 
 
 def remember(path: Path, belongs: Mapping[str, str], rounds: Sequence[list[Candidate]]) -> None:
@@ -48,9 +64,44 @@ def recall(path: Path, belongs: Mapping[str, str]) -> list[list[Candidate]]:
         ) from error
     if known != dict(belongs):
         raise ArtefactError(
-            f"{path}: the measured candidates there are of another search; search without --resume"
+            f"{path}: the measured candidates there are of another search ("
+            f"{_differing(known, belongs)}); repeat that, leave out --resume, or choose another -o"
         )
     return rounds
+
+
+def _differing(known: Mapping[str, str], belongs: Mapping[str, str]) -> str:
+    """In what a search differs from the one that is known, in words."""
+    names = [name for name in {**known, **belongs} if known.get(name) != belongs.get(name)]
+    said = []
+    if "options" in names:
+        there, here = _options(known.get("options")), _options(belongs.get("options"))
+        told = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+        begun = ", ".join(_option(name, there.get(name)) for name in told)
+        said.append(f"it was started {begun}" if told else "its options were others")
+    others = [NAMED.get(name, f"the {name}") for name in names if name != "options"]
+    return "; ".join([*said, *([f"{', '.join(others)} changed since"] if others else [])])
+
+
+def _options(text: str | None) -> dict[str, Any]:
+    """The options of a search, from what ``str`` makes of them; none of what is no such text."""
+    try:
+        call = ast.parse(text or "", mode="eval").body
+        return {one.arg: ast.literal_eval(one.value) for one in call.keywords if one.arg}  # type: ignore[attr-defined]
+    except (SyntaxError, ValueError, AttributeError):
+        return {}
+
+
+def _option(name: str, value: Any) -> str:
+    option = OPTIONS.get(name)
+    if option is None:
+        return f"with search.{name} {value} in the configuration"
+    if value in (None, ()):
+        return f"without {option}"
+    if isinstance(value, tuple):
+        pairs = ["=".join(map(str, one)) if isinstance(one, tuple) else one for one in value]
+        return " ".join(["with", *(f"{option} {one}" for one in pairs)])
+    return f"with {option} {value}"
 
 
 def _candidate(fields: Mapping[str, Any]) -> Candidate:

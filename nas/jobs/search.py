@@ -13,12 +13,18 @@ import numpy as np
 
 from latency_lut import Device, LatencyTable
 from nas import search as searching
-from nas.best import write_front
+from nas.best import set_aside, write_front
 from nas.engine import LOCAL, Engine
 from nas.jobs.asked import Asked
 from nas.jobs.asking import asked_of
 from nas.jobs.beginning import announced, require_images
-from nas.jobs.budget import SearchOptions, chosen, require_budget, round_study
+from nas.jobs.budget import (
+    SearchOptions,
+    chosen,
+    require_accuracy,
+    require_budget,
+    round_study,
+)
 from nas.jobs.curves import compare, compare_seconds, known_curves, write_curves
 from nas.jobs.elites import elites
 from nas.jobs.exact import exact_document, require_exact
@@ -79,7 +85,7 @@ def search_run(
     asked = asked_of(trained, table, options.objectives, options.limits, options.deviations)
     require_budget(space, table, options, asked)
     if ready is not None:
-        asked.require_accuracy(space, ready)
+        require_accuracy(space, table, ready, options, asked)
     if exact:
         require_exact(space, ready, options, asked)
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
@@ -90,9 +96,11 @@ def search_run(
         out,
         f"{options.candidates} to {most} candidates to measure",
         to_fit=ready is None,
-        evaluations=MOST_ROUNDS * min(options.evaluations, space.size),
+        options=options,
+        rounds=MOST_ROUNDS,
         most=most,
         limit_ms=options.latency_ms,
+        compared=baselines,
     )
     kept = "accuracies that are measured are kept" if trained.has_images else "--resume goes on"
     screen.say(f"{takes} (interrupt at will, {kept})")
@@ -103,7 +111,7 @@ def search_run(
         _forget_samples(files)
     began = time.monotonic()
     guide = ready or fitted_guide(trained, options.predictor or USUAL, screen, engine)
-    asked.require_accuracy(space, guide)
+    require_accuracy(space, table, guide, options, asked)
     clock = {"samples": time.monotonic() - began, "search": 0.0, "measure": 0.0}
     studies: list[tuple[searching.Study, LatencyTable]] = []
 
@@ -124,6 +132,10 @@ def search_run(
         **trained.belongs(),
     }
     rounds = recall(files.measured, belongs)
+    if not files.study.exists():  # Nothing can be refused any more, and nothing is gone on with.
+        set_aside(files)
+        # What it was told is known as soon as there is something to resume.
+        remember(files.measured, belongs, rounds)
 
     def measure(corrected: LatencyTable, rows: Population, number: int) -> list[Candidate]:
         from nas.jobs.candidates import measure_candidates

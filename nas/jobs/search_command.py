@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nas.jobs.asking import limits_of
+import numpy as np
+
+from latency_lut import LatencyTable
+from nas.jobs.asking import asked_of, limits_of
 from nas.jobs.beginning import require_folder
 from nas.jobs.budget import SearchOptions
 from nas.jobs.ends import Ends
@@ -19,8 +22,11 @@ from nas.jobs.trained import TrainedRun
 from nas.quantities import plain
 from nas.run import Run
 from nas.scale import worded
+from nas.search import searchers
+from nas.search.reachable import PATIENCE_S, smallest
 from nas.terminal import Screen
 from search_spaces.errors import ConfigError
+from search_spaces.space import Floats, Population, Space
 
 __all__ = ["search_command"]
 
@@ -56,13 +62,19 @@ def search_command(
     run = Run.open(folder)
     trained = TrainedRun(run)
     config = trained.config
+    searchers.get(searcher)
+    limited = limits_of(limits)
     latency_ms = latency_ms if latency_ms is not None else config.search.latency_ms
-    if latency_ms is None:
-        raise ConfigError("a search needs a budget: add --latency-ms, or search.latency_ms")
-    if not latency_ms > 0:
+    if latency_ms is not None and not latency_ms > 0:
         raise ConfigError(f"--latency-ms is a number above 0, in milliseconds; got {latency_ms:g}")
     name, *further = pool_names(device_name)
     table, device = chosen_table(trained, name, threads, table_file)
+    if latency_ms is None:
+        asked_of(trained, table, objectives, limited)
+        raise ConfigError(
+            f"a search needs a budget: add --latency-ms, or latency_ms under search in "
+            f"{run.config_file}; {_range(trained.space, table)}"
+        )
     others = further_devices(device, further)
     options = SearchOptions(
         latency_ms,
@@ -74,7 +86,7 @@ def search_command(
         config.search.candidates,
         confidence,
         tuple(objectives),
-        limits_of(limits),
+        limited,
         ends.minutes,
         ends.stagnation,
     )
@@ -94,6 +106,17 @@ def search_command(
         f"{'' if target == folder else f' --architecture {Run(target).best}'}"
     )
     return document, text
+
+
+def _range(space: Space, table: LatencyTable) -> str:
+    """The latencies that a budget can be of, in words."""
+
+    def latency(rows: Population) -> Floats:
+        return np.asarray(table.predict(rows), dtype=np.float64)
+
+    _, least, _ = smallest(space, latency, np.random.default_rng(0), seconds=PATIENCE_S)
+    most = float(latency(space.largest[None])[0])
+    return f"by the latency table networks take from {least:.4g} to about {most:.4g} ms"
 
 
 def _quality(document: dict[str, Any], best: dict[str, Any]) -> str:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from latency_lut import networks_seconds
+from nas.jobs.budget import SearchOptions
 from nas.jobs.samples import Samples
 from nas.jobs.trained import TrainedRun
 from search_spaces.space import Population
 
-__all__ = ["search_bytes", "search_seconds"]
+__all__ = ["most_evaluations", "round_seconds", "search_bytes", "search_seconds"]
 
 DOCUMENTS = 1 << 18
 """Bytes of front.json and best.json but for the points of the front."""
 POINT = 1 << 13
+SPEED, MOST_SPEED = 20_000, 30_000
+"""Evaluations a second of a round: about, and at most. Predictions are all that is evaluated."""
+MODELLED = {"linas": 0.1, "mobo": 0.1}
+"""Seconds an evaluation by searchers that fit models of their own, about."""
 TOLD_BY = 2
 """Accuracies whose times tell that of others, by a line over MACs."""
 
@@ -26,6 +33,21 @@ def search_bytes(choices: int, samples: int, evaluations: int, candidates: int) 
     """
     row = 6 * choices + 120
     return DOCUMENTS + 2 * evaluations * row + (samples + candidates) * row + candidates * POINT
+
+
+def most_evaluations(options: SearchOptions, size: int) -> int:
+    """How many networks a round in a space of so many evaluates at most."""
+    most = min(options.evaluations, size)
+    if options.minutes is None:
+        return most
+    return max(1, min(most, math.ceil(60 * options.minutes * MOST_SPEED)))
+
+
+def round_seconds(options: SearchOptions, size: int) -> float:
+    """About how long a round in a space of so many networks searches at most."""
+    each = MODELLED.get(options.searcher, 1 / SPEED)
+    seconds = min(options.evaluations, size) * each
+    return seconds if options.minutes is None else min(seconds, 60 * options.minutes)
 
 
 def search_seconds(

@@ -10,7 +10,7 @@ from nas.terminal import duration
 
 __all__ = ["line", "picture"]
 
-BAR = 24
+BAR, LEAST_BAR = 24, 6
 MARGIN = 24
 """Columns that labels may take beside a chart."""
 CHART = (64, 9)
@@ -18,7 +18,7 @@ CHART = (64, 9)
 
 def picture(title: str, looked: Looked, columns: int, *, plain: bool = False) -> str:
     """Lines of at most ``columns`` characters; ``plain`` for terminals that know ASCII alone."""
-    rows = [f"{title}  {_bar(looked, plain)}{_counts(looked)}"]
+    rows = [_head(title, looked, columns, plain)]
     if looked.front is None or not len(looked.front):
         if looked.names and looked.limits:
             rows.append(f"no network within {_limits(looked)} so far")
@@ -48,21 +48,35 @@ def line(title: str, looked: Looked) -> str:
     return "; ".join(parts)
 
 
-def _bar(looked: Looked, plain: bool) -> str:
-    if looked.done is None:
-        return ""
+def _head(title: str, looked: Looked, columns: int, plain: bool) -> str:
+    """The first line. What is short of ``columns`` is taken from the bar, then from the words: the
+    time left is seen last of all."""
+    for counts in (_counts(looked), _counts(looked, short=True)):
+        bar = "" if looked.done is None else f"{_bar(looked.done, BAR, plain)}  "
+        narrow = BAR - max(0, len(title) + 2 + len(bar) + len(counts) - columns)
+        if looked.done is not None and LEAST_BAR <= narrow < BAR:
+            bar = f"{_bar(looked.done, narrow, plain)}  "
+        if len(title) + 2 + len(bar) + len(counts) <= columns:
+            return f"{title}  {bar}{counts}"
+    return counts if len(title) + 2 + len(counts) > columns else f"{title}  {counts}"
+
+
+def _bar(done: float, width: int, plain: bool) -> str:
     full, empty = ("#", ".") if plain else ("━", "╌")
-    done = round(BAR * looked.done)
-    return f"{full * done}{empty * (BAR - done)}  "
+    filled = round(width * done)
+    return f"{full * filled}{empty * (width - filled)}"
 
 
-def _counts(looked: Looked) -> str:
+def _counts(looked: Looked, short: bool = False) -> str:
+    left = None if looked.left_s is None else f"{duration(looked.left_s)} left"
+    if short and left is not None:
+        return f"{left}, {looked.evaluations:,} evaluations"
     of = "" if looked.budget is None else f"/{looked.budget:,}"
     said = [f"{looked.evaluations:,}{of} evaluations"]
     if looked.speed is not None:
         said.append(f"{_speed(looked.speed)} a second")
-    if looked.left_s is not None:
-        said.append(f"{duration(looked.left_s)} left")
+    if left is not None:
+        said.append(left)
     return ", ".join(said)
 
 

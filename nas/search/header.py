@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from nas.search.problem import Problem
 from search_spaces.errors import ArtefactError
 
 FORMAT = 2
+HASH, SHOWN = re.compile(r"\b[0-9a-f]{64}\b"), 12
 KEYS = {"format", "space", "objectives", "constraints", "equality", "belongs"}
 
 Header = Mapping[str, list[Any]]
@@ -50,15 +52,31 @@ def read_header(connection: sqlite3.Connection, path: Path) -> Header:
 def require_same(path: Path, found: Header, expected: Header) -> None:
     """Raises ``ArtefactError`` where the headers differ, and says in what."""
     differing = [
-        f"{key} {found.get(key)} there, {value} here"
+        f"{key} {there} there, {here} here"
         for key, value in expected.items()
         if found.get(key) != value
+        for there, here in [_apart(found.get(key) or [], value)]
     ]
     if differing:
         raise ArtefactError(
             f"{path}: the study of another search ({'; '.join(differing)}); search into another "
             "file or remove this one"
         )
+
+
+def _apart(there: list[Any], here: list[Any]) -> tuple[str, str]:
+    """Two values of a key in words, by what differs in them; of hashes their first digits."""
+    both = there, here
+    if all(isinstance(one, list) for one in (*there, *here)):
+        apart = [[one for one in both[i] if one not in both[1 - i]] for i in (0, 1)]
+        there, here = apart if any(apart) else both
+    first, second = (", ".join(_worded(one) for one in side) or "none" for side in (there, here))
+    return first, second
+
+
+def _worded(value: Any) -> str:
+    said = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return HASH.sub(lambda found: found[0][:SHOWN], said)
 
 
 def is_locked(error: Exception) -> bool:

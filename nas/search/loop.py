@@ -242,7 +242,8 @@ def _failures_in_a_row(
         number = int(numbers[~good][-1])
         raise SearchError(
             f"{count} networks in a row could not be evaluated, so that no other is tried; "
-            f"{_described(study, number)}. With retry=True they are evaluated again"
+            f"{_described(study, number)}. Once that is mended they are evaluated again: by `nas "
+            "search` without --resume, by minimize with retry=True"
         )
     return count
 

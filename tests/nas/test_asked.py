@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from latency_lut import LatencyTable
+from nas.jobs.asked import Asked
+from nas.jobs.budget import SearchOptions, require_accuracy
+from nas.jobs.guide import Guide
 from search_spaces import Architecture
+from search_spaces.errors import InfeasibleError
 from tests.latency_lut.synthetic import every_row
 from tests.nas.conftest import BUDGET_MS, Job
 from tests.nas.made_tables import another_device
@@ -220,3 +225,52 @@ def test_a_study_that_went_by_other_limits_or_code_is_not_gone_on_with(run: Path
     (run / "costs.py").write_text(PRICE + "# Another one.\n")
     said = nas(*resumed, "--limit", f"{own}=1e9")
     assert said.code == 2 and "are of another search" in said.err
+
+
+@pytest.mark.parametrize("name", ["latency", "latency_ms"])
+def test_a_limit_of_the_latency_is_the_budget(run: Path, name: str) -> None:
+    said = refused(run, "search", run, "--latency-ms", 1, "--limit", f"{name}=0.5")
+    assert said.endswith(f"--latency-ms 0.5 in place of --limit {name}=0.5")
+
+
+def test_a_function_without_a_number_for_any_network(run: Path) -> None:
+    (run / "samples.sqlite").unlink()
+    (run / "own.py").write_text("def none(space, rows):\n    return [float('nan')] * len(rows)\n")
+    said = refused(run, "search", run, "--latency-ms", 1, "--objective", f"{run / 'own.py'}:none")
+    assert "has no number for any network that was tried" in said and "it returned nan" in said
+
+
+def test_a_search_without_a_budget_names_where_it_goes(run: Path) -> None:
+    said = refused(run, "search", run)
+    assert "add --latency-ms, or latency_ms under search in" in said
+    assert f"{run / 'config.yaml'}; by the latency table networks take from " in said
+    assert refused(run, "search", run, "--searcher", "nobody").startswith("no searcher 'nobody'")
+    assert "--limit is NAME=NUMBER" in refused(run, "search", run, "--limit", "macs")
+    assert "nothing" in refused(run, "search", run, "--limit", "nothing=1")
+
+
+def test_a_confidence_that_nothing_reaches_is_named(run: Path) -> None:
+    said = refused(run, "search", run, "--latency-ms", 1e-6, "--confidence", 0.95)
+    assert "runs within 1e-06 ms at 95% confidence on this table; the smallest reaches" in said
+    another_device(run, "pixel", 3.0)
+    more = ("--confidence", 0.95, "--limit", "latency@pixel=1e-6")
+    other = refused(run, "search", run, "--latency-ms", 1e6, *more)
+    assert "keeps latency@pixel within 0.000001 ms at 95% confidence; the nearest is" in other
+    assert "ms without --confidence): lower --confidence, or raise --latency-ms" in said
+
+
+def test_accuracy_and_latency_that_exclude_each_other(run: Path) -> None:
+    """The largest network is predicted to be best, and is the slowest."""
+    table = LatencyTable.load(next((run / "latency").glob("cpu*.json")), SPACE)
+    fastest, price = float(table.predict(EVERY).min()), SPACE.parameters(EVERY)
+
+    def error(X: np.ndarray) -> np.ndarray:
+        return np.asarray(50 - 49 * SPACE.parameters(X) / price.max())
+
+    guide = Guide("made up", "made up", SimpleNamespace(predict=error))
+    options = SearchOptions(1.1 * fastest)
+    with pytest.raises(InfeasibleError) as said:
+        require_accuracy(SPACE, table, guide, options, Asked(least_accuracy=98.5))
+    assert "and accuracy at least 98.5%, though each can be kept; the most accurate" in str(said)
+    assert "error" not in str(said.value)
+    require_accuracy(SPACE, table, guide, SearchOptions(1e6), Asked(least_accuracy=98.5))

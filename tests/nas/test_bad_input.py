@@ -400,7 +400,10 @@ def test_a_search_that_meets_nothing_within_the_budget(
         "latency"
     )
     gone = {"study.sqlite": b"", "measured.json": b""}
-    assert {**files(run), **gone} == {**before, **gone}
+    aside = {name: before.pop(name) for name in ("best.json", "front.json")}
+    gone |= {name.replace(".", ".earlier."): content for name, content in aside.items()}
+    after = files(run)
+    assert {**after, **gone} == {**before, **gone} and gone["best.earlier.json"] in after.values()
 
 
 def test_a_budget_that_no_measured_network_keeps(
@@ -416,11 +419,19 @@ def test_a_budget_that_no_measured_network_keeps(
 
     monkeypatch.setattr(candidates, "measure_networks", slow)
     front = (run / "front.json").read_bytes()
+    best = (run / "best.json").read_bytes()
     said = nas("search", run, "--latency-ms", 1)
     assert said.code == 2 and said.err.splitlines()[-1] == (
         "nas: no candidate was measured within 1 ms; the fastest took 17 ms: raise the budget"
     )
-    assert (run / "front.json").read_bytes() == front
+    # Its studies are the new search's: no command takes the earlier network for what it found.
+    assert (run / "front.earlier.json").read_bytes() == front
+    assert (run / "best.earlier.json").read_bytes() == best
+    said = nas("export", run, "-o", run / "x.onnx")
+    assert said.code == 2 and f"that of an earlier search is {run}/best.earlier.json" in said.err
+    monkeypatch.setattr(candidates, "measure_networks", honest)
+    assert nas("search", run, "--latency-ms", 1e3, "--no-baselines").code == 0
+    assert (run / "best.json").is_file() and not list(run.glob("*.earlier.json"))
 
 
 def test_resuming_the_search_of_another_budget(run: Path) -> None:

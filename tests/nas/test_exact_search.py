@@ -89,6 +89,8 @@ def test_what_is_not_proven_is_said(run: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(searching, "optimum", lambda *_, **__: ended)
     found = exact_document(SPACE, table, guide, study, options, Asked())
     assert found["bound"] is None and not found["proven"]
+    proven = said({**found, "bound": found["score"], "proven": True}, "nsga2")
+    assert proven.count(f"{found['score']:.4g}%") == 2, "one unit, as many digits"
     assert "(not proven: nothing is proven of what others may reach)" in said(found, "nsga2")
     json.dumps(found, allow_nan=False)
 

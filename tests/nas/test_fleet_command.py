@@ -184,7 +184,10 @@ def test_another_seed_is_not_gone_on_with(run: Path, many: dict[str, float]) -> 
         (("--fleet", "pi4=1", "--fleet", "pi4=2"), "--fleet pi4 is given twice"),
         (("--fleet", "pi5=1"), "no latency table 'pi5'; there are cpu, pi4, pixel; did you mean"),
         (("--fleet", "pi4=1", "--latency-ms", "2"), "leave out --latency-ms"),
-        (("--fleet", "pi4=1", "--limit", "macs=2"), "leave out --limit"),
+        (
+            ("--fleet", "pi4=1", "--limit", "macs=2"),
+            "solved for; leave out --limit",
+        ),
         (("--fleet", "pi4=1", "--objective", "macs"), "leave out --objective"),
         (("--fleet", "pi4=1", "--searcher", "oracle"), "no searcher 'oracle'; there are "),
         (("--fleet", "pi4=1", "--device", "openvino"), "no device 'openvino'"),

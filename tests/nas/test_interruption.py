@@ -228,10 +228,12 @@ def test_searching_killed_among_the_candidates(run: Path, monkeypatch: pytest.Mo
     arguments = ("search", run, "--latency-ms", BUDGET_MS, "--resume")
     # All accuracies are measured by then; the candidates' latencies are not.
     strike(signal.SIGKILL, at("measure candidates' accuracies", 1), *arguments)
-    assert front.read_bytes() == before
+    # It began anew: what an earlier search found is set aside until this one has its own.
+    assert not front.exists() and (run / "front.earlier.json").read_bytes() == before
     measured, searched = rows(samples, "samples"), rows(study, "evaluations")
     monkeypatch.setattr(TrainedRun, "val_accuracy", None)
     assert nas(*arguments).code == 0
+    assert front.exists() and not (run / "front.earlier.json").exists()
     assert rows(samples, "samples") == measured != []
     assert rows(study, "evaluations") == searched != []
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from latency_lut import Latency
+from nas.jobs.budget import SearchOptions
 from nas.jobs.measured import recall, remember
 from nas.jobs.rounds import Candidate
 from search_spaces.errors import ArtefactError
@@ -29,8 +30,21 @@ def test_what_was_measured_is_read_back(tmp_path: Path) -> None:
 def test_that_of_another_search_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "measured.json"
     remember(path, BELONGS, ROUNDS)
-    with pytest.raises(ArtefactError, match="of another search; search without --resume"):
+    with pytest.raises(ArtefactError, match="of another search .the latency table changed"):
         recall(path, {**BELONGS, "table": "another"})
+
+
+def test_options_that_differ_are_named_as_they_are_typed(tmp_path: Path) -> None:
+    path = tmp_path / "measured.json"
+    begun = SearchOptions(0.5, "hyperband", confidence=0.9, limits=(("macs", 3e8),), seed=1)
+    remember(path, {**BELONGS, "options": str(begun)}, ROUNDS)
+    with pytest.raises(ArtefactError) as said:
+        recall(path, {**BELONGS, "options": str(SearchOptions(0.5, seed=1, minutes=2.0))})
+    assert str(said.value).endswith(
+        "(it was started with --searcher hyperband, with --confidence 0.9, with --limit "
+        "macs=300000000.0, without --minutes); repeat that, leave out --resume, or choose another "
+        "-o"
+    )
 
 
 @pytest.mark.parametrize("damage", ["", "[]", "{}", '{"format": 9}', "cut"])

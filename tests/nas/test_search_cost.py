@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.jobs.search_cost import search_bytes
+from nas.jobs.budget import SearchOptions
+from nas.jobs.search_cost import most_evaluations, round_seconds, search_bytes
 from nas.terminal import duration
 from tests.nas.conftest import BUDGET_MS
 from tests.nas.tiny import nas, tiny
@@ -30,8 +31,9 @@ def test_time_and_disk_are_told_before_anything_is_measured(
     assert said.code == 0, said.err
     told = re.search(TOLD, said.err)
     assert told is not None, said.err
-    # The candidates alone are 2400 seconds; accuracies of the tiny space take none to speak of.
-    assert told.groups() == ("up to 40 min", str(run))
+    # The candidates alone are 2400 seconds, and a tenth more to compare; accuracies of the tiny
+    # space take none to speak of.
+    assert told.groups() == ("up to 44 min", str(run))
 
 
 def test_measured_accuracies_tell_how_long_others_take(
@@ -45,7 +47,7 @@ def test_measured_accuracies_tell_how_long_others_take(
         macs = space.macs(np.array([json.loads(key) for key in keys]))
         took = zip((100 + macs / 1e3).tolist(), keys, strict=True)
         file.executemany("UPDATE samples SET seconds = ? WHERE row = ?", took)
-    seconds = 4 * (100 + float(np.median(macs)) / 1e3)
+    seconds = 1.1 * 4 * (100 + float(np.median(macs)) / 1e3)
     for out in (run, run / "elsewhere"):
         said = nas("search", run, "--latency-ms", BUDGET_MS, "--resume", "-o", out)
         told = re.search(TOLD, said.err)
@@ -72,3 +74,23 @@ def test_the_files_of_a_search_fit_in_what_was_told(run: Path, tmp_path: Path) -
     shutil.copy(run / "samples.sqlite", out)
     taken = sum((out / name).stat().st_size for name in SEARCH_FILES)
     assert taken < search_bytes(choices, 12, evaluations, 2) < 20 * taken
+
+
+def test_what_ends_a_round_bounds_it() -> None:
+    large = 10**20
+    usual = SearchOptions(1.0, evaluations=50_000)
+    assert most_evaluations(usual, large) == 50_000 and most_evaluations(usual, 480) == 480
+    assert round_seconds(usual, large) == 2.5
+    timed = SearchOptions(1.0, evaluations=2_000_000, minutes=0.1)
+    assert most_evaluations(timed, large) == 180_000 and round_seconds(timed, large) == 6.0
+    modelled = SearchOptions(1.0, "mobo", evaluations=500)
+    assert round_seconds(modelled, large) == pytest.approx(50.0)
+
+
+def test_the_minutes_of_all_rounds_are_told(run: Path) -> None:
+    given = ("--latency-ms", BUDGET_MS, "--proxy", "macs", "--no-baselines", "--budget", 50)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nas.jobs.search_cost.networks_seconds", lambda ms: 0.0)
+        patch.setattr("nas.jobs.beginning.round_seconds", lambda options, size: 600.0)
+        said = nas("search", run, *given)
+    assert said.code == 0 and "up to 30 min to go" in said.err, said.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,38 @@ def test_a_search_of_something_else_does_not_go_on_with_what_was_measured(run: P
     said = nas(*arguments)
     assert said.code == 0, said.err
     assert json.loads((run / "measured.json").read_text())["rounds"] != [[]]
+
+
+def test_a_search_that_is_killed_leaves_no_network_of_an_earlier_one(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best = (run / "best.json").read_bytes()
+    begun = ("search", run, "--latency-ms", 2 * BUDGET_MS, "--no-baselines")
+    with monkeypatch.context() as patch, pytest.raises(KeyError):
+        patch.setattr("nas.jobs.search.fitted_guide", raising)
+        nas(*begun)
+    assert (run / "best.json").read_bytes() == best, "there is nothing of the new search yet"
+    with monkeypatch.context() as patch, pytest.raises(KeyError):
+        patch.setattr("nas.jobs.search.round_study", raising)
+        nas(*begun, "--resume")
+    assert not (run / "best.json").exists() and not (run / "front.json").exists()
+    assert (run / "best.earlier.json").read_bytes() == best
+    other = nas(*begun, "--resume", "--searcher", "random")
+    assert other.code == 2 and "(it was started with --searcher nsga2);" in other.err
+    said = nas(*begun, "--resume")
+    assert said.code == 0 and not list(run.glob("*.earlier.json")), said.err
+
+
+def test_timing_says_how_far_it_is(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nas.terminal.QUIET_INTERVAL_S", 0.0)
+    said = nas("search", run, "--latency-ms", 2 * BUDGET_MS, "--no-baselines", "--budget", 60)
+    assert said.code == 0
+    assert re.search(r"timing (1 candidate|\d+ candidates) on cpu\n", said.err), said.err
+    assert re.search(r"time candidates on cpu: \d+/1000, .* left", said.err), said.err
+
+
+def raising(*given: object) -> None:
+    raise KeyError("killed")
 
 
 def test_a_budget_at_a_confidence(run: Path) -> None:

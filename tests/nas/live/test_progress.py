@@ -13,6 +13,7 @@ from nas.live.progress import Looked, Progress
 from nas.search import nondominated
 from nas.search.problem import Problem
 from nas.search.searcher import Floats
+from nas.terminal import duration
 from search_spaces.space import Space
 from tests.nas.tiny import tiny
 
@@ -129,6 +130,16 @@ def test_the_picture_says_all_of_it() -> None:
     assert within == "900 networks within latency_ms 5"
     assert "error" in chart[0] and "latency_ms" in chart[-1]
     assert chart[1].startswith("7 ") and chart[-1].split()[0] == "1"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+@pytest.mark.parametrize("budget", [50_000, None])
+def test_the_time_left_is_seen(columns: int, budget: int | None) -> None:
+    large = looked(2, evaluations=2600, budget=budget, speed=16_965.0, until_s=600.0)
+    first = picture("search, round 1", large, columns).splitlines()[0]
+    assert len(first) <= columns and f"{duration(large.left_s or 0)} left" in first
+    assert "a second" in first or columns < 80
+    assert "━" in first or "╌" in first or columns < 80
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3])
