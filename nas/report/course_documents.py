@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from nas.report.course import Axis, Change, Curve, Curves, Elites, Exact, Growth, Neighbours
@@ -90,7 +91,7 @@ def _axis(document: Mapping[str, Any]) -> Axis:
     if values is not None and (
         len(values) != len(edges) - 1
         or not all(
-            low <= one < high for low, one, high in zip(edges, values, edges[1:], strict=False)
+            low <= one < high for (low, high), one in zip(pairwise(edges), values, strict=True)
         )
     ):
         raise ValueError("a cell of a map that stands for a number holds it")
