@@ -28,7 +28,12 @@ def elites(study: Study, guide: Guide) -> dict[str, Any] | None:
     return {
         "quality": "predicted error, %",
         "dimensions": [
-            {"name": axis.name, "edges": axis.edges.tolist()} for axis in found.dimensions
+            {
+                "name": axis.name,
+                "edges": axis.edges.tolist(),
+                "values": None if axis.values is None else axis.values.tolist(),
+            }
+            for axis in found.dimensions
         ],
         "cells": found.cells.tolist(),
         "rows": found.rows.tolist(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "Axis",
     "Change",
     "Curve",
     "Curves",
@@ -25,16 +26,25 @@ class Growth:
 
 
 @dataclass(frozen=True)
+class Axis:
+    """What the cells of a map are told by: a name and the ``edges`` between them; ``values`` are
+    what its cells stand for, one number each, where no others can occur."""
+
+    name: str
+    edges: tuple[float, ...]
+    values: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Elites:
     """The best network of each kind that was searched.
 
-    ``quality`` is the name and unit of the ``qualities``, ``axes`` are names and the edges of
-    cells. Of each elite: its cell, a number an axis; its row; its quality; by how much it is beyond
-    the limits.
+    ``quality`` is the name and unit of the ``qualities``. Of each elite: its cell, a number for
+    each of the ``axes``; its row; its quality; by how much it is beyond the limits.
     """
 
     quality: str
-    axes: tuple[tuple[str, tuple[float, ...]], ...]
+    axes: tuple[Axis, ...]
     cells: tuple[tuple[int, ...], ...]
     rows: tuple[tuple[int, ...], ...]
     qualities: tuple[float, ...]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
-from nas.report.course import Change, Curve, Curves, Elites, Exact, Growth, Neighbours
+from nas.report.course import Axis, Change, Curve, Curves, Elites, Exact, Growth, Neighbours
 from nas.report.documents import finite, number, pairs, require_format
 
 __all__ = [
@@ -62,9 +63,7 @@ def read_elites(document: Mapping[str, Any] | None) -> Elites | None:
     """What ``nas.jobs.elites`` left; raises ``ValueError`` where it is no map."""
     if document is None:
         return None
-    axes = tuple(
-        (str(one["name"]), tuple(map(number, one["edges"]))) for one in document["dimensions"]
-    )
+    axes = tuple(map(_axis, document["dimensions"]))
     cells, rows = (
         tuple(tuple(map(int, one)) for one in document[name]) for name in ("cells", "rows")
     )
@@ -73,15 +72,30 @@ def read_elites(document: Mapping[str, Any] | None) -> Elites | None:
     )
     if not len(cells) == len(rows) == len(qualities) == len(violations) > 0:
         raise ValueError("a map has a cell, a row, a quality and a violation for every network")
-    if any(list(edges) != sorted(set(edges)) or len(edges) < 2 for _, edges in axes):
-        raise ValueError("edges of a map ascend")
     if not axes or any(
         len(cell) != len(axes)
-        or not all(0 <= k < len(edges) - 1 for k, (_, edges) in zip(cell, axes, strict=True))
+        or not all(0 <= k < len(axis.edges) - 1 for k, axis in zip(cell, axes, strict=True))
         for cell in cells
     ):
         raise ValueError("a cell has a number for each axis of its map")
     return Elites(str(document["quality"]), axes, cells, rows, qualities, violations)
+
+
+def _axis(document: Mapping[str, Any]) -> Axis:
+    edges = tuple(map(number, document["edges"]))
+    if list(edges) != sorted(set(edges)) or len(edges) < 2:
+        raise ValueError("edges of a map ascend")
+    # An older version did not say what cells stand for.
+    named = document.get("values")
+    values = None if named is None else tuple(map(number, named))
+    if values is not None and (
+        len(values) != len(edges) - 1
+        or not all(
+            low <= one < high for (low, high), one in zip(pairwise(edges), values, strict=True)
+        )
+    ):
+        raise ValueError("a cell of a map that stands for a number holds it")
+    return Axis(str(document["name"]), edges, values)
 
 
 def read_neighbours(document: Mapping[str, Any] | None) -> Neighbours | None:

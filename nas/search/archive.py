@@ -11,7 +11,7 @@ objectives here, and bring a compiler (numba) for what is a sort.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +31,12 @@ class Axis:
     """What cells are told by: a name, and the ``edges`` [cells + 1] between them.
 
     A cell has its lower edge and not its upper one; values beyond the ends are of the cells there.
+    Where each cell stands for one number that can occur, ``values`` [cells] are those numbers.
     """
 
     name: str
     edges: Floats
+    values: Floats | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         edges = np.asarray(self.edges, dtype=np.float64)
@@ -44,6 +46,17 @@ class Axis:
                 f"{edges.tolist()}"
             )
         object.__setattr__(self, "edges", edges)
+        if self.values is not None:
+            values = np.asarray(self.values, dtype=np.float64)
+            if (
+                values.shape != (len(edges) - 1,)
+                or not ((edges[:-1] <= values) & (values < edges[1:])).all()
+            ):
+                raise SearchError(
+                    f"values of dimension {self.name!r} are one number in each of its "
+                    f"{len(edges) - 1} cells; got {values.tolist()}"
+                )
+            object.__setattr__(self, "values", values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,13 +146,15 @@ def _resolution(space: Space) -> Dimension | None:
     between = (known[1:] + known[:-1]) / 2
     ends = 2 * known[0] - between[0], 2 * known[-1] - between[-1]
     edges = np.concatenate([ends[:1], between, ends[1:]])
-    return Dimension("resolution", edges, lambda rows: values[rows[:, position]])
+    return Dimension("resolution", edges, lambda rows: values[rows[:, position]], values=known)
 
 
 def _layers(space: Space) -> Dimension:
     # Number 0 of the specs is the layer that is none.
     one = (np.arange(len(space.specs)) > 0).astype(np.float64)
     low, high = space.bounds(one)
-    cells = min(COARSE, int(high - low) + 1)
+    numbers = np.arange(low, high + 1)
+    cells = min(COARSE, len(numbers))
     edges = np.linspace(low - 0.5, high + 0.5, cells + 1)
-    return Dimension("layers", edges, lambda rows: space.total(one, rows))
+    known = numbers if cells == len(numbers) else None
+    return Dimension("layers", edges, lambda rows: space.total(one, rows), values=known)

@@ -10,6 +10,7 @@ from nas.report.draw.numbers import pixels
 from nas.report.draw.scale import Scale
 
 __all__ = [
+    "FRAME",
     "NARROW",
     "WIDE",
     "Plot",
@@ -30,19 +31,28 @@ WIDE, NARROW = 760, 350
 """Widths in pixels: one drawing for desks and one for phones, so that text has one size."""
 
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 26, 44
+FRAME = TOP + BOTTOM
+"""Pixels above and below what is plotted."""
 LETTER = 8
 """Pixels that a digit and the space beside it take, a little more than they need."""
 
 
+Names = Sequence[str] | None
+
+
 @dataclass(frozen=True)
 class Plot:
-    """An area with two scales; ``labels`` name the axes (x, y)."""
+    """An area with two scales; ``labels`` name the axes (x, y).
+
+    Where an axis has ``names``, they stand at 0, 1, ... in the place of ticks.
+    """
 
     width: int
     height: int
     x: Scale
     y: Scale
     labels: tuple[str, str]
+    names: tuple[Names, Names] = (None, None)
 
 
 def plot(
@@ -54,14 +64,16 @@ def plot(
     *,
     log: tuple[bool, bool] = (False, False),
     top: int = TOP,
+    names: tuple[Names, Names] = (None, None),
 ) -> Plot:
-    """A plot over ranges x and y; ``log`` says which are logarithmic."""
+    """A plot over ranges x and y; ``log`` says which are logarithmic, ``names`` which discrete."""
     return Plot(
         width,
         height,
         Scale(*x, LEFT, width - RIGHT, log[0]),
         Scale(*y, height - BOTTOM, top, log[1]),
         labels,
+        names,
     )
 
 
@@ -101,16 +113,17 @@ def _axes(area: Plot) -> Html:
     left, right = area.x.start, area.x.stop
     bottom = area.y.start
     marks: list[Html] = []
-    for value in area.y.ticks(6 if area.height > 300 else 4):
+    for value, name in _ticks(area.y, area.names[1], 6 if area.height > 300 else 4):
         at = area.y(value)
-        marks.append(el("line", x1=left, x2=right, y1=at, y2=at, class_="grid"))
-        marks.append(el("text", f"{value:g}", x=left - 7, y=at + 4, class_="tick end"))
+        if area.names[1] is None:
+            marks.append(el("line", x1=left, x2=right, y1=at, y2=at, class_="grid"))
+        marks.append(el("text", name, x=left - 7, y=at + 4, class_="tick end"))
     taken = 0.0
-    for value in area.x.ticks(max(4, area.width // 90)):
-        at, half = area.x(value), LETTER * len(f"{value:g}") / 2
+    for value, name in _ticks(area.x, area.names[0], max(4, area.width // 90)):
+        at, half = area.x(value), LETTER * len(name) / 2
         marks.append(el("line", x1=at, x2=at, y1=bottom, y2=bottom + 4, class_="axis"))
         if at - half > taken:
-            marks.append(el("text", f"{value:g}", x=at, y=bottom + 18, class_="tick middle"))
+            marks.append(el("text", name, x=at, y=bottom + 18, class_="tick middle"))
             taken = at + half
     marks.append(el("line", x1=left, x2=right, y1=bottom, y2=bottom, class_="axis"))
     marks.append(
@@ -118,6 +131,12 @@ def _axes(area: Plot) -> Html:
     )
     marks.append(el("text", area.labels[1], x=0, y=12, class_="label"))
     return fragment(marks)
+
+
+def _ticks(scale: Scale, names: Names, about: int) -> list[tuple[float, str]]:
+    if names is not None:
+        return [(float(place), name) for place, name in enumerate(names)]
+    return [(value, f"{value:g}") for value in scale.ticks(about)]
 
 
 def line(area: Plot, points: Iterable[tuple[float, float]], class_: str) -> Html:

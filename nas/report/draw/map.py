@@ -13,6 +13,8 @@ from nas.search.archive import Archive, Axis
 
 __all__ = ["map_of_elites"]
 
+TALLEST = 90
+"""Pixels of a row of cells, at most, where each stands for one number."""
 SHADES = 6
 """Steps of the legend and of the map: more would not be told apart."""
 PALEST = 0.1
@@ -82,13 +84,17 @@ def _map(
     archive: Archive, tops: Sequence[int], shades: Sequence[float], quality: str, width: int
 ) -> Html:
     across, up = archive.dimensions[:2]
+    height = 400 if width == draw.WIDE else 340
+    if up.values is not None:
+        height = min(height, draw.FRAME + TALLEST * len(up.values))
     area = draw.plot(
         width,
-        400 if width == draw.WIDE else 340,
+        height,
         _range(across),
         _range(up),
         (across.name, up.name),
         log=(_log(across), _log(up)),
+        names=(_names(across), _names(up)),
     )
     marks = [_cell(archive, i, area, shades, _text(archive, i, quality)) for i in tops]
     return draw.chart(area, marks, _alt(archive, quality))
@@ -121,6 +127,7 @@ def _steps(archive: Archive, tops: Sequence[int], quality: str, width: int) -> H
         padded(archive.qualities.tolist()),
         (across.name, quality),
         log=(_log(across), False),
+        names=(_names(across), None),
     )
     marks = []
     for i in tops:
@@ -132,25 +139,39 @@ def _steps(archive: Archive, tops: Sequence[int], quality: str, width: int) -> H
 
 
 def _range(dimension: Axis) -> tuple[float, float]:
+    if dimension.values is not None:
+        return -0.5, len(dimension.values) - 0.5
     return float(dimension.edges[0]), float(dimension.edges[-1])
+
+
+def _names(dimension: Axis) -> list[str] | None:
+    """What the cells stand for, where that is one number each: they are drawn equally large."""
+    return None if dimension.values is None else [f"{value:g}" for value in dimension.values]
 
 
 def _log(dimension: Axis) -> bool:
     # Cells that grow by factors are drawn equally wide.
+    if dimension.values is not None:
+        return False
     steps = dimension.edges[1:] - dimension.edges[:-1]
     return spread(_range(dimension)) and bool(steps[-1] > 1.5 * steps[0])
 
 
 def _sides(archive: Archive, elite: int, dimension: int) -> tuple[float, float]:
     edges, cell = archive.dimensions[dimension].edges, int(archive.cells[elite, dimension])
+    if archive.dimensions[dimension].values is not None:
+        return cell - 0.5, cell + 0.5
     return float(edges[cell]), float(edges[cell + 1])
 
 
 def _text(archive: Archive, elite: int, quality: str) -> str:
     kinds = []
     for number, dimension in enumerate(archive.dimensions):
-        low, high = _sides(archive, elite, number)
-        kinds.append(f"{dimension.name} {significant(low)} to {significant(high)}")
+        if names := _names(dimension):
+            kinds.append(f"{dimension.name} {names[archive.cells[elite, number]]}")
+        else:
+            low, high = _sides(archive, elite, number)
+            kinds.append(f"{dimension.name} {significant(low)} to {significant(high)}")
     beyond = "" if archive.violations[elite] <= 0 else ", beyond the limits"
     row = " ".join(map(str, archive.rows[elite].tolist()))
     value = significant(float(archive.qualities[elite]))

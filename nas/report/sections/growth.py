@@ -14,7 +14,7 @@ from nas.report.fronts import Front
 __all__ = ["growth"]
 
 SHADES = 4
-"""Of the style sheet, from faint to strong."""
+"""Of the style sheet, from early to late."""
 Points = Sequence[tuple[float, float]]
 
 
@@ -33,8 +33,8 @@ def growth(front: Front, grown: Growth) -> Html | None:
         el(
             "span",
             "How the predicted front grew in the last round of the search. Each line is the best "
-            "that was met until then within a latency; where lines lie on each other, the rest of "
-            "the search found nothing better.",
+            "that was met until then within a latency, the earlier the broader; where lines lie on "
+            "each other, the rest of the search found nothing better.",
         ),
         [*legend, ("key-budget", "budget")],
     )

@@ -69,7 +69,14 @@ def history(data: ReportData) -> Html:
 
 
 def _map(elites: Elites) -> Html:
-    axes = tuple(Axis(name, np.array(edges)) for name, edges in elites.axes)
+    axes = tuple(
+        Axis(
+            one.name,
+            np.array(one.edges),
+            values=None if one.values is None else np.array(one.values),
+        )
+        for one in elites.axes
+    )
     columns = elites.cells, elites.rows, elites.qualities, elites.violations
     return map_of_elites(Archive(axes, *map(np.array, columns)), elites.quality)
 

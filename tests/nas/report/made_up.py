@@ -202,8 +202,12 @@ def made_up_front(
         "elites": {
             "quality": "predicted error, %",
             "dimensions": [
-                {"name": "million MACs", "edges": [1.0, 10.0, 100.0]},
-                {"name": "resolution", "edges": [22.0, 26.0, 30.0, 34.0]},
+                {"name": "million MACs", "edges": [1.0, 10.0, 100.0], "values": None},
+                {
+                    "name": "resolution",
+                    "edges": [22.0, 26.0, 30.0, 34.0],
+                    "values": [24.0, 28.0, 32.0],
+                },
             ],
             "cells": [[0, 0], [0, 2], [1, 1]],
             "rows": [[0, 0, 1], [0, 1, 2], [1, 1, 1]],

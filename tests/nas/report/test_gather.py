@@ -123,12 +123,13 @@ def test_what_the_map_holds_and_that_it_is_drawn(run: Run) -> None:
     data, front = gather(run), json.loads(run.front.read_text())["elites"]
     assert data.front is not None and data.front.elites is not None
     found = data.front.elites
-    assert [name for name, _ in found.axes] == ["million MACs", "resolution"]
+    assert [axis.name for axis in found.axes] == ["million MACs", "resolution"]
+    assert [axis.values for axis in found.axes] == [None, (24.0, 28.0, 32.0)]
     assert [list(cell) for cell in found.cells] == front["cells"]
     assert [list(row) for row in found.rows] == front["rows"]
     assert list(found.qualities) == front["qualities"]
     page = render(data)
-    said = r">predicted error, % 11[.0]*: million MACs 1[.0]* to 10[.0]*, resolution 30[.0]* to 34"
+    said = r">predicted error, % 11[.0]*: million MACs 1[.0]* to 10[.0]*, resolution 32;"
     assert len(re.findall(said, page)) == 2
     # Beyond the limits is hollow, once in each of the two widths that a figure is drawn for.
     assert page.count('class="cell hollow"') == 2 and page.count('class="cell"') == 4
@@ -144,6 +145,8 @@ def test_what_the_map_holds_and_that_it_is_drawn(run: Run) -> None:
         {"cells": [[0, 0], [0, 3], [1, 1]]},
         {"dimensions": []},
         {"dimensions": [{"name": "x", "edges": [2.0, 1.0]}] * 2},
+        {"dimensions": [{"name": "x", "edges": [0.0, 2.0, 4.0], "values": [1.0, 5.0]}] * 2},
+        {"dimensions": [{"name": "x", "edges": [0.0, 2.0, 4.0], "values": [1.0]}] * 2},
     ],
 )
 def test_a_damaged_map_is_named(run: Run, change: dict[str, Any]) -> None:

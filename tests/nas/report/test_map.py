@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from nas.report.draw.chart import BOTTOM, LEFT, RIGHT, TOP, WIDE
-from nas.report.draw.map import map_of_elites
+from nas.report.draw.map import TALLEST, map_of_elites
 from nas.search.archive import Archive, Dimension, archive
 from tests.nas.report.page_parser import Element, parse
 
@@ -47,6 +47,28 @@ def test_a_cell_stands_where_its_edges_are() -> None:
     places = [(0, 0), (1, 0), (1, 1), (1, 2)]
     expected = [[LEFT + half * x, 400 - BOTTOM - third * (y + 1), half, third] for x, y in places]
     np.testing.assert_allclose([numbers(rect) for rect in rects], expected, atol=0.01)
+
+
+def test_a_dimension_of_few_values_has_a_row_for_each_and_no_other_tick() -> None:
+    sizes = Dimension(
+        "resolution",
+        np.array([5.0, 15.0, 20.0, 60.0]),
+        lambda rows: np.array([10, 16, 50])[rows[:, 1] - 1],
+        values=np.array([10.0, 16.0, 50.0]),
+    )
+    svg = wide(made(MACS, sizes))
+    rects = [numbers(rect) for rect in svg.all("rect")]
+    np.testing.assert_allclose([rect[3] for rect in rects], TALLEST, atol=0.01)
+    bottom = TOP + 3 * TALLEST
+    tops = [bottom - TALLEST * row for row in (1, 1, 2, 3)]
+    np.testing.assert_allclose([rect[1] for rect in rects], tops, atol=0.01)
+    ticks = [text for text in svg.all("text", "tick") if "end" in text.classes]
+    assert [tick.text for tick in ticks] == ["10", "16", "50"]
+    middles = [float(tick.attributes["y"] or 0) - 4 for tick in ticks]
+    np.testing.assert_allclose(
+        middles, [bottom - TALLEST * (row + 0.5) for row in range(3)], atol=0.1
+    )
+    assert ", resolution 50; row" in svg.all("rect")[-1].text
 
 
 def test_the_better_the_darker_and_beyond_the_limits_hollow() -> None:

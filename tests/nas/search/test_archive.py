@@ -32,6 +32,12 @@ def test_edges_that_do_not_increase_are_refused(edges: list[float]) -> None:
         Dimension("speed", np.array(edges), first)
 
 
+@pytest.mark.parametrize("values", [[0.5], [0.5, 2.5], [0.5, float("nan")]])
+def test_values_that_are_not_in_their_cells_are_refused(values: list[float]) -> None:
+    with pytest.raises(SearchError, match="'speed'.*one number in each of its 2 cells"):
+        Dimension("speed", np.array([0.0, 1.0, 2.0]), first, values=np.array(values))
+
+
 @pytest.mark.parametrize("values", [[1.0, float("nan"), 2.0], [1.0, 2.0]])
 def test_a_dimension_without_a_number_for_a_row_is_refused(values: list[float]) -> None:
     dimension = Dimension("speed", np.array([0.0, 1.0, 2.0]), lambda rows: values)
@@ -75,6 +81,8 @@ def test_usual_dimensions_hold_every_network() -> None:
     # Each of 24, 28 and 32 pixels has a cell.
     np.testing.assert_array_equal(resolution.cell(rows), rows[:, 0])
     np.testing.assert_allclose(resolution.edges, [22, 26, 30, 34])
+    np.testing.assert_array_equal(resolution.values, [24, 28, 32])
+    assert macs.values is None
 
 
 def test_a_space_of_one_resolution_is_mapped_by_layers() -> None:
