@@ -164,7 +164,7 @@ def test_an_accuracy_that_nothing_is_predicted_to_have(run: Path) -> None:
         (("--limit", "latency@pi4=1"), "latency: no latency table 'pi4'; there are cpu, pixel; "),
         (("--limit", "energy_mj=1"), "energy_mj: the latency table has"),
         (("--objective", "energy_mj@pixel"), "energy_mj@pixel: the latency table has"),
-        (("--limit", "latency=1"), "the latency of the device that is searched for has --latency"),
+        (("--limit", "latency=1"), "--latency-ms 1 in place of --limit latency=1"),
         (("--limit", "latency@cpu=1"), "latency@cpu is the latency of the device that is search"),
         (("--limit", "macs"), "--limit is NAME=NUMBER, for example macs=3e8; got 'macs'"),
         (("--limit", "macs=many"), "--limit is NAME=NUMBER, for example macs=3e8; got 'macs=m"),

@@ -373,7 +373,10 @@ def test_a_budget_that_is_none(run: Path, budget: str) -> None:
 
 def test_a_search_without_a_budget(run: Path) -> None:
     said = refused(run, "search", run)
-    assert said == "a search needs a budget: add --latency-ms, or search.latency_ms"
+    assert said.startswith(
+        "a search needs a budget: add --latency-ms, or latency_ms under search in "
+        f"{run / 'config.yaml'}; by the latency table networks take from "
+    )
 
 
 @pytest.mark.parametrize("kind", ["searcher", "predictor"])

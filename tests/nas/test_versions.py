@@ -41,7 +41,7 @@ FILES: dict[str, tuple[int, Callable[[Path], Any]]] = {
     "config.yaml": (1, lambda path: yaml.safe_load(path.read_text())["version"]),
     "checkpoint.pt": (2, lambda path: torch.load(path, weights_only=True)["format"]),
     "supernet.safetensors": (1, of_weights),
-    "latency/cpu.json": (6, lambda path: json.loads(path.read_text())["version"]),
+    "latency/cpu.json": (7, lambda path: json.loads(path.read_text())["version"]),
     "samples.sqlite": (2, lambda path: of_sqlite(path, "belongs", "name")),
     "study.sqlite": (2, lambda path: of_sqlite(path, "study", "key")[0]),
     "measured.json": (1, of_json),
