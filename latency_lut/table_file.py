@@ -31,6 +31,8 @@ from search_spaces.space import Space
 
 FORMAT = "nas-loop latency table"
 VERSION = 7
+# Version 6 says nothing of how far the scales are unknown, and its fits did not count it.
+READ = (6, VERSION)
 DIGITS = 9
 
 
@@ -172,10 +174,11 @@ def _document(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ArtefactError(f"{path}: this JSON is no latency table; `nas measure` makes one")
-    if document.get("version") != VERSION:
+    if document.get("version") not in READ:
         raise ArtefactError(
             f"{path}: the latency table has version {document.get('version')!r}, this program "
-            f"reads {VERSION}; measure it again or use the program that wrote it"
+            f"reads {' and '.join(map(str, READ))}; measure it again or use the program that wrote "
+            "it"
         )
     return document
 
@@ -259,7 +262,7 @@ def _read_fit(fields: Mapping[str, Any]) -> Fit:
         or (mean.shape, own.shape, shared.shape[:1], gain.shape[1:]) != ((size,),) * 4
     ):
         raise ValueError(f"a fit of {len(blocks)} entries has arrays of other sizes")
-    scales, repeat, unsure = Scales(**fields["scales"]), fields["repeat"], fields["unsure"]
+    scales, repeat, unsure = Scales(**fields["scales"]), fields["repeat"], fields.get("unsure", 0.0)
     posterior = Posterior(mean, own, shared, gain, scales, repeat, unsure)
     return Fit(blocks, posterior, fields["threshold_mb"], spilled)
 

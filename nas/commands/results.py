@@ -60,12 +60,23 @@ def export(
     )
 
 
-def report(run: RunFolder, json: Json = False) -> None:
+def report(
+    run: RunFolder,
+    search: Annotated[
+        Path | None,
+        typer.Option(
+            "--search",
+            metavar="FOLDER",
+            help="What `nas search RUN -o FOLDER` left, which gets the report; else the run's own.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """One HTML file with the pictures; the only place where test images are used."""
     from nas.jobs.report import report_command
 
     screen = Screen(json)
-    data = report_command(run, screen)
+    data = report_command(run, screen, search)
     screen.result(data, f"wrote {data['report']}")
 
 

@@ -20,15 +20,17 @@ __all__ = ["report_command", "test_front"]
 FORMAT = 1
 
 
-def test_front(trained: TrainedRun, front: dict[str, Any], screen: Screen) -> list[dict[str, Any]]:
-    """Test accuracy in percent of every point of a front, in its order.
+def test_front(
+    trained: TrainedRun, found: Run, front: dict[str, Any], screen: Screen
+) -> list[dict[str, Any]]:
+    """Test accuracy in percent of every point of a front of ``found``, in its order.
 
     Points that an earlier call tested with the same weights and images are not run again.
     """
     test = trained.dataset.splits.test()
     images, labels = as_tensors(test)
     belongs = {"weights": trained.belongs()["weights"], "data": test.fingerprint}
-    known = _known(trained, belongs)
+    known = _known(found, belongs)
     points = []
     with screen.progress("test the front", len(front["points"])) as advance:
         for done, point in enumerate(front["points"]):
@@ -39,27 +41,43 @@ def test_front(trained: TrainedRun, front: dict[str, Any], screen: Screen) -> li
             points.append({"digest": digest, "test_accuracy": known[digest]})
             advance(done + 1, "subnets")
     document = {"format": FORMAT, **belongs, "images": len(labels), "points": points}
-    write_atomic(_file(trained.run), json.dumps(document, indent=1) + "\n")
+    write_atomic(_file(found), json.dumps(document, indent=1) + "\n")
     return points
 
 
-def report_command(folder: Path, screen: Screen) -> dict[str, Any]:
-    """The command ``nas report``: test the front if there is one, write ``report.html``."""
+def report_command(folder: Path, screen: Screen, searched: Path | None = None) -> dict[str, Any]:
+    """The command ``nas report``: test the front if there is one, write ``report.html``.
+
+    ``searched`` is the folder of a search that did not write into the run; it gets the report.
+
+    Raises:
+        ArtefactError: the folder is no run, or has no search; a front of other weights.
+    """
     run = Run.open(folder)
-    result: dict[str, Any] = {"report": str(run.report)}
-    if run.front.is_file() and run.supernet.is_file():
+    found = run if searched is None else _search(searched, folder)
+    result: dict[str, Any] = {"report": str(found.report)}
+    if found.front.is_file() and run.supernet.is_file():
         trained = TrainedRun(run)
-        front = _front(trained)
+        front = _front(trained, found.front)
         if trained.has_images:
-            tested = test_front(trained, front, screen)
+            tested = test_front(trained, found, front, screen)
             result["test_accuracy"] = tested[front["best"]]["test_accuracy"]
-    write_report(gather(run), run.report)
+    write_report(gather(run, searched=searched), found.report)
     return result
 
 
-def _front(trained: TrainedRun) -> dict[str, Any]:
+def _search(folder: Path, run: Path) -> Run:
+    found = Run(folder)
+    if not found.front.is_file() and not found.fleet_document.is_file():
+        raise ArtefactError(
+            f"--search {folder}: not the folder of a search (it has neither {found.front.name} nor "
+            f"{found.fleet_document.name}); `nas search {run} ... -o {folder}` makes one"
+        )
+    return found
+
+
+def _front(trained: TrainedRun, path: Path) -> dict[str, Any]:
     """``front.json``, if it is whole and of these weights."""
-    path = trained.run.front
     try:
         front = json.loads(path.read_text(encoding="utf-8"))
         weights = front["weights"]
@@ -81,8 +99,8 @@ def _file(run: Run) -> Path:
     return run.folder / "test.json"
 
 
-def _known(trained: TrainedRun, belongs: dict[str, str]) -> dict[str, float]:
-    file = _file(trained.run)
+def _known(found: Run, belongs: dict[str, str]) -> dict[str, float]:
+    file = _file(found)
     if not file.is_file():
         return {}
     try:

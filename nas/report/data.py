@@ -109,13 +109,15 @@ class Provenance:
 class ReportData:
     """Everything a report shows. None and empty parts are said to be missing.
 
-    ``folder`` is the run, as commands name it; ``trained`` says whether there are weights,
+    ``folder`` is the run, as commands name it, ``searched`` the folder of a search that wrote
+    elsewhere; ``trained`` says whether there are weights,
     ``imported`` that they were not trained here, ``images`` whether the run has any; ``warnings``
     are sentences about parts that could not be used, or that say less than they seem to.
     """
 
     folder: str
     provenance: Provenance
+    searched: str | None = None
     trained: bool = False
     imported: bool = False
     images: bool = True

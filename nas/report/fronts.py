@@ -122,7 +122,8 @@ class Front:
 @dataclass(frozen=True)
 class FleetPoint:
     """A network that was measured for a fleet. ``latency_ms`` and ``regret`` are by device; a
-    regret is None where the network breaks the limit. Accuracy in percent, None if unknown."""
+    regret is a difference of scores, None where the network breaks the limit. Accuracy in percent,
+    None if unknown; with it ``score`` is the accuracy to be expected."""
 
     score: float
     val_accuracy: float | None

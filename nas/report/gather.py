@@ -31,21 +31,24 @@ T = TypeVar("T")
 NUMBERS = ("loss", "val_largest", "val_smallest", "seconds")
 
 
-def gather(run: Run, now: datetime | None = None) -> ReportData:
+def gather(run: Run, now: datetime | None = None, searched: Path | None = None) -> ReportData:
     """Read what there is. What is missing stays empty; what is damaged or of something else is
-    left out with a warning. ``now`` is the date of the report.
+    left out with a warning. ``now`` is the date of the report; ``searched`` is the folder of a
+    search that did not write into the run.
 
     Raises:
         ConfigError: the run's configuration cannot be read.
     """
-    return _Reader(run, now or datetime.now(UTC)).report()
+    return _Reader(run, now or datetime.now(UTC), searched).report()
 
 
 class _Reader:
     """Collects warnings while it reads."""
 
-    def __init__(self, run: Run, now: datetime) -> None:
+    def __init__(self, run: Run, now: datetime, searched: Path | None) -> None:
         self.run = run
+        self.searched = searched
+        self.found = run if searched is None else Run(searched)
         self.now = now
         self.warnings: list[str] = []
 
@@ -53,7 +56,7 @@ class _Reader:
         run, config = self.run, self.run.config()
         header = self.tried(lambda: peek(run.supernet)) if run.supernet.is_file() else None
         space = self.space(header)
-        document = self.tried(lambda: read_document(run.front, lambda front: front))
+        document = self.tried(lambda: read_document(self.found.front, lambda front: front))
         front = self.front(document, header, space)
         if config.data is None and header is not None:
             self.warnings.append(_without_images(front))
@@ -63,8 +66,10 @@ class _Reader:
         return ReportData(
             folder=str(run.folder),
             provenance=provenance(
-                run, config, self.now, header, document if front else None, tuple(tables.values())
+                *(run, config, self.now, header, document if front else None),
+                *(tuple(tables.values()), self.searched),
             ),
+            searched=None if self.searched is None else str(self.searched),
             trained=header is not None,
             imported=header is not None and bool(header.origin),
             images=config.data is not None,
@@ -103,17 +108,18 @@ class _Reader:
     ) -> Front | None:
         if document is None:
             return None
-        name = self.run.front.name
+        name = self.found.front.name
         if space is not None and document.get("identity") != space.identity:
             self.warnings.append(f"{name} is of another space than the weights; search again")
             return None
         if header and document.get("weights") != sha256_of(self.run.supernet):
             self.warnings.append(f"{name} was found with other weights; search again")
-        return self.tried(lambda: read_document(self.run.front, read_front))
+        return self.tried(lambda: read_document(self.found.front, read_front))
 
     def fleet(self, header: Header | None, space: Space | None) -> Fleet | None:
         """The search for many devices, if there was one."""
-        path = Run(self.run.fleet).fleet_document
+        where = self.found if self.searched else Run(self.run.fleet)
+        path = where.fleet_document
         document = self.tried(lambda: read_document(path, lambda fleet: fleet))
         if document is None:
             return None
@@ -125,13 +131,13 @@ class _Reader:
         return self.tried(lambda: read_document(path, read_fleet))
 
     def test(self, front: Mapping[str, Any] | None) -> Test | None:
-        path = self.run.folder / "test.json"
+        path = self.found.folder / "test.json"
         return self.tried(
             lambda: read_document(path, lambda document: read_test(document, front or {}))
         )
 
     def curves(self, front: Mapping[str, Any] | None) -> Curves | None:
-        path = self.run.curves
+        path = self.found.curves
         return self.tried(
             lambda: read_document(path, lambda document: read_curves(document, front or {}))
         )
@@ -140,8 +146,8 @@ class _Reader:
         """The network of ``best.json``, its layers timed by the table of the front's device."""
 
         def read() -> Network:
-            require_best(self.run)
-            architecture = Architecture.from_json(self.text(self.run.best))
+            require_best(self.found)
+            architecture = Architecture.from_json(self.text(self.found.best))
             side = space.lower(architecture).image.shape[-1]
             for path, table in tables.items():
                 if table.device == front.device:

@@ -29,10 +29,16 @@ def provenance(
     header: Header | None,
     front: Mapping[str, Any] | None,
     tables: Sequence[Table],
+    searched: Path | None = None,
 ) -> Provenance:
-    """Facts by label, and the commands that make such a run again."""
+    """Facts by label, and the commands that make such a run again.
+
+    ``searched`` is the folder of ``front``, where that is not the run.
+    """
     data = config.data
     facts = {"Report": _date(now), "Run": str(run.folder), "Images": data.path if data else "none"}
+    if searched is not None:
+        facts["Search"] = str(searched)
     if header is not None and header.origin:
         facts["Imported from"] = header.origin
     if header is not None:
@@ -47,7 +53,7 @@ def provenance(
     if front is not None:
         facts["Searched"] = (
             f"{front.get('searcher')} by the {front.get('guide')} ({front.get('guide_identity')}), "
-            f"written {_written(run.front)}"
+            f"written {_written(Run(searched or run.folder).front)}"
         )
         facts["Measured on"] = ", ".join(_described(front.get("device") or {}))
     seeds: dict[str, Any] = (
@@ -56,22 +62,31 @@ def provenance(
     seeds["search"] = config.search.seed if front is None else front.get("seed")
     facts["Seeds"] = ", ".join(f"{name} {seed}" for name, seed in seeds.items())
     facts["Versions"] = ", ".join([f"Python {platform.python_version()}", *_versions()])
-    return Provenance(facts, _commands(run, config, header, front), config.to_yaml())
+    return Provenance(facts, _commands(run, config, header, front, searched), config.to_yaml())
 
 
 def _commands(
-    run: Run, config: Config, header: Header | None, front: Mapping[str, Any] | None
+    run: Run,
+    config: Config,
+    header: Header | None,
+    front: Mapping[str, Any] | None,
+    searched: Path | None,
 ) -> tuple[str, ...]:
     folder = shlex.quote(str(run.folder))
     made = f"nas train {shlex.quote(str(run.config_file))} --out {folder}"
     if config.data is None or (header is not None and header.origin):
         made = f"nas import-ofa WEIGHTS {_import_arguments(config)} --out {folder}"
+    into = export = report = ""
+    if searched is not None:
+        into = f" -o {shlex.quote(str(searched))}"
+        export = f" --architecture {shlex.quote(str(Run(searched).best))}"
+        report = f" --search {shlex.quote(str(searched))}"
     return (
         made,
         f"nas measure {folder}",
-        f"nas search {folder} {_search_arguments(config, front or {})}",
-        f"nas export {folder}",
-        f"nas report {folder}",
+        f"nas search {folder} {_search_arguments(config, front or {})}{into}",
+        f"nas export {folder}{export}",
+        f"nas report {folder}{report}",
     )
 
 

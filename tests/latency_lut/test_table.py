@@ -162,7 +162,7 @@ def test_files_that_are_no_tables_are_refused(path: Path) -> None:
         LatencyTable.load(path, SPACE)
     document = json.loads(text)
     path.write_text(json.dumps({**document, "version": 99}))
-    with pytest.raises(ArtefactError, match=r"version 99, this program\s+reads 7"):
+    with pytest.raises(ArtefactError, match=r"version 99, this program\s+reads 6 and 7"):
         LatencyTable.load(path, SPACE)
     for damaged in ("fits", "samples", "entries", "fingerprint", "networks"):
         path.write_text(json.dumps({**document, damaged: {"16": {"blocks": [1]}}}))
@@ -245,11 +245,12 @@ def test_a_prediction_follows_from_the_file_and_what_it_says_alone(
         variance = sum(
             counts[i] * covariance[i][j] * counts[j] for i in range(size) for j in range(size)
         )
-        variance += (fit["scales"]["network"] ** 2 + fit["repeat"] ** 2) * ms**2
+        further = fit["scales"]["network"], fit["repeat"], fit["unsure"]
+        variance += sum(share**2 for share in further) * ms**2
         assert variance**0.5 == pytest.approx(expected_std, rel=1e-4)
     about = document["fits"]["16"]["about"]
     assert all(name in about for name in ("threshold_mb", "spilled_mb", "own", "shared", "gain",
-                                          "scales.network", "repeat"))  # fmt: skip
+                                          "scales.network", "repeat", "unsure"))  # fmt: skip
 
 
 def test_latencies_follow_from_the_samples_in_the_file(table: LatencyTable, path: Path) -> None:

@@ -570,3 +570,9 @@ def test_what_is_no_onnx_model(run: Path, kind: str) -> None:
         half = whole[: len(whole) // 2]
         model.write_bytes({"text": b"hello", "empty": b"", "truncated": half}[kind])
     assert str(model) in refused(run, "profile", model)
+
+
+def test_a_report_of_no_search(run: Path, tmp_path: Path) -> None:
+    said = refused(run, "report", run, "--search", tmp_path / "elsewhere")
+    assert said.startswith(f"--search {tmp_path}/elsewhere: not the folder of a search")
+    assert "neither front.json nor fleet.json" in said and "-o" in said

@@ -25,7 +25,8 @@ def untested(data: ReportData) -> Html | None:
     """Says that test accuracies are missing, where there are images to test on."""
     if data.test is not None or not data.images:
         return None
-    return missing("There are no test accuracies.", command(data, "report"))
+    where = () if data.searched is None else ("--search", shlex.quote(data.searched))
+    return missing("There are no test accuracies.", command(data, "report", *where))
 
 
 def command(data: ReportData, name: str, *arguments: str) -> str:
@@ -36,7 +37,8 @@ def command(data: ReportData, name: str, *arguments: str) -> str:
 def search_command(data: ReportData) -> str:
     """The search of this run, with the budget left open; without images it names a proxy."""
     guide = () if data.images else ("--proxy macs",)
-    return command(data, "search", "--latency-ms BUDGET", *guide)
+    where = () if data.searched is None else ("-o", shlex.quote(data.searched))
+    return command(data, "search", "--latency-ms BUDGET", *guide, *where)
 
 
 def table(

@@ -20,6 +20,7 @@ def fleet(data: ReportData) -> Html:
     return section(
         "fleet",
         "One network for many devices",
+        el("p", _explained(found)),
         table(
             "Every device with its own best network, and with the one for all",
             (
@@ -28,31 +29,35 @@ def fleet(data: ReportData) -> Html:
                     "budget, ms",
                     "latencies are",
                     "its best, ms",
-                    f"its best: {_of(found)}",
+                    f"its best: {_expected(found)}",
                 ),
-                *("one for all, ms", f"one for all: {_of(found)}", "regret"),
+                *("one for all, ms", f"one for all: {_expected(found)}", "regret"),
             ),
             [_device(found, position) for position in range(len(found.devices))],
         ),
         table(
             "Every network that was measured, the best first; the one for all is marked",
-            ("network", _of(found), *_titles(found), "on the front of"),
+            ("network", *_qualities(found), *_titles(found), "on the front of"),
             [_row(found, position) for position in _order(found)],
             _order(found).index(found.compromise),
             broad=True,
         ),
-        el("p", _explained(found), class_="small"),
     )
 
 
 def _explained(found: Fleet) -> str:
     text = (
-        "The regret of a network on a device is by how much it is worse than the best of these "
-        "that keeps the device's budget; it has none where it breaks the budget. The one for all "
-        "has the smallest worst regret."
+        "The regret of a network on a device is by how much it is worse than the best of the "
+        "measured networks that keeps the device's budget; it has none where it breaks the budget. "
+        "The one for all has the smallest worst regret."
     )
-    if found.points[0].val_accuracy is not None:
-        text += " Regrets go by what accuracy is to be expected, from measurement and prediction."
+    if _tried(found):
+        text += (
+            " What is compared are expected accuracies: the one that was measured on validation "
+            "images and, where the search went by predicted ones, the predicted one, weighted by "
+            "how exact they are. A regret is the difference of two expected accuracies, in points, "
+            "and not of two validation accuracies."
+        )
     predicted = [one.name for one in found.devices if one.basis == "predicted"]
     if predicted:
         text += (
@@ -62,12 +67,27 @@ def _explained(found: Fleet) -> str:
     return text
 
 
-def _of(found: Fleet) -> str:
-    return "validation, %" if found.points[0].val_accuracy is not None else found.scale
+def _tried(found: Fleet) -> bool:
+    return found.points[0].val_accuracy is not None
+
+
+def _expected(found: Fleet) -> str:
+    """The title of what regrets are made of."""
+    return "expected, %" if _tried(found) else found.scale
+
+
+def _qualities(found: Fleet) -> tuple[str, ...]:
+    return (_expected(found), "validation, %") if _tried(found) else (_expected(found),)
 
 
 def _quality(point: FleetPoint) -> str:
-    return significant(point.score, 4) if point.val_accuracy is None else fixed(point.val_accuracy)
+    return significant(point.score, 4) if point.val_accuracy is None else fixed(point.score, 3)
+
+
+def _regret(point: FleetPoint, device: str) -> str:
+    # With as many decimals as accuracies have, whose difference it is.
+    regret = point.regret[device]
+    return significant(regret) if point.val_accuracy is None else fixed(regret, 3)
 
 
 def _device(found: Fleet, position: int) -> list[str]:
@@ -81,7 +101,7 @@ def _device(found: Fleet, position: int) -> list[str]:
         _quality(best),
         significant(chosen.latency_ms[one.name], 4),
         _quality(chosen),
-        significant(chosen.regret[one.name]),
+        _regret(chosen, one.name),
     ]
 
 
@@ -97,7 +117,7 @@ def _order(found: Fleet) -> list[int]:
 def _row(found: Fleet, position: int) -> list[str]:
     point = found.points[position]
     cells = [
-        (significant(point.latency_ms[one.name], 4), significant(point.regret[one.name]))
+        (significant(point.latency_ms[one.name], 4), _regret(point, one.name))
         for one in found.devices
     ]
     name = f"#{_order(found).index(position) + 1}"
@@ -107,6 +127,7 @@ def _row(found: Fleet, position: int) -> list[str]:
     return [
         name,
         _quality(point),
+        *([fixed(point.val_accuracy)] if _tried(found) else []),
         *(cell for pair in cells for cell in pair),
         ", ".join(on) or "none",
     ]

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -325,3 +326,42 @@ def test_it_needs_no_pytorch(whole: Run) -> None:
         [sys.executable, "-c", code, str(whole.folder)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_search_that_wrote_elsewhere(run: Run, tmp_path: Path) -> None:
+    own, other = gather(run), Run(tmp_path / "an other")
+    other.folder.mkdir()
+    for name in ("front.json", "best.json", "curves.json", "test.json"):
+        (run.folder / name).rename(other.folder / name)
+    assert gather(run).front is None
+    data = gather(run, searched=other.folder)
+    assert (data.front, data.curves, data.test) == (own.front, own.curves, own.test)
+    assert data.network == own.network
+    assert not data.warnings
+    assert data.provenance.facts["Search"] == str(other.folder)
+    search, export, report = data.provenance.commands[-3:]
+    assert search.endswith(f"-o '{other.folder}'")
+    assert export.endswith(f"--architecture '{other.best}'")
+    assert report.endswith(f"--search '{other.folder}'")
+    untested = render(replace(data, test=None))
+    assert f"nas report &#x27;{run.folder}&#x27; --search &#x27;{other.folder}&#x27;" in untested
+
+
+def test_a_fleet_that_was_searched_elsewhere(run: Run, tmp_path: Path) -> None:
+    other = tmp_path / "fleet of others"
+    other.mkdir()
+    point = {"score": 80.0, "val_accuracy": None, "regrets": {"pi4": 0.0}}
+    fleet = {
+        "format": 1,
+        "identity": json.loads(run.front.read_text())["identity"],
+        "weights": json.loads(run.front.read_text())["weights"],
+        "score": "score",
+        "devices": [{"name": "pi4", "limit_ms": 5, "basis": "predicted", "front": [0], "best": 0}],
+        "points": [{**point, "latencies": {"pi4": {"ms": 3.0}}}],
+        "compromise": 0,
+    }
+    (other / "fleet.json").write_text(json.dumps(fleet))
+    assert gather(run).fleet is None
+    data = gather(run, searched=other)
+    assert data.front is None and data.fleet is not None
+    assert data.fleet.devices[0].name == "pi4"

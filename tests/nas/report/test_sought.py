@@ -8,6 +8,7 @@ from nas.report.data import ReportData
 from nas.report.fronts import Fleet, FleetDevice, FleetPoint, Sought
 from nas.report.sections.costs import costs
 from nas.report.sections.fleet import fleet
+from tests.nas.report.page_parser import parse
 
 
 def test_points_beyond_a_limit_are_told_from_those_that_keep_it(data: ReportData) -> None:
@@ -44,6 +45,11 @@ def test_a_fleet(data: ReportData) -> None:
         FleetPoint(78.75, 79.0, {"pi4": 3.5, "pixel": 6.0}, {"pi4": 2.25, "pixel": 0.0}),
     )
     page = str(fleet(replace(data, fleet=Fleet(devices, points, 1))))
+    # The regret is the difference of two numbers beside it, and words before them say of which.
+    pi4 = next(row for row in parse(page).all("tr") if row.text.startswith("pi4"))
+    cells = [cell.text for cell in pi4.all("td")]
+    assert cells[3:] == ["81.000", "3.500", "78.750", "2.250"]
+    assert page.index("weighted by how exact they are") < page.index("<table")
     assert "Latencies on pixel are predictions of the tables alone" in page
     assert page.count("for all") >= 1 and "2.25" in page and "80.50" in page
     assert str(fleet(data)).count("--fleet TABLE=MS") == 2
