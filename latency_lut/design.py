@@ -1,4 +1,10 @@
-"""Which whole networks to measure: those that determine the entries best."""
+"""Which whole networks to measure: those that determine the entries best.
+
+Left free, the criterion takes networks of few layers: in their time, against which noise counts,
+each entry has a larger part. But large networks take longer than the sum of their blocks says, by
+1 to 2% (caches), which a fit of small ones cannot know. So the times to be covered are divided,
+and each part gives one network (``experiments/latency/facts.py`` compares both ways).
+"""
 
 from __future__ import annotations
 
@@ -10,20 +16,27 @@ from latency_lut.fit import Prior, Scales
 TYPICAL = Scales()
 
 
-def d_optimal(counts: Floats, prior: Prior, n: int, scales: Scales = TYPICAL) -> Integers:
-    """``n`` of the candidates ``counts`` [candidates, parameters], in the order of choice.
+def strata(ms: Floats, n: int) -> Integers:
+    """The number of the stratum, from 0, of each of ``ms`` [candidates]: ``n`` of equal size."""
+    ranks = np.argsort(np.argsort(ms, kind="stable"), kind="stable")
+    return ranks * min(n, len(ms)) // max(len(ms), 1)
 
-    Greedy: each is the one about which the fit would be least certain, against the noise of a
-    measurement, after those before it; this adds the most to the determinant of the information.
+
+def d_optimal(counts: Floats, prior: Prior, strata: Integers, scales: Scales = TYPICAL) -> Integers:
+    """One of the candidates ``counts`` [candidates, parameters] of each stratum, as chosen.
+
+    ``strata`` [candidates] numbers them. Greedy: each is the one about which the fit would be
+    least certain, against the noise of a measurement, after those before it; this adds the most
+    to the determinant of the information.
     """
     weight = scales.network * (counts @ prior.mean_ms)[:, None]
     own, shared = counts * prior.own(scales) / weight, counts @ prior.shared(scales) / weight
     kernel = own @ own.T + shared @ shared.T
     chosen: list[int] = []
     free = np.ones(len(counts), dtype=np.bool_)
-    for _ in range(min(n, len(counts))):
+    while free.any():
         best = int(np.argmax(np.where(free, np.diag(kernel), -1.0)))
         chosen.append(best)
-        free[best] = False
+        free &= strata != strata[best]
         kernel = kernel - np.outer(kernel[:, best], kernel[best]) / (1 + kernel[best, best])
     return np.array(chosen, dtype=np.int64)

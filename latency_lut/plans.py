@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from latency_lut import entries as blocks
+from latency_lut.arrays import Floats
 from latency_lut.build import design_matrix, prior_of
 from latency_lut.campaign import Effort, estimate_s, runs_of
-from latency_lut.design import d_optimal
+from latency_lut.design import d_optimal, strata
+from latency_lut.fit import Prior
 from latency_lut.populations import images, network_name, sample_at
 from latency_lut.seam import Model
 from latency_lut.spill import BYTES_PER_WEIGHT
@@ -129,8 +131,9 @@ def plan_table(
     """What to time for a table: all blocks that networks have, and some whole networks.
 
     For each resolution ``held_out`` random networks (uniform over choices), which only tell how
-    good the table is, and ``whole_networks`` that determine it best. Raises ``SpaceError`` for a
-    resolution that the space does not have, ``ConfigError`` for fewer than 3 networks to fit.
+    good the table is, and ``whole_networks`` that determine it best, over the range of times.
+    Raises ``SpaceError`` for a resolution that the space does not have, ``ConfigError`` for fewer
+    than 3 networks to fit.
     """
     if whole_networks < 3 or held_out < 0:
         raise ConfigError(
@@ -157,10 +160,18 @@ def _choose(
     # A space of few networks has none to spare: half of them at most are held out.
     held = rows[: min(held_out, len(rows) // 2)]
     candidates = rows[len(held) :]
-    guess = np.array([GUESS_MS + GUESS_MS_PER_MAC * spec.macs for spec in specs])
-    design = design_matrix(space, specs, candidates, 0 * guess, GUESS_THRESHOLD_MB)
-    chosen = d_optimal(design, prior_of(specs, guess, 0 * guess, design), whole_networks)
+    design, prior = guessed(space, specs, candidates)
+    chosen = d_optimal(design, prior, strata(design @ prior.mean_ms, whole_networks))
     return Networks(tuple(candidates[i] for i in chosen), tuple(held))
+
+
+def guessed(
+    space: Space, specs: Sequence[LayerSpec], rows: Sequence[tuple[int, ...]]
+) -> tuple[Floats, Prior]:
+    """The design [rows, parameters] and the prior of a fit before anything is measured."""
+    guess = np.array([GUESS_MS + GUESS_MS_PER_MAC * spec.macs for spec in specs])
+    design = design_matrix(space, specs, rows, 0 * guess, GUESS_THRESHOLD_MB)
+    return design, prior_of(specs, guess, 0 * guess, design)
 
 
 def network_model(name: str, plan: Plan) -> Model:

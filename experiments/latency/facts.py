@@ -8,8 +8,9 @@ every visit, and hundreds of networks that its fit did not see. Nothing is measu
 - how much repeating the same networks differs, the two halves of the campaign against each other,
   if a visit counts by its minimum or by its median, at the pace of the references or as it came;
 - how well latencies by each of the four are ranked alike in both halves;
-- how far off the table is if the networks of its fit are drawn at random, not D-optimal: as many of
-  those that it did not see, drawn some times, on the rest of them.
+- how far off the table is, and how often its 90% intervals hold, if the networks of its fit are
+  chosen D-optimally, D-optimally one of each stratum of time (as campaigns do), or at random: as
+  many as it has, from half of all its networks, drawn some times, on those that were not chosen.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from latency_lut import LatencyTable, space_in
+from latency_lut.accuracy import Accuracy
 from latency_lut.build import fit_resolution
+from latency_lut.design import d_optimal, strata
+from latency_lut.plans import guessed
 from latency_lut.populations import network_name
 from latency_lut.table import Network
 from latency_lut.windows import paces, usual
@@ -36,6 +40,7 @@ DRAWS = 20
 ESTIMATES: dict[str, Callable[[Sequence[float]], float]] = {"minimum": min, "median": np.median}
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def halves(
@@ -75,34 +80,52 @@ def repeating(table: LatencyTable) -> dict[str, dict[str, float]]:
     return found
 
 
-def mape_of(table: LatencyTable, side: int, networks: Sequence[Network]) -> float:
+def accuracy_of(table: LatencyTable, side: int, networks: Sequence[Network]) -> Accuracy:
     """Of a fit of those that are ``fitted``, on the others."""
     space = table.space
     image = next(one for one in space.images if one.shape[-1] == side)
     _, found = fit_resolution(space, space.reachable(image), table.entries, networks)
     assert found is not None
-    return found.mape
+    return found
 
 
 def choosing(table: LatencyTable, side: int, rng: np.random.Generator) -> dict[str, Any]:
-    """The MAPE with D-optimal networks, and with random ones, on the same held-out networks."""
+    """The error of fits whose networks are chosen from half of all in each way, on the others."""
+    space = table.space
     here = [one for one in table.networks if one.resolution == side]
-    fitted = [one for one in here if one.fitted]
-    unseen = [one for one in here if not one.fitted]
-    optimal, random = [], []
-    for _ in range(DRAWS):
-        order = rng.permutation(len(unseen))
-        drawn = [replace(unseen[i], fitted=True) for i in order[: len(fitted)]]
-        rest = [unseen[i] for i in order[len(fitted) :]]
-        random.append(mape_of(table, side, [*drawn, *rest]))
-        optimal.append(mape_of(table, side, [*fitted, *rest]))
-    return {
-        "networks": len(fitted),
-        "D-optimal": float(np.mean(optimal)),
-        "random": float(np.mean(random)),
-        "random, worst of the draws": float(np.max(random)),
-        "D-optimal is better in": float(np.mean(np.array(optimal) < np.array(random))),
-    }
+    n = sum(one.fitted for one in here)
+    image = next(one for one in space.images if one.shape[-1] == side)
+    design, prior = guessed(space, space.reachable(image), [one.row for one in here])
+    guess_ms = design @ prior.mean_ms
+
+    def free(half: Integers) -> Integers:
+        return d_optimal(design[half], prior, np.arange(len(half)))[:n]
+
+    def stratified(half: Integers) -> Integers:
+        return d_optimal(design[half], prior, strata(guess_ms[half], n))
+
+    def random(half: Integers) -> Integers:
+        return np.arange(n)
+
+    found: dict[str, Any] = {"networks": n}
+    halves = [rng.permutation(len(here))[: len(here) // 2] for _ in range(DRAWS)]
+    for name, choose in (
+        ("D-optimal", free),
+        ("D-optimal, one of each stratum of time", stratified),
+        ("random", random),
+    ):
+        draws = []
+        for half in halves:
+            seen = set(half[choose(half)].tolist())
+            networks = [replace(one, fitted=i in seen) for i, one in enumerate(here)]
+            draws.append(accuracy_of(table, side, networks))
+        found[name] = {
+            "mape": float(np.mean([one.mape for one in draws])),
+            "worst mape": max(one.mape for one in draws),
+            "bias": float(np.mean([one.bias for one in draws])),
+            "coverage_90": float(np.mean([one.coverage_90 for one in draws])),
+        }
+    return found
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from scipy.stats import multivariate_normal
 from sklearn.linear_model import Ridge
 
-from latency_lut.design import d_optimal
+from latency_lut.design import d_optimal, strata
 from latency_lut.fit import (
     GRID,
     Observations,
@@ -181,22 +182,34 @@ def test_the_threshold_that_explains_the_networks_is_chosen() -> None:
     assert fitted.scales in GRID
 
 
-def test_d_optimal_finds_nearly_the_best_determinant_and_beats_chance() -> None:
+def test_strata_are_of_equal_size_and_in_the_order_of_time() -> None:
+    ms = np.random.default_rng(5).permutation(24).astype(float)
+    assert strata(ms, 6).tolist() == (ms // 4).tolist()
+    assert strata(np.array([3.0, 1.0, 2.0]), 99).tolist() == [2, 0, 1]
+    assert sorted(np.bincount(strata(np.ones(11), 3))) == [3, 4, 4]
+
+
+def test_d_optimal_takes_one_of_each_stratum_nearly_the_best_ones() -> None:
     rng = np.random.default_rng(4)
-    prior, counts = problem(rng, networks=12, entries=6)
-    scales = Scales()
+    prior, counts = problem(rng, networks=16, entries=6)
+    scales, groups = Scales(), np.arange(16) % 4
     cov = covariance(prior, scales)
 
-    def information(chosen: tuple[int, ...]) -> float:
+    def information(chosen: Sequence[int]) -> float:
         A = counts[list(chosen)]
         noise = np.diag((scales.network * (A @ prior.mean_ms)) ** 2)
         return float(np.linalg.slogdet(A @ cov @ A.T + noise)[1] - np.linalg.slogdet(noise)[1])
 
-    every = sorted(information(c) for c in itertools.combinations(range(12), 4))
-    chosen = d_optimal(counts, prior, 4, scales)
-    assert len(set(chosen.tolist())) == 4
-    assert information(tuple(chosen)) >= every[int(0.98 * len(every))]
-    assert len(d_optimal(counts, prior, 99)) == 12
+    allowed = itertools.product(*(np.flatnonzero(groups == group) for group in range(4)))
+    every = sorted(map(information, allowed))
+    chosen = d_optimal(counts, prior, groups, scales)
+    assert sorted(groups[chosen]) == [0, 1, 2, 3]
+    assert information(chosen) >= every[int(0.98 * len(every))]
+
+
+def test_d_optimal_is_free_where_each_candidate_is_a_stratum() -> None:
+    prior, counts = problem(np.random.default_rng(4), networks=12, entries=6)
+    assert sorted(d_optimal(counts, prior, np.arange(12))) == list(range(12))
 
 
 def test_adding_networks_to_a_fit_is_fitting_them_together() -> None:
