@@ -10,8 +10,8 @@ The prior's deviations are relative to the entries and have three parts: what al
 noise of a network is relative to its time: what additivity cannot express. These four scales are
 chosen from a grid by the marginal likelihood of the observations (Rasmussen and Williams 2006,
 equation 2.30), so that the intervals follow from how well the networks agree with the entries. A
-few tens of networks leave several points of the grid likely, and the best of them is too sure of
-itself: what the others would have said is added as noise (``Posterior.unsure``).
+few tens of networks leave several points of the grid likely: predictions are the mean of what all
+of these say, and how far they are apart is added as noise (``Posterior.unsure``).
 
 Where networks of a later campaign are added, predictions are for that campaign: all its times may
 differ by one more factor, which the networks of the earlier campaign do not see.
@@ -106,9 +106,9 @@ class Posterior:
     """The fit. The covariance of t is diag(own^2) + shared shared' - gain' gain.
 
     ``mean_ms`` [parameters], ``own_ms`` [parameters], ``shared_ms`` [parameters, factors],
-    ``gain_ms`` [networks, parameters]; ``scales`` are those that were chosen. ``repeat`` is the
-    relative standard error of a measured network, ``unsure`` the relative deviation that not
-    knowing the scales adds to a prediction.
+    ``gain_ms`` [networks, parameters]; ``scales`` are the likeliest, which the covariance is for.
+    ``repeat`` is the relative standard error of a measured network, ``unsure`` the relative
+    deviation that not knowing the scales adds to a prediction.
     """
 
     mean_ms: Floats
@@ -159,7 +159,7 @@ def fit(
     elsewhere: Mapping[float, Floats],
     grid: tuple[Scales, ...] = GRID,
 ) -> tuple[float, Posterior]:
-    """The spill threshold and the scales that make the observations most likely, the posterior.
+    """The spill threshold that makes the observations most likely, the posterior.
 
     ``observed`` has the same networks under every threshold, whose spill differs; so has
     ``elsewhere`` the counts [networks, parameters] of those that predictions are for.
@@ -174,14 +174,18 @@ def fit(
     )
     best = int(likelihood.argmax())
     weight = np.exp(likelihood - likelihood[best])
-    likely = [
-        (weight[i], *predict(posterior(prior, observed[t], scales), elsewhere[t]))
-        for i, (t, scales) in enumerate(points)
-        if weight[i] >= LEAST_WEIGHT
-    ]
+    alike, others = [], []
+    for i in np.flatnonzero(weight >= LEAST_WEIGHT):
+        t, scales = points[i]
+        one = posterior(prior, observed[t], scales)
+        others.append((weight[i], *predict(one, elsewhere[t])))
+        # Parameters mean the same under one threshold alone.
+        if t == points[best][0]:
+            alike.append((weight[i], one.mean_ms))
+    mean = sum(w * ms for w, ms in alike) / sum(w for w, _ in alike)
     threshold, scales = points[best]
-    fitted = posterior(prior, observed[threshold], scales)
-    unsure = _unsure(likely, *predict(fitted, elsewhere[threshold]))
+    fitted = replace(posterior(prior, observed[threshold], scales), mean_ms=mean)
+    unsure = _unsure(others, *predict(fitted, elsewhere[threshold]))
     return threshold, replace(fitted, unsure=unsure)
 
 

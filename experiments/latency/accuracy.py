@@ -14,7 +14,7 @@ One campaign measures everything interleaved: the entries in context, the networ
 the held-out networks (uniform over choices, and stratified over MACs), and isolated blocks for
 comparison. A killed campaign goes on from its samples in OUT/samples. Writes OUT/results.json,
 OUT/accuracy.png and OUT/table.json, which is not kept with the project: it is large. Leave the
-machine quiet.
+machine quiet. ``--again`` measures nothing.
 """
 
 from __future__ import annotations
@@ -233,6 +233,50 @@ def quiet(table: LatencyTable) -> dict[str, bool]:
     }
 
 
+def campaign(
+    plans: Plans,
+    models: Sequence[Model],
+    effort: Effort,
+    args: argparse.Namespace,
+    rng: np.random.Generator,
+) -> LatencyTable:
+    """Measure all ``models``, or go on with it; the table of what ``plans`` asks for."""
+    device = latency_lut.device(args.device, threads=args.threads)
+    journal = Journal(args.out / "samples")
+    header = {
+        "arguments": {k: str(v) for k, v in vars(args).items()},
+        "space": plans.space.identity,
+    }
+    if journal.header() == header:
+        journal.resume()
+    else:
+        journal.begin(header)
+    start = last = time.monotonic()
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last > 10:
+            last = time.monotonic()
+            left = progress.seconds_left
+            print(f"{progress.done}/{progress.total}, {left:.0f} s left", file=sys.stderr)
+
+    collect(device, models, effort, rng, journal, report)
+    seconds = time.monotonic() - start
+    return table_of(plans, device.fingerprint(), journal, effort, rng, seconds, allow_noisy=True)
+
+
+def fitted_again(table: LatencyTable) -> LatencyTable:
+    """The table that its own samples give with today's fit."""
+    space, fits, figures = table.space, {}, {}
+    for image in space.images:
+        side = image.shape[-1]
+        here = [one for one in table.networks if one.resolution == side]
+        if here:
+            specs = space.reachable(image)
+            fits[side], figures[side] = fit_resolution(space, specs, table.entries, here)
+    return replace(table, fits=fits, accuracy={k: one for k, one in figures.items() if one})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", default="small-images")
@@ -247,15 +291,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="one resolution, few of all")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--draw", action="store_true", help="only the picture, from OUT's files")
+    parser.add_argument(
+        "--again", action="store_true", help="fit and judge the samples in OUT/table.json again"
+    )
     args = parser.parse_args()
     space = search_spaces.get(args.space, **options_from(args.option))
-    if args.draw:
-        table = LatencyTable.load(args.out / "table.json", space)
-        results = json.loads((args.out / "results.json").read_text())["accuracy"]
-        draw(table, results, args.out / "accuracy.png")
-        return
-    device = latency_lut.device(args.device, threads=args.threads)
     effort = Effort(args.rounds, args.runs)
     if args.quick:
         args.networks, args.resolutions = 8, args.resolutions or [32]
@@ -275,29 +315,17 @@ def main() -> None:
     plans = replace(plans, networks=networks)
     models = [*plans.models, *(isolated(spec) for spec in plans.specs_once)]
 
-    journal = Journal(args.out / "samples")
-    header = {"arguments": {k: str(v) for k, v in vars(args).items()}, "space": space.identity}
-    if journal.header() == header:
-        journal.resume()
+    if args.again:
+        table = fitted_again(LatencyTable.load(args.out / "table.json", space))
+        command = json.loads((args.out / "results.json").read_text())["command"]
     else:
-        journal.begin(header)
-    start = last = time.monotonic()
-
-    def report(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last > 10:
-            last = time.monotonic()
-            left = progress.seconds_left
-            print(f"{progress.done}/{progress.total}, {left:.0f} s left", file=sys.stderr)
-
-    collect(device, models, effort, rng, journal, report)
-    seconds = time.monotonic() - start
-    table = table_of(plans, device.fingerprint(), journal, effort, rng, seconds, allow_noisy=True)
-    measured = latencies(journal.windows, effort.rounds, rng)
+        table = campaign(plans, models, effort, args, rng)
+        command = " ".join(sys.argv)
+    measured = latencies(table.windows, effort.rounds, rng)
     results = evaluate(table, measured, plans, samples)
     table.save(args.out / "table.json")
     document = {
-        "command": " ".join(sys.argv),
+        "command": command,
         "fingerprint": table.fingerprint.to_dict(),
         "campaign": asdict(table.campaign),
         "models": len(models),
@@ -313,7 +341,7 @@ def main() -> None:
     (args.out / "results.json").write_text(json.dumps(document, indent=1) + "\n")
     draw(table, results, args.out / "accuracy.png")
     show(results)
-    shutil.rmtree(args.out / "samples")
+    shutil.rmtree(args.out / "samples", ignore_errors=True)
     for text, holds in document["claims"].items():
         print(f"{'holds' if holds else 'FALLS SHORT'}: {text}")
     sys.exit(not all(document["claims"].values()))

@@ -132,7 +132,7 @@ def test_intervals_cover_and_the_fit_beats_the_prior() -> None:
     assert np.mean(errors) < 0.02 < np.mean(before)
 
 
-def test_what_other_scales_would_have_said_widens_the_intervals() -> None:
+def test_all_likely_scales_say_the_mean_and_widen_the_intervals() -> None:
     """Against the mixture of all fits, each by its marginal likelihood, all written plainly."""
     rng = np.random.default_rng(7)
     prior, counts = problem(rng, networks=10)
@@ -152,16 +152,17 @@ def test_what_other_scales_would_have_said_widens_the_intervals() -> None:
         variances.append(left + (scales.network**2 + 0.004**2) * means[-1] ** 2)
     weight = np.array(evidence) / sum(evidence)
     assert np.sort(weight)[-2] > 0.05, "one of the scales is as good as certain: nothing is tested"
-    best = int(weight.argmax())
+    best, mean = int(weight.argmax()), weight @ np.array(means)
     assert fitted.scales == grid[best]
-    square = weight @ (np.array(variances) + (np.array(means) - means[best]) ** 2)
-    wanted = float(np.mean((square - variances[best]) / means[best] ** 2))
+    np.testing.assert_allclose(predict(fitted, new)[0], mean, rtol=1e-9)
+    square = weight @ (np.array(variances) + (np.array(means) - mean) ** 2)
+    own = variances[best] + (0.004**2 + grid[best].network ** 2) * (mean**2 - means[best] ** 2)
+    wanted = float(np.mean((square - own) / mean**2))
     assert fitted.unsure == pytest.approx(max(wanted, 0) ** 0.5, rel=1e-6)
     assert fitted.unsure > 0
     sure = replace(fitted, unsure=0.0)
     np.testing.assert_allclose(
-        predict(fitted, new)[1] ** 2 - predict(sure, new)[1] ** 2,
-        (fitted.unsure * means[best]) ** 2,
+        predict(fitted, new)[1] ** 2 - predict(sure, new)[1] ** 2, (fitted.unsure * mean) ** 2
     )
 
 
