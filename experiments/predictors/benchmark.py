@@ -193,7 +193,8 @@ def draw(document: Mapping[str, Any], file: Path) -> None:
     tables = document["tables"]
     figure, axes = plt.subplots(len(tables), 2, figsize=(10, 4 * len(tables)), squeeze=False)
     for (data, rows), (left, right) in zip(tables.items(), axes, strict=True):
-        for name in dict.fromkeys(row["predictor"] for row in rows):
+        # In this order everywhere, so that a predictor has one colour.
+        for name in predictors.names():
             own = [row for row in rows if row["predictor"] == name]
             sizes = [row["samples"] for row in own]
             for axis, key in ((left, "kendall"), (right, "coverage")):
