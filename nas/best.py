@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nas.run import Run
@@ -21,14 +22,11 @@ def write_front(run: Run, front: Mapping[str, Any]) -> None:
     Raises:
         NasLoopError: a file cannot be written; the old one is kept.
     """
-    write_atomic(run.front, json.dumps(front, indent=1) + "\n")
-    write_atomic(run.best, json.dumps(_best(front), indent=2) + "\n")
-    for file in (run.front, run.best):
-        run.earlier(file).unlink(missing_ok=True)
+    _write(run, run.front, front, _best(front))
 
 
 def set_aside(run: Run) -> None:
-    """Move what an earlier search found out of the way of one that begins anew.
+    """Move what an earlier search, of whatever kind, found out of the way of one that begins anew.
 
     Killed between two files, it is gone on with by the next call: the best network goes first,
     since it is what other commands take.
@@ -36,7 +34,7 @@ def set_aside(run: Run) -> None:
     Raises:
         NasLoopError: a file cannot be moved.
     """
-    for file in (run.best, run.front):
+    for file in (run.best, run.front, run.fleet_document):
         try:
             file.replace(run.earlier(file))
         except FileNotFoundError:
@@ -54,10 +52,7 @@ def write_fleet(run: Run, fleet: Mapping[str, Any]) -> None:
     Raises:
         NasLoopError: a file cannot be written; the old one is kept.
     """
-    point = fleet["points"][fleet["compromise"]]
-    write_atomic(run.fleet_document, json.dumps(fleet, indent=1) + "\n")
-    best = {**point["architecture"], "measured": point}
-    write_atomic(run.best, json.dumps(best, indent=2) + "\n")
+    _write(run, run.fleet_document, fleet, _with_figures(fleet["points"][fleet["compromise"]]))
 
 
 def require_best(run: Run) -> None:
@@ -80,5 +75,16 @@ def require_best(run: Run) -> None:
 
 
 def _best(front: Mapping[str, Any]) -> dict[str, Any]:
-    point = front["points"][front["best"]]
+    return _with_figures(front["points"][front["best"]])
+
+
+def _with_figures(point: Mapping[str, Any]) -> dict[str, Any]:
     return {**point["architecture"], "measured": point}
+
+
+def _write(run: Run, file: Path, document: Mapping[str, Any], best: Mapping[str, Any]) -> None:
+    """The document of a search, then its network; what was set aside for them goes."""
+    write_atomic(file, json.dumps(document, indent=1) + "\n")
+    write_atomic(run.best, json.dumps(best, indent=2) + "\n")
+    for written in (file, run.best):
+        run.earlier(written).unlink(missing_ok=True)

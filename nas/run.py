@@ -149,6 +149,11 @@ class Run:
         """Where a file of the last search is while another one has begun anew."""
         return file.with_suffix(f".earlier{file.suffix}")
 
+    def and_earlier(self, file: Path) -> str:
+        """The end of a sentence that says ``file`` is missing: where that of the last search is."""
+        earlier = self.earlier(file)
+        return f"; that of an earlier search is {earlier}" if earlier.is_file() else ""
+
     @property
     def onnx(self) -> Path:
         return self.folder / "best.onnx"

@@ -20,16 +20,26 @@ from nas.jobs.search_cost import (
     search_seconds,
 )
 from nas.jobs.trained import TrainedRun
+from nas.run import Run
 from nas.terminal import duration
 from search_spaces.errors import ConfigError
 
 __all__ = ["announced", "require_folder", "require_images"]
 
 
-def require_folder(out: Path) -> None:
-    """Raises ``ConfigError`` where ``out`` is a file."""
+def require_folder(out: Path, fleet: bool) -> None:
+    """Raises ``ConfigError`` where ``out`` is a file, or has the ``best.json`` of another kind of
+    search: for a ``fleet``, or for one device."""
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out}: a search writes several files; -o is a folder")
+    files = Run(out)
+    found = files.front if fleet else files.fleet_document
+    held = [found, files.earlier(found), *([files.config_file] if fleet else [])]
+    if any(file.exists() for file in held):
+        what = "a run, or the search for one device" if fleet else "the search for a fleet"
+        raise ConfigError(
+            f"{out}: holds {what}, and its best.json stays that one's; -o is another folder"
+        )
 
 
 def require_images(trained: TrainedRun) -> None:

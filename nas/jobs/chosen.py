@@ -21,11 +21,9 @@ def chosen_architecture(trained: TrainedRun, file: Path | None) -> Architecture:
     """
     run = trained.run
     if file is None and not run.best.is_file():
-        earlier = run.earlier(run.best)
-        ended = f"; that of an earlier search is {earlier}" if earlier.is_file() else ""
         raise ArtefactError(
             f"{run.best}: there is no best network yet; run `nas search {run.folder}` or name one "
-            f"with --architecture FILE{ended}"
+            f"with --architecture FILE{run.and_earlier(run.best)}"
         )
     if file is None:
         require_best(run)

@@ -12,7 +12,7 @@ from typing import Any
 from latency_lut import Device, DeviceError, LatencyTable
 from latency_lut import device as device_of
 from nas import search as searching
-from nas.best import write_fleet
+from nas.best import set_aside, write_fleet
 from nas.jobs.asking import pairs
 from nas.jobs.beginning import announced, require_folder, require_images
 from nas.jobs.budget import SearchOptions
@@ -120,13 +120,8 @@ def fleet_command(
     space = trained.space
     searching.require_fleet(space, {name: task.latency(name) for name in limits}, limits)
     target = out or trained.run.fleet
-    require_folder(target)
+    require_folder(target, fleet=True)
     files = Run(target)
-    if files.config_file.exists() or files.front.exists():
-        raise ConfigError(
-            f"{target}: holds a run, or the search for one device, and its best.json stays that "
-            "one's; -o is another folder"
-        )
     require_images(trained)
     _announce(task, ready is None, target, screen)
     if not resume:
@@ -137,6 +132,8 @@ def fleet_command(
     with engine_of(engine) as working:
         guide = ready or fitted_guide(trained, predictor or USUAL, screen, working)
         clock["samples"], began = time.monotonic() - began, time.monotonic()
+        if not files.study.exists():  # Nothing is gone on with.
+            set_aside(files)
         with watching(screen, "search") as watch:
             found = _searched(task, guide, files, watch)
         clock["search"], began = time.monotonic() - began, time.monotonic()

@@ -72,6 +72,7 @@ def _search(folder: Path, run: Path) -> Run:
         raise ArtefactError(
             f"--search {folder}: not the folder of a search (it has neither {found.front.name} nor "
             f"{found.fleet_document.name}); `nas search {run} ... -o {folder}` makes one"
+            f"{found.and_earlier(found.front) or found.and_earlier(found.fleet_document)}"
         )
     return found
 

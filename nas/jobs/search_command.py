@@ -91,7 +91,7 @@ def search_command(
         ends.stagnation,
     )
     target = out or folder
-    require_folder(target)
+    require_folder(target, fleet=False)
     with engine_of(engine) as working:
         document = search_run(
             *(trained, table, options, target, device, screen),

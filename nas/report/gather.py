@@ -56,7 +56,7 @@ class _Reader:
         run, config = self.run, self.run.config()
         header = self.tried(lambda: peek(run.supernet)) if run.supernet.is_file() else None
         space = self.space(header)
-        document = self.tried(lambda: read_document(self.found.front, lambda front: front))
+        document = self.searched_in(self.found, self.found.front)
         front = self.front(document, header, space)
         if config.data is None and header is not None:
             self.warnings.append(_without_images(front))
@@ -91,6 +91,15 @@ class _Reader:
             self.warnings.append(str(error))
             return None
 
+    def searched_in(self, folder: Run, path: Path) -> dict[str, Any] | None:
+        """The document of a search; a warning where one began anew there and did not end."""
+        if not path.exists() and (earlier := folder.and_earlier(path)):
+            self.warnings.append(
+                f"{path.name} is missing: a search began anew and did not end, --resume goes on "
+                f"with it{earlier}"
+            )
+        return self.tried(lambda: read_document(path, lambda document: document))
+
     def space(self, header: Header | None) -> Space | None:
         if header is None:
             return None
@@ -120,7 +129,7 @@ class _Reader:
         """The search for many devices, if there was one."""
         where = self.found if self.searched else Run(self.run.fleet)
         path = where.fleet_document
-        document = self.tried(lambda: read_document(path, lambda fleet: fleet))
+        document = self.searched_in(where, path)
         if document is None:
             return None
         if space is not None and document.get("identity") != space.identity:

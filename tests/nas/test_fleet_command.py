@@ -12,9 +12,10 @@ import pytest
 from latency_lut import LatencyTable
 from search_spaces import Architecture
 from tests.latency_lut.synthetic import every_row
+from tests.nas.conftest import BUDGET_MS
 from tests.nas.made_tables import another_device
 from tests.nas.test_bad_input import refused
-from tests.nas.tiny import Said, accuracies, files, nas, tiny
+from tests.nas.tiny import Said, accuracies, files, nas, raising, tiny
 
 SPACE = tiny()
 EVERY = every_row(SPACE)
@@ -175,6 +176,34 @@ def test_another_seed_is_not_gone_on_with(run: Path, many: dict[str, float]) -> 
     assert said.code == 2 and "fleet/study.sqlite: the study of another search" in said.err
 
 
+def test_a_search_that_is_killed_leaves_no_network_of_an_earlier_one(
+    run: Path, many: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run / "fleet"
+    assert fleet(run, many).code == 0
+    before = files(folder)
+    begun = ("--seed", 3)
+    with monkeypatch.context() as patch, pytest.raises(KeyError):
+        patch.setattr("nas.jobs.fleet.fitted_guide", raising)
+        fleet(run, many, *begun)
+    kept = ("fleet.json", "best.json")
+    assert [files(folder)[name] for name in kept] == [before[name] for name in kept]
+    with monkeypatch.context() as patch, pytest.raises(KeyError):
+        patch.setattr("nas.jobs.fleet.members_of", raising)
+        fleet(run, many, *begun)
+    after = files(folder)
+    assert set(after) == {"study.sqlite", "fleet.earlier.json", "best.earlier.json"}
+    assert after["fleet.earlier.json"] == before["fleet.json"]
+    assert after["best.earlier.json"] == before["best.json"]
+    assert nas("report", run).code == 0
+    earlier = f"that of an earlier search is {folder}/fleet.earlier.json"
+    assert earlier in (run / "report.html").read_text()
+    said = nas("report", run, "--search", folder)
+    assert said.code == 2 and earlier in said.err
+    assert fleet(run, many, *begun, "--resume").code == 0
+    assert set(files(folder)) == set(before)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -213,5 +242,14 @@ def test_folders_that_hold_something_else(run: Path, many: dict[str, float]) -> 
     given = ("--fleet", f"pi4={many['pi4']!r}")
     said = refused(run, "search", run, *given, "-o", run)
     assert said.startswith(f"{run}: holds a run, or the search for one device")
+    fleets = run / "fleet"
+    assert fleet(run, many).code == 0
+    before = files(fleets)
+    one = ("search", run, "--latency-ms", BUDGET_MS, "-o", fleets)
+    assert refused(run, *one).startswith(f"{fleets}: holds the search for a fleet, and its best")
+    (fleets / "fleet.json").rename(fleets / "fleet.earlier.json")
+    assert refused(run, *one).endswith("its best.json stays that one's; -o is another folder")
+    (fleets / "fleet.earlier.json").rename(fleets / "fleet.json")
+    assert files(fleets) == before
     said = refused(run, "search", run, *given, "-o", run / "log.csv")
     assert said == f"{run}/log.csv: a search writes several files; -o is a folder"

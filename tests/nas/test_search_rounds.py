@@ -16,7 +16,7 @@ from nas.jobs import candidates
 from nas.jobs.rounds import MOST_ROUNDS
 from search_spaces import Architecture
 from tests.nas.conftest import BUDGET_MS
-from tests.nas.tiny import nas, tiny, windows
+from tests.nas.tiny import nas, raising, tiny, windows
 
 
 def test_measured_rounds_are_not_measured_again(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +112,10 @@ def test_a_search_that_is_killed_leaves_no_network_of_an_earlier_one(
         nas(*begun, "--resume")
     assert not (run / "best.json").exists() and not (run / "front.json").exists()
     assert (run / "best.earlier.json").read_bytes() == best
+    assert nas("report", run).code == 0
+    page = (run / "report.html").read_text()
+    assert "front.json is missing: a search began anew and did not end" in page
+    assert f"that of an earlier search is {run}/front.earlier.json" in page
     other = nas(*begun, "--resume", "--searcher", "random")
     assert other.code == 2 and "(it was started with --searcher nsga2);" in other.err
     said = nas(*begun, "--resume")
@@ -124,10 +128,6 @@ def test_timing_says_how_far_it_is(run: Path, monkeypatch: pytest.MonkeyPatch) -
     assert said.code == 0
     assert re.search(r"timing (1 candidate|\d+ candidates) on cpu\n", said.err), said.err
     assert re.search(r"time candidates on cpu: \d+/1000, .* left", said.err), said.err
-
-
-def raising(*given: object) -> None:
-    raise KeyError("killed")
 
 
 def test_a_budget_at_a_confidence(run: Path) -> None:
