@@ -124,19 +124,31 @@ def search(
     json: Json = False,
 ) -> None:
     """Find the best subnet under a latency budget."""
+    from nas.jobs.asking import limits_of
     from nas.jobs.ends import Ends
     from nas.jobs.search_command import search_command
+    from nas.jobs.typed import Typed, Where
 
     screen = Screen(json)
-    ends = Ends(budget, minutes, stagnation)
-    how = (searcher, predictor, proxy, ends, seed, confidence, out, resume, screen, engine)
+    typed = Typed(
+        Where(device, threads, table),
+        searcher,
+        predictor,
+        proxy,
+        Ends(budget, minutes, stagnation),
+        seed,
+        confidence,
+        tuple(objective or ()),
+        limits_of(limit or ()),
+        out,
+        resume,
+        baselines,
+        exact,
+        engine,
+    )
     if fleet:
         from nas.jobs.fleet import fleet_command, fleet_limits
 
-        own = {"--latency-ms": latency_ms, "--table": table, "--exact": exact}
-        limits = fleet_limits(fleet, {**own, "--limit": limit, "--objective": objective})
-        screen.result(*fleet_command(run, limits, device, threads, *how))
+        screen.result(*fleet_command(run, fleet_limits(fleet, latency_ms, typed), typed, screen))
         return
-    further = (baselines, objective or (), limit or (), exact)
-    data, text = search_command(run, latency_ms, device, threads, table, *how, *further)
-    screen.result(data, text)
+    screen.result(*search_command(run, latency_ms, typed, screen))

@@ -75,7 +75,7 @@ def measure_candidates(
         sides,
         pace_of(paced_by, X),
         dict(belongs),
-        # What works elsewhere cannot say here how far it is.
+        # A piece of work that is done elsewhere answers once, with its result.
         screen if isinstance(engine, LocalEngine) else None,
     )
     timed = timed_by(devices, len(distinct), timing, samples, engine)

@@ -10,7 +10,8 @@ from search_spaces.errors import ConfigError
 __all__ = ["MOST", "Ends"]
 
 MOST = 2_000_000
-"""Evaluations of a round that time alone ends: as many as 2 GiB of memory hold."""
+"""Evaluations of a round that time alone ends: 2 GiB of memory hold so many of a random search
+without limits (``experiments/search/memory.py``)."""
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,16 @@ from nas.best import set_aside, write_fleet
 from nas.jobs.asking import pairs
 from nas.jobs.beginning import announced, require_folder, require_images
 from nas.jobs.budget import SearchOptions
-from nas.jobs.ends import Ends
 from nas.jobs.engines import engine_of
 from nas.jobs.fleet_document import fleet_document
 from nas.jobs.fleet_members import candidates_of, members_of, samples_of
 from nas.jobs.guide import Guide, fitted_guide, ready_guide
 from nas.jobs.tables import identity_of, named_tables
 from nas.jobs.trained import TrainedRun
+from nas.jobs.typed import Typed, Where, told_document
 from nas.live import watching
 from nas.quantities import LATENCY, get, upper
 from nas.run import Run
-from nas.search import searchers
 from nas.terminal import Screen
 from predictors import USUAL
 from search_spaces.errors import ArtefactError, ConfigError
@@ -50,16 +49,23 @@ class _Task:
         return upper(one, self.options.deviations)
 
 
-def fleet_limits(texts: Sequence[str], others: Mapping[str, object]) -> dict[str, float]:
+def fleet_limits(texts: Sequence[str], latency_ms: float | None, typed: Typed) -> dict[str, float]:
     """Milliseconds by device of ``NAME=MS``.
 
-    Raises ``ConfigError``: another form, a name given twice, a limit that is not above 0; or one of
-    the ``others`` is given, options that a search for a fleet does not take.
+    Raises ``ConfigError``: another form, a name given twice, a limit that is not above 0; or
+    options that a search for a fleet does not take.
     """
     limits = pairs(texts, "fleet", "pi4=5")
     for name, limit in limits.items():
         if limit <= 0:
             raise ConfigError(f"--fleet {name} is a number above 0, in ms; got {limit:g}")
+    others = {
+        "--latency-ms": latency_ms,
+        "--table": typed.where.table,
+        "--exact": typed.exact,
+        "--limit": typed.limits,
+        "--objective": typed.objectives,
+    }
     ignored = [option for option, value in others.items() if value]
     if ignored:
         raise ConfigError(
@@ -70,25 +76,12 @@ def fleet_limits(texts: Sequence[str], others: Mapping[str, object]) -> dict[str
 
 
 def fleet_command(
-    folder: Path,
-    limits: Mapping[str, float],
-    device_name: str,
-    threads: int | None,
-    searcher: str,
-    predictor: str | None,
-    proxy: str | None,
-    ends: Ends,
-    seed: int | None,
-    confidence: float | None,
-    out: Path | None,
-    resume: bool,
-    screen: Screen,
-    engine: str = "local",
+    folder: Path, limits: Mapping[str, float], typed: Typed, screen: Screen
 ) -> tuple[dict[str, Any], str]:
     """Search, measure what can be, and write ``fleet.json`` and ``best.json``, the compromise.
 
-    They go to the folder ``out``, else ``fleet`` in the run. Accuracies are measured, once for all
-    devices. Latencies are, on the device that ``device_name`` says if it is of the fleet; those of
+    They go to the folder that was named, else ``fleet`` in the run. Accuracies are measured, once
+    for all devices. Latencies are, on the device that was named if it is of the fleet; those of
     others are what their tables predict.
 
     Raises:
@@ -97,40 +90,25 @@ def fleet_command(
         NasLoopError: an unknown searcher or predictor, or artefacts that do not fit.
     """
     trained = TrainedRun(Run.open(folder))
-    config = trained.config.search
-    searchers.get(searcher)
-    evaluations = ends.most(config.population * config.generations)
-    chosen_seed = config.seed if seed is None else seed
-    options = SearchOptions(
-        min(limits.values()),
-        searcher,
-        predictor,
-        proxy,
-        evaluations,
-        chosen_seed,
-        config.candidates,
-        confidence,
-        minutes=ends.minutes,
-        stagnation=ends.stagnation,
-    )
-    ready = ready_guide(trained, predictor, proxy, screen)
+    options = typed.options(trained.config.search, min(limits.values()))
+    ready = ready_guide(trained, typed.predictor, typed.proxy, screen)
     tables = named_tables(trained, limits)
-    at_hand = _at_hand(tables, device_name, threads)
+    at_hand = _at_hand(tables, typed.where)
     task = _Task(trained, tables, limits, at_hand, options)
     space = trained.space
     searching.require_fleet(space, {name: task.latency(name) for name in limits}, limits)
-    target = out or trained.run.fleet
+    target = typed.out or trained.run.fleet
     require_folder(target, fleet=True)
     files = Run(target)
     require_images(trained)
     _announce(task, ready is None, target, screen)
-    if not resume:
+    if not typed.resume:
         files.study.unlink(missing_ok=True)
         _forget(files, limits)
     clock = {}
     began = time.monotonic()
-    with engine_of(engine) as working:
-        guide = ready or fitted_guide(trained, predictor or USUAL, screen, working)
+    with engine_of(typed.engine) as working:
+        guide = ready or fitted_guide(trained, typed.predictor or USUAL, screen, working)
         clock["samples"], began = time.monotonic() - began, time.monotonic()
         if not files.study.exists():  # Nothing is gone on with.
             set_aside(files)
@@ -141,6 +119,7 @@ def fleet_command(
         members = members_of(trained, tables, at_hand, guide, rows, target, screen, working)
         clock["measure"] = time.monotonic() - began
     document = fleet_document(trained, tables, limits, guide, options, found, members, clock)
+    document["told"] = told_document(options, typed.where)
     write_fleet(files, document)
     _forget(files, limits)
     return document, _text(document, files, folder)
@@ -169,29 +148,28 @@ def _searched(
     )
 
 
-def _at_hand(
-    tables: Mapping[str, LatencyTable], device_name: str, threads: int | None
-) -> dict[str, Device]:
+def _at_hand(tables: Mapping[str, LatencyTable], where: Where) -> dict[str, Device]:
     """The devices that can be measured on: those whose table is of the one that is named.
 
     Raises ``ArtefactError`` where another device than the usual one is named and is none of them.
     """
+    usual = where.device == Where.device
     found: dict[str, Device] = {}
     reasons = []
     for name, table in tables.items():
         try:
-            device = device_of(device_name, threads or table.fingerprint.threads)
+            device = device_of(where.device, where.threads or table.fingerprint.threads)
             table.require(device.fingerprint())
         except DeviceError as error:
-            if device_name != "cpu":
+            if not usual:
                 raise
             reasons.append(str(error))
         except ArtefactError as error:
             reasons.append(f"{name}: {error}")
         else:
             found[name] = device
-    if not found and device_name != "cpu":
-        raise ArtefactError(f"--device {device_name} is none of the fleet ({'; '.join(reasons)})")
+    if not found and not usual:
+        raise ArtefactError(f"--device {where.device} is none of the fleet ({'; '.join(reasons)})")
     return found
 
 

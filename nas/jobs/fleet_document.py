@@ -100,6 +100,8 @@ def fleet_document(
         "confidence": options.confidence,
         **trained.belongs(),
         "evaluations": len(found.rows),
+        "minutes": options.minutes,
+        "stagnation": options.stagnation,
         "seconds": {name: round(took, 2) for name, took in seconds.items()},
         "devices": [
             {

@@ -36,6 +36,7 @@ from nas.jobs.rounds import MOST_ROUNDS, Candidate, most_measured, search_in_rou
 from nas.jobs.search_document import front_document
 from nas.jobs.tables import identity_of
 from nas.jobs.trained import TrainedRun
+from nas.jobs.typed import Where, told_document
 from nas.live import watching
 from nas.run import Run
 from nas.search import searchers
@@ -62,6 +63,7 @@ def search_run(
     engine: Engine = LOCAL,
     others: Sequence[Device] = (),
     exact: bool = False,
+    where: Where | None = None,
 ) -> dict[str, Any]:
     """Search, measure, and write ``front.json``, ``best.json`` and ``curves.json`` into ``out``.
 
@@ -69,6 +71,7 @@ def search_run(
     ``baselines`` no other search is run to compare this one with. What takes time for each network
     is the ``engine``'s to do. ``others`` are devices like ``device``, which share the candidates
     with it. With ``exact`` the document also has the optimum of what the last round went by.
+    ``where`` is how the device and its table were named, for the document to say it again.
 
     Raises:
         ArtefactError: ``table`` is of another device than ``device``.
@@ -165,6 +168,7 @@ def search_run(
     _forget_samples(files)
     best = chosen(outcome, options, asked)
     document = front_document(trained, table, guide, options, outcome, best, clock, asked)
+    document["told"] = told_document(options, where or Where())
     document["growth"] = front_growth(outcome.study, guide)
     document["elites"] = elites(outcome.study, guide)
     document["neighbours"] = neighbours(space, table, guide, outcome.candidates[best].row)

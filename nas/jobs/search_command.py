@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from latency_lut import LatencyTable
-from nas.jobs.asking import asked_of, limits_of
+from nas.jobs.asking import asked_of
 from nas.jobs.beginning import require_folder
-from nas.jobs.budget import SearchOptions
-from nas.jobs.ends import Ends
 from nas.jobs.engines import engine_of
 from nas.jobs.exact import said
 from nas.jobs.pool import further_devices, pool_names
 from nas.jobs.search import search_run
 from nas.jobs.tables import chosen_table
 from nas.jobs.trained import TrainedRun
+from nas.jobs.typed import Typed
 from nas.quantities import plain
 from nas.run import Run
 from nas.scale import worded
@@ -38,64 +36,32 @@ ENDED = {
 
 
 def search_command(
-    folder: Path,
-    latency_ms: float | None,
-    device_name: str,
-    threads: int | None,
-    table_file: Path | None,
-    searcher: str,
-    predictor: str | None,
-    proxy: str | None,
-    ends: Ends,
-    seed: int | None,
-    confidence: float | None,
-    out: Path | None,
-    resume: bool,
-    screen: Screen,
-    engine: str = "local",
-    baselines: bool = True,
-    objectives: Sequence[str] = (),
-    limits: Sequence[str] = (),
-    exact: bool = False,
+    folder: Path, latency_ms: float | None, typed: Typed, screen: Screen
 ) -> tuple[dict[str, Any], str]:
     """The command ``nas search``."""
     run = Run.open(folder)
     trained = TrainedRun(run)
-    config = trained.config
-    searchers.get(searcher)
-    limited = limits_of(limits)
+    config, where = trained.config, typed.where
+    searchers.get(typed.searcher)
     latency_ms = latency_ms if latency_ms is not None else config.search.latency_ms
     if latency_ms is not None and not latency_ms > 0:
         raise ConfigError(f"--latency-ms is a number above 0, in milliseconds; got {latency_ms:g}")
-    name, *further = pool_names(device_name)
-    table, device = chosen_table(trained, name, threads, table_file)
+    name, *further = pool_names(where.device)
+    table, device = chosen_table(trained, name, where.threads, where.table)
     if latency_ms is None:
-        asked_of(trained, table, objectives, limited)
+        asked_of(trained, table, typed.objectives, typed.limits)
         raise ConfigError(
             f"a search needs a budget: add --latency-ms, or latency_ms under search in "
             f"{run.config_file}; {_range(trained.space, table)}"
         )
     others = further_devices(device, further)
-    options = SearchOptions(
-        latency_ms,
-        searcher,
-        predictor,
-        proxy,
-        ends.most(config.search.population * config.search.generations),
-        config.search.seed if seed is None else seed,
-        config.search.candidates,
-        confidence,
-        tuple(objectives),
-        limited,
-        ends.minutes,
-        ends.stagnation,
-    )
-    target = out or folder
+    options = typed.options(config.search, latency_ms)
+    target = typed.out or folder
     require_folder(target, fleet=False)
-    with engine_of(engine) as working:
+    with engine_of(typed.engine) as working:
         document = search_run(
             *(trained, table, options, target, device, screen),
-            *(resume, baselines, working, others, exact),
+            *(typed.resume, typed.baselines, working, others, typed.exact, where),
         )
     best = document["points"][document["best"]]
     text = (

@@ -9,6 +9,7 @@ from typing import Any
 from nas.report.course_documents import read_elites, read_exact, read_growth, read_neighbours
 from nas.report.documents import finite, pairs, require_format
 from nas.report.fronts import Fleet, FleetDevice, FleetPoint, Front, Point, Sought
+from nas.report.told import read_told
 
 __all__ = [
     "read_fleet",
@@ -49,6 +50,7 @@ def read_front(document: Mapping[str, Any]) -> Front:
         neighbours=read_neighbours(document.get("neighbours")),
         exact=read_exact(document.get("exact")),
         sought=tuple(_sought(one) for one in document.get("quantities", ())),
+        told=read_told(document),
     )
 
 
@@ -71,10 +73,13 @@ def read_fleet(document: Mapping[str, Any]) -> Fleet:
             str(one["basis"]),
             tuple(int(position) for position in one["front"]),
             int(one["best"]),
+            str(one["device"]["device"]),
+            int(one["device"]["threads"]),
         )
         for one in document["devices"]
     )
-    fleet = Fleet(devices, points, int(document["compromise"]), str(document["score"]))
+    compromise, score = int(document["compromise"]), str(document["score"])
+    fleet = Fleet(devices, points, compromise, score, read_told(document))
     for position in (fleet.compromise, *(i for one in devices for i in (*one.front, one.best))):
         points[position]
     return fleet

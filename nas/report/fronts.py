@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nas.report.course import Elites, Exact, Growth, Neighbours
+from nas.report.told import Told
 from nas.scale import ACCURACY
 
 __all__ = [
@@ -82,7 +83,8 @@ class Front:
     ``settled`` whether that was little enough in the last. ``ended_by`` says which limit ended the
     last round: evaluations, seconds, stagnation, or space where nothing was left. ``growth``,
     ``elites`` and ``neighbours`` of the chosen network are None where an older version searched,
-    ``exact`` where it was not asked for. ``sought`` are further objectives and limits.
+    ``exact`` where it was not asked for. ``sought`` are further objectives and limits, ``told`` is
+    what the search was told.
     """
 
     budget_ms: float
@@ -107,6 +109,7 @@ class Front:
     neighbours: Neighbours | None = None
     exact: Exact | None = None
     sought: tuple[Sought, ...] = ()
+    told: Told = field(default_factory=Told)
 
     @property
     def best(self) -> Point:
@@ -134,23 +137,27 @@ class FleetPoint:
 @dataclass(frozen=True)
 class FleetDevice:
     """A device of a fleet: its limit, whether its latencies are ``measured`` or ``predicted``, and
-    the positions of its front, fastest first, and of the best within its limit."""
+    the positions of its front, fastest first, and of the best within its limit; ``device`` and
+    ``threads`` are those of its table."""
 
     name: str
     limit_ms: float
     basis: str
     front: tuple[int, ...]
     best: int
+    device: str = "cpu"
+    threads: int = 1
 
 
 @dataclass(frozen=True)
 class Fleet:
     """What a search for many devices left; ``compromise`` is the position of the one for all.
 
-    ``scale`` is what scores are, with the unit.
+    ``scale`` is what scores are, with the unit; ``told`` is what the search was told.
     """
 
     devices: tuple[FleetDevice, ...]
     points: tuple[FleetPoint, ...]
     compromise: int
     scale: str = ACCURACY
+    told: Told = field(default_factory=Told)

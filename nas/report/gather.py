@@ -11,14 +11,15 @@ from typing import Any, TypeVar
 
 from nas.best import require_best
 from nas.header import Header, peek, space_of
+from nas.report.again import commands
 from nas.report.course import Curves
 from nas.report.course_documents import read_curves
-from nas.report.data import Epoch, Network, ReportData, Table, Test
+from nas.report.data import Epoch, Network, Provenance, ReportData, Table, Test
 from nas.report.documents import read_document, read_test
 from nas.report.front_documents import read_fleet, read_front
 from nas.report.fronts import Fleet, Front
 from nas.report.network import network_of
-from nas.report.provenance import provenance
+from nas.report.provenance import origins
 from nas.report.tables import layer_latency, read_table
 from nas.run import Run
 from search_spaces import Architecture, Space
@@ -49,6 +50,7 @@ class _Reader:
         self.run = run
         self.searched = searched
         self.found = run if searched is None else Run(searched)
+        self.fleets = Run(run.fleet) if searched is None else self.found
         self.now = now
         self.warnings: list[str] = []
 
@@ -58,6 +60,8 @@ class _Reader:
         space = self.space(header)
         document = self.searched_in(self.found, self.found.front)
         front = self.front(document, header, space)
+        many = self.searched_in(self.fleets, self.fleets.fleet_document)
+        fleet = self.fleet(many, header, space)
         if config.data is None and header is not None:
             self.warnings.append(_without_images(front))
         paths = sorted(run.latency("x").parent.glob("*.json"))
@@ -65,9 +69,13 @@ class _Reader:
         tables = {path: table for path, table in read.items() if table is not None}
         return ReportData(
             folder=str(run.folder),
-            provenance=provenance(
-                *(run, config, self.now, header, document if front else None),
-                *(tuple(tables.values()), self.searched),
+            provenance=Provenance(
+                origins(
+                    *(run, config, self.now, header, tuple(tables.values()), self.searched),
+                    *(document if front else None, many if fleet else None),
+                ),
+                commands(run, config, header, front, fleet, self.searched),
+                config.to_yaml(),
             ),
             searched=None if self.searched is None else str(self.searched),
             trained=header is not None,
@@ -77,7 +85,7 @@ class _Reader:
             tables=tuple(tables.values()),
             front=front,
             curves=self.curves(document) if front else None,
-            fleet=self.fleet(header, space),
+            fleet=fleet,
             test=self.test(document) if front else None,
             network=self.network(space, front, tables) if front and space else None,
             warnings=tuple(self.warnings),
@@ -125,11 +133,11 @@ class _Reader:
             self.warnings.append(f"{name} was found with other weights; search again")
         return self.tried(lambda: read_document(self.found.front, read_front))
 
-    def fleet(self, header: Header | None, space: Space | None) -> Fleet | None:
+    def fleet(
+        self, document: dict[str, Any] | None, header: Header | None, space: Space | None
+    ) -> Fleet | None:
         """The search for many devices, if there was one."""
-        where = self.found if self.searched else Run(self.run.fleet)
-        path = where.fleet_document
-        document = self.searched_in(where, path)
+        path = self.fleets.fleet_document
         if document is None:
             return None
         if space is not None and document.get("identity") != space.identity:

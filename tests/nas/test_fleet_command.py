@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 
 from latency_lut import LatencyTable
+from nas.report import gather
+from nas.run import Run
 from search_spaces import Architecture
 from tests.latency_lut.synthetic import every_row
 from tests.nas.conftest import BUDGET_MS
@@ -167,6 +171,23 @@ def test_a_proxy_in_another_folder(run: Path, many: dict[str, float], tmp_path: 
     assert said.code == 0, said.err
     assert (said.json["seed"], said.json["searcher"]) == (3, "random")
     assert {"fleet.json", "best.json"} <= set(files(out)) and not (run / "fleet").exists()
+
+
+def test_the_command_of_the_report_makes_the_same_again(
+    run: Path, many: dict[str, float], tmp_path: Path
+) -> None:
+    out = tmp_path / "a fleet"
+    told = ("--seed", 3, "--budget", 60, "--searcher", "ofa", "--confidence", 0.9, "-o", out)
+    first = fleet(run, many, *told).json
+    (line,) = (
+        one for one in gather(Run(run), searched=out).provenance.commands if "--fleet" in one
+    )
+    before = files(out)
+    shutil.rmtree(out)
+    assert nas(*shlex.split(line)[1:]).code == 0
+    assert set(files(out)) == set(before) and files(out)["best.json"] == before["best.json"]
+    again = json.loads((out / "fleet.json").read_text())
+    assert {**again, "seconds": None} == {**first, "seconds": None}
 
 
 def test_another_seed_is_not_gone_on_with(run: Path, many: dict[str, float]) -> None:

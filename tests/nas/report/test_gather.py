@@ -16,6 +16,9 @@ from nas.report import gather, render
 from nas.run import Run
 from search_spaces.errors import ConfigError
 
+NOTHING = {"limits": {}, "objectives": [], "device": "cpu", "threads": None, "table": None}
+"""What a search was told that was told nothing."""
+
 
 def edit(path: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
@@ -356,8 +359,29 @@ def test_a_fleet_that_was_searched_elsewhere(run: Run, tmp_path: Path) -> None:
         "identity": json.loads(run.front.read_text())["identity"],
         "weights": json.loads(run.front.read_text())["weights"],
         "score": "score",
-        "devices": [{"name": "pi4", "limit_ms": 5, "basis": "predicted", "front": [0], "best": 0}],
-        "points": [{**point, "latencies": {"pi4": {"ms": 3.0}}}],
+        "searcher": "ofa",
+        "seed": 4,
+        "stagnation": 300,
+        "told": {**NOTHING, "evaluations": 9000, "device": "ssh://pi4"},
+        "devices": [
+            {
+                "name": "pi4",
+                "limit_ms": 5.0,
+                "basis": "measured",
+                "front": [0],
+                "best": 0,
+                "device": {"device": "ssh://pi4", "threads": 2},
+            },
+            {
+                "name": "cpu",
+                "limit_ms": 0.123456789,
+                "basis": "predicted",
+                "front": [0],
+                "best": 0,
+                "device": {"device": "cpu", "threads": 1},
+            },
+        ],
+        "points": [{**point, "latencies": {"pi4": {"ms": 3.0}, "cpu": {"ms": 0.1}}}],
         "compromise": 0,
     }
     (other / "fleet.json").write_text(json.dumps(fleet))
@@ -365,3 +389,81 @@ def test_a_fleet_that_was_searched_elsewhere(run: Run, tmp_path: Path) -> None:
     data = gather(run, searched=other)
     assert data.front is None and data.fleet is not None
     assert data.fleet.devices[0].name == "pi4"
+    folder, train = f"'{run.folder}'", f"nas train '{run.config_file}'"
+    assert data.provenance.commands == (
+        f"{train} --out {folder}",
+        f"nas measure {folder} --device ssh://pi4 --threads 2 --name pi4",
+        f"nas measure {folder}",
+        f"nas search {folder} --fleet pi4=5 --fleet cpu=0.123456789 --searcher ofa --budget 9000 "
+        f"--stagnation 300 --seed 4 --device ssh://pi4 -o '{other}'",
+        f"nas export {folder} --architecture '{other}/best.json'",
+        f"nas report {folder} --search '{other}'",
+    )
+    assert "search for a fleet 4" in data.provenance.facts["Seeds"]
+    # In the run itself it is beside the search for one device.
+    other.rename(run.fleet)
+    before, both = data.provenance.commands, gather(run).provenance.commands
+    searches = [line for line in both if line.startswith("nas search")]
+    assert searches == [
+        f"nas search {folder} --latency-ms 0.45 --searcher nsga2 --seed 7",
+        before[3].removesuffix(f" -o '{other}'"),
+    ]
+    assert both[-2:] == (f"nas export {folder}", f"nas report {folder}")
+    run.front.unlink()
+    export = gather(run).provenance.commands[-2]
+    assert export == f"nas export {folder} --architecture '{run.fleet}/best.json'"
+
+
+@pytest.mark.parametrize(
+    ("said", "search", "measure"),
+    [
+        ({}, "--seed 7", ""),
+        ({"evaluations": 50_000}, "--seed 7", ""),  # The configuration's.
+        ({"evaluations": 2_000_000}, "--budget 2000000 --seed 7", ""),
+        (
+            {"limits": {"macs": 3e8, "energy_mj@pi4": 1 / 3}, "objectives": ["my.py:noise"]},
+            "--seed 7 --limit macs=3e+08 --limit energy_mj@pi4=0.3333333333333333 "
+            "--objective my.py:noise",
+            "",
+        ),
+        (
+            {"device": "ssh://a,ssh://b", "threads": 2},
+            "--seed 7 --device ssh://a,ssh://b --threads 2",
+            " --device ssh://a --threads 2",
+        ),
+        (
+            {"threads": 1, "table": "my tables/a.json"},
+            "--seed 7 --table 'my tables/a.json'",
+            " -o 'my tables/a.json'",
+        ),
+    ],
+)
+def test_what_a_search_was_told_is_said_again(
+    run: Run, said: dict[str, Any], search: str, measure: str
+) -> None:
+    edit(run.front, told={**NOTHING, **said})
+    _, measured, searched, *_ = gather(run).provenance.commands
+    assert measured == f"nas measure '{run.folder}'{measure}"
+    assert searched == f"nas search '{run.folder}' --latency-ms 0.45 --searcher nsga2 {search}"
+
+
+def test_an_older_front_says_what_it_knows(run: Run) -> None:
+    sought = [
+        {"name": "macs", "unit": "", "basis": "counted", "objective": True, "limit": 3e8},
+        {"name": "accuracy", "unit": "%", "basis": "predicted", "objective": True, "limit": 70},
+    ]
+    quantities = [{**one, "least": one["unit"] == "%"} for one in sought]
+    assert "told" not in json.loads(run.front.read_text())
+    edit(run.front, quantities=quantities)
+    assert (
+        gather(run)
+        .provenance.commands[2]
+        .endswith(
+            "--latency-ms 0.45 --searcher nsga2 --seed 7 --limit macs=3e+08 --limit accuracy=70 "
+            "--objective macs"
+        )
+    )
+    edit(run.front, told=["--seed"])
+    data = gather(run)
+    assert data.front is None and any("front.json is damaged" in said for said in data.warnings)
+    assert data.provenance.commands[2].endswith(" --latency-ms BUDGET")
