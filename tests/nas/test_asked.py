@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,8 @@ from latency_lut import LatencyTable
 from nas.jobs.asked import Asked
 from nas.jobs.budget import SearchOptions, require_accuracy
 from nas.jobs.guide import Guide
+from nas.report import gather
+from nas.run import Run
 from search_spaces import Architecture
 from search_spaces.errors import InfeasibleError
 from tests.latency_lut.synthetic import every_row
@@ -81,6 +84,12 @@ def test_limits_and_objectives_are_kept_written_and_shown(run: Path) -> None:
         "What is predicted was not measured",
     ):
         assert shown in page, shown
+    # The report's command searches the same again.
+    before = rows(run / "study.sqlite", "evaluations")
+    (again,) = (c for c in gather(Run(run)).provenance.commands if c.startswith("nas search"))
+    assert nas(*shlex.split(again)[1:]).code == 0
+    assert rows(run / "study.sqlite", "evaluations") == before
+    assert json.loads((run / "front.json").read_text())["told"] == front["told"]
 
 
 def test_the_terminal_tells_measured_from_predicted(run: Path) -> None:

@@ -352,6 +352,7 @@ def test_a_search_that_wrote_elsewhere(run: Run, tmp_path: Path) -> None:
 
 def test_a_fleet_that_was_searched_elsewhere(run: Run, tmp_path: Path) -> None:
     other = tmp_path / "fleet of others"
+    edit(run.front, budget_ms=0.45)
     other.mkdir()
     point = {"score": 80.0, "val_accuracy": None, "regrets": {"pi4": 0.0}}
     fleet = {
@@ -441,7 +442,7 @@ def test_a_fleet_that_was_searched_elsewhere(run: Run, tmp_path: Path) -> None:
 def test_what_a_search_was_told_is_said_again(
     run: Run, said: dict[str, Any], search: str, measure: str
 ) -> None:
-    edit(run.front, told={**NOTHING, **said})
+    edit(run.front, budget_ms=0.45, told={**NOTHING, **said})
     _, measured, searched, *_ = gather(run).provenance.commands
     assert measured == f"nas measure '{run.folder}'{measure}"
     assert searched == f"nas search '{run.folder}' --latency-ms 0.45 --searcher nsga2 {search}"
@@ -454,7 +455,7 @@ def test_an_older_front_says_what_it_knows(run: Run) -> None:
     ]
     quantities = [{**one, "least": one["unit"] == "%"} for one in sought]
     assert "told" not in json.loads(run.front.read_text())
-    edit(run.front, quantities=quantities)
+    edit(run.front, budget_ms=0.45, quantities=quantities)
     assert (
         gather(run)
         .provenance.commands[2]
