@@ -351,7 +351,7 @@ def test_provenance(page: Element, whole: Run) -> None:
     assert "search 7" in shown["Seeds"]
     assert "Python 3." in shown["Versions"] and "torch 2" in shown["Versions"]
     commands, config = (code.text for code in page.part("provenance").all("code"))
-    assert f"nas search '{whole.folder}' --latency-ms {front['budget_ms']:g}" in commands
+    assert f"nas search '{whole.folder}' --latency-ms {front['budget_ms']!r}" in commands
     assert "val_fraction: 0.1" in config
 
 
