@@ -14,8 +14,12 @@ __all__ = ["PHASES", "STRATEGIES", "Phase", "PhaseName", "StrategyName", "TrainC
 
 PhaseName = Literal["largest", "kernel", "depth", "expand", "width", "all"]
 PHASES: tuple[PhaseName, ...] = ("largest", "kernel", "depth", "expand", "width", "all")
-OptimizerName = Literal["adamw", "sgd"]
-USUAL: dict[OptimizerName, tuple[float, float]] = {"adamw": (0.004, 0.05), "sgd": (0.1, 0.0005)}
+OptimizerName = Literal["adamw", "sgd", "muon"]
+USUAL: dict[OptimizerName, tuple[float, float]] = {
+    "adamw": (0.004, 0.05),
+    "sgd": (0.1, 0.0005),
+    "muon": (0.1, 0.1),
+}
 """Peak learning rate and weight decay."""
 StrategyName = Literal[
     "progressive-shrinking",
@@ -89,14 +93,17 @@ class TrainConfig:
     )
     batch_size: int = option(128, help="Images a step, of each process.", rule=at_least(1))
     optimizer: OptimizerName = option(
-        "adamw", help="adamw, or sgd with Nesterov's momentum of 0.9, for long schedules."
+        "adamw",
+        help="adamw; sgd with Nesterov's momentum of 0.9, for long schedules; or muon, which makes "
+        "the momentum of convolutions orthogonal, and is sgd for the rest.",
     )
     learning_rate: float | None = option(
-        None, help="The peak; null for the optimizer's usual, 0.004 or 0.1.", rule=above(0)
+        None, help="The peak; null for the optimizer's usual, 0.004, 0.1 or 0.1.", rule=above(0)
     )
     weight_decay: float | None = option(
         None,
-        help="Not applied to norms and biases; null for the optimizer's usual, 0.05 or 0.0005.",
+        help="Not applied to norms and biases; null for the optimizer's usual, 0.05, 0.0005 or "
+        "0.1.",
         rule=at_least(0),
     )
     label_smoothing: float = option(0.1, help="0 for none.", rule=fraction(zero=True))

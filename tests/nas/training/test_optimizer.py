@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -63,16 +64,80 @@ def test_adamw_decays_apart_from_the_gradient() -> None:
         torch.testing.assert_close(parameter.detach(), shrunk - 0.1, atol=1e-6, rtol=0)
 
 
+def convolutions() -> nn.Sequential:
+    """A stem, a convolution, a depthwise one with a norm, one to fewer channels, a classifier."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3),
+        nn.Conv2d(8, 24, 3),
+        nn.Conv2d(24, 24, 3, groups=24, bias=False),
+        nn.BatchNorm2d(24),
+        nn.Conv2d(24, 8, 1),
+        nn.Flatten(),
+        nn.Linear(8, 4),
+    ).double()
+
+
+def polynomial(weights: np.ndarray) -> np.ndarray:
+    """Muon's iteration on singular values alone; by singular value decomposition."""
+    matrix = weights.reshape(len(weights), -1)
+    left, values, right = np.linalg.svd(matrix, full_matrices=False)
+    values = values / np.sqrt((matrix**2).sum())
+    for _ in range(5):
+        values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
+    scale = max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5
+    return (scale * (left * values) @ right).reshape(weights.shape)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_muon_makes_the_momentum_of_convolutions_orthogonal(channels_last: bool) -> None:
+    config = TrainConfig(optimizer="muon", learning_rate=0.5, weight_decay=0.3)
+    torch.manual_seed(0)
+    network = convolutions()
+    if channels_last:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    values = {name: p.detach().numpy().copy() for name, p in network.named_parameters()}
+    optimizer, velocities = make_optimizer(network, config), {k: 0 * v for k, v in values.items()}
+    for _ in range(2):
+        for name, parameter in network.named_parameters():
+            parameter.grad = torch.randn_like(parameter)
+            gradient = parameter.grad.numpy().copy()
+            if name in ("1.weight", "4.weight"):
+                velocities[name] = 0.9 * velocities[name] + gradient
+                step = polynomial(gradient + 0.9 * velocities[name])
+                values[name] = values[name] * (1 - 0.1 * 0.3) - 0.1 * step
+                continue
+            if name in ("0.weight", "2.weight", "6.weight"):
+                gradient = gradient + 0.0005 * values[name]
+            velocities[name] = 0.9 * velocities[name] + gradient
+            values[name] = values[name] - 0.5 * (gradient + 0.9 * velocities[name])
+        optimizer.step()
+    for name, parameter in network.named_parameters():
+        np.testing.assert_allclose(parameter.detach().numpy(), values[name], rtol=1e-6, atol=1e-6)
+
+
+def test_muon_leaves_still_what_has_no_gradient() -> None:
+    network = convolutions()
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    optimizer = make_optimizer(network, TrainConfig(optimizer="muon", weight_decay=0.0))
+    weight = network.get_parameter("1.weight")
+    weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    assert all(torch.equal(p, before[name]) for name, p in network.named_parameters())
+
+
 def test_each_has_its_usual_values() -> None:
     assert (TrainConfig().highest_rate, TrainConfig().decay) == (0.004, 0.05)
     sgd = TrainConfig(optimizer="sgd")
     assert (sgd.highest_rate, sgd.decay) == (0.1, 0.0005)
+    muon = TrainConfig(optimizer="muon")
+    assert (muon.highest_rate, muon.decay) == (0.1, 0.1)
     assert TrainConfig(weight_decay=0.0).decay == 0.0
     with pytest.raises(ConfigError, match="optimizer"):
         Config.from_yaml("data: {path: x}\ntrain: {optimizer: lion}")
 
 
-def test_momentum_is_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", ["sgd", "muon"])
+def test_momentum_is_resumed(tmp_path: Path, optimizer: Literal["sgd", "muon"]) -> None:
     digits = load_digits()
     images = tmp_path / "digits.npz"
     np.savez(images, images=(digits.images[:120] * 15).astype(np.uint8), labels=digits.target[:120])
@@ -81,7 +146,7 @@ def test_momentum_is_resumed(tmp_path: Path) -> None:
         data=DataConfig(path=str(images), size=8, shift=1, horizontal_flip=False),
         space=SpaceConfig(resolutions=(8,)),
         train=TrainConfig(
-            batch_size=32, optimizer="sgd", learning_rate=0.02, threads=1, phases=phases
+            batch_size=32, optimizer=optimizer, learning_rate=0.02, threads=1, phases=phases
         ),
     )
     dataset = open_dataset(config)

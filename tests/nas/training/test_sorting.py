@@ -65,8 +65,8 @@ def images() -> Images:
     return Images(pixels, labels, pixels, labels, Normalisation.of(pixels), still)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_a_step_after_sorting_is_the_same_step(optimizer: Literal["sgd", "adamw"]) -> None:
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
+def test_a_step_after_sorting_is_the_same_step(optimizer: Literal["sgd", "adamw", "muon"]) -> None:
     config = TrainConfig(
         "single-path",
         optimizer=optimizer,
