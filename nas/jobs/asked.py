@@ -61,7 +61,7 @@ class Asked:
         return {**{self._column(one): one.turned(v) for one, v in self.limits.items()}, **least}
 
     def _column(self, one: Quantity) -> str:
-        return f"{one.name}_upper" if self.deviations and one.spread else one.name
+        return f"{one.name}{searching.UPPER}" if self.deviations and one.spread else one.name
 
     def require_reachable(self, space: Space) -> None:
         """Raises ``InfeasibleError`` where no network keeps one of the limits; says the nearest.

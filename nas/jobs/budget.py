@@ -32,7 +32,7 @@ __all__ = [
     "upper_ms",
 ]
 
-UPPER = "latency_ms_upper"
+UPPER = f"latency_ms{searching.UPPER}"
 
 
 @dataclass(frozen=True)

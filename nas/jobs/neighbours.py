@@ -8,10 +8,8 @@ import numpy as np
 
 from latency_lut import LatencyTable
 from nas.jobs.guide import Guide
-from nas.search.searcher import Rows
-from search_spaces.space import Population, Space
-
-__all__ = ["changes", "neighbours"]
+from nas.search.searchers.operators import changes
+from search_spaces.space import Space
 
 
 def neighbours(
@@ -39,28 +37,6 @@ def neighbours(
                 "latency_ms": round(float(latency[i + 1] - latency[0]), 6),
                 "score": round(float(score[i + 1] - score[0]), 4),
             }
-            for i, (choice, option) in enumerate(which)
+            for i, (choice, option) in enumerate(which.tolist())
         ],
     }
-
-
-def changes(space: Space, row: Population) -> tuple[list[tuple[int, int]], Rows]:
-    """Every other option of every choice that the network of ``row`` [choices] reads.
-
-    Pairs (choice, option), and the canonical rows [pairs, choices] with that option. What only an
-    option asks for (the layers of a larger depth) takes its first option. An option that makes the
-    same network is left out.
-    """
-    used = space.used(row[None])[0]
-    pairs = [
-        (choice, option)
-        for choice, values in enumerate(space.choices)
-        for option in range(len(values.values))
-        if used[choice] and option != row[choice]
-    ]
-    rows = np.repeat(row[None], len(pairs), axis=0)
-    for i, (choice, option) in enumerate(pairs):
-        rows[i, choice] = option
-    rows = space.canonical(rows)
-    others = np.flatnonzero((rows != row).any(axis=1))
-    return [pairs[i] for i in others], rows[others]

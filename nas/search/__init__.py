@@ -6,7 +6,7 @@ from nas.search.fleet import Fleet
 from nas.search.fleet_search import require_fleet, search_fleet
 from nas.search.loop import Observer, Step, load, minimize
 from nas.search.pareto import hypervolume, nondominated
-from nas.search.problem import Function, Graded, Plain, Problem, SearchError
+from nas.search.problem import UPPER, Function, Graded, Plain, Problem, SearchError
 from nas.search.reachable import beyond, require_reachable, smallest
 from nas.search.searcher import Population, Searcher
 from nas.search.searchers import names
@@ -14,6 +14,7 @@ from nas.search.study import Evaluation, Failure, InfeasibleWarning, Study
 from nas.search.task import Task
 
 __all__ = [
+    "UPPER",
     "Budget",
     "Evaluation",
     "Failure",

@@ -42,6 +42,10 @@ RESERVED = (
 )
 
 
+# What ends the name of an objective's upper end, which may be limited in its place.
+UPPER = "_upper"
+
+
 class SearchError(NasLoopError):
     """A search that contradicts itself, or a function that cannot say what a network is worth."""
 

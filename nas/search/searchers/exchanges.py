@@ -10,10 +10,12 @@ the best network of a climb that began elsewhere is often far from those near th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
 
+from nas.search.problem import UPPER
 from nas.search.searcher import Floats, Rows
 from nas.search.searchers import operators
 from nas.search.searchers.moves import Row, combined, moves
@@ -29,7 +31,7 @@ SETS = 128
 KICKED, PATIENCE = 6, 60
 # How often it begins elsewhere instead, at the best of so many random networks.
 ELSEWHERE, STARTS = 0.75, 64
-# Networks whose values are remembered.
+# Networks whose values are remembered, the last ones.
 REMEMBERED = 200_000
 
 
@@ -46,7 +48,7 @@ class Exchanges:
         self._rng = rng
         self._seen = seen
         self._column = column
-        # What is minimised and the violations of what was told, by key.
+        # What is minimised and the violations of what was told, by key, the oldest first.
         self._known: dict[bytes, Floats] = {}
         self._told = 0
         # The best network that keeps all limits, and what it is worth.
@@ -61,6 +63,11 @@ class Exchanges:
         self._starts: Rows | None = None
         self._waiting = self._none()
         self._idle = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing to ask, unless something better than all is told."""
+        return self._idle >= PATIENCE and not len(self._waiting)
 
     def ask(self, n: int) -> Rows:
         """Up to ``n`` canonical rows [n, choices] that nobody asked for."""
@@ -78,16 +85,24 @@ class Exchanges:
         if not len(rows):
             return
         values = np.column_stack([objectives[:, self._column], violations])
-        if len(self._known) < REMEMBERED:
-            self._known.update(zip(keys(rows), values, strict=True))
+        self._known.update(zip(keys(rows), values, strict=True))
         self._told += len(rows)
         self._better(rows, values)
+        self._forget()
 
     def _better(self, rows: Rows, values: Floats) -> None:
         worth = np.where((values[:, 1:] <= 0).all(axis=1), values[:, 0], np.inf)
         best = int(worth.argmin())
         if worth[best] < self._value:
             self._best, self._value, self._idle = rows[best].copy(), float(worth[best]), 0
+
+    def _forget(self) -> None:
+        """The oldest, but never the best network, which is climbed from again and again."""
+        if self._best is not None:
+            best = keys(self._best[None])[0]
+            self._known[best] = self._known.pop(best)
+        for key in list(itertools.islice(self._known, max(len(self._known) - REMEMBERED, 0))):
+            del self._known[key]
 
     def _next(self) -> bool:
         """Decide what is to be asked next, by all that was told; False where climbs have ended."""
@@ -182,6 +197,10 @@ class Exchanges:
 
 
 def aims(objectives: Iterable[str], limited: Iterable[str]) -> list[int]:
-    """Columns of the objectives that limits are spent on: those without one, else the first."""
-    free = [column for column, name in enumerate(objectives) if name not in set(limited)]
+    """Columns of the objectives that limits are spent on: those without one, else the first.
+
+    Who limits the upper end of an objective limits the objective.
+    """
+    names = {name.removesuffix(UPPER) for name in limited}
+    free = [column for column, name in enumerate(objectives) if name not in names]
     return free or [0]

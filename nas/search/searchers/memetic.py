@@ -22,17 +22,23 @@ SHARE = 0.5
 class Memetic:
     """Survivors are chosen among all, whoever proposed them."""
 
-    def __init__(self, evolved: Evolved, climbs: list[Exchanges]) -> None:
+    def __init__(self, evolved: Evolved, climbs: list[Exchanges], rng: np.random.Generator) -> None:
         """Both know of the same rows that were asked for before."""
         self._evolved = evolved
         self._climbs = climbs
+        self._rng = rng
 
     def ask(self, n: int) -> Population:
-        """What the climbs want to know, and children."""
-        each = int(SHARE * n) // len(self._climbs)
-        rows = np.concatenate([climb.ask(each) for climb in self._climbs])
-        children = self._evolved.ask(n - len(rows)).rows
-        return Population(np.concatenate([rows, children]))
+        """What the climbs want to know, and children, in random order.
+
+        What a climb asks for is alike: where it fails it fails together, and many failures in a
+        row end a search.
+        """
+        climbs = [climb for climb in self._climbs if not climb.ended]
+        each = int(SHARE * n) // max(len(climbs), 1)
+        rows = [climb.ask(each) for climb in climbs]
+        rows.append(self._evolved.ask(n - sum(map(len, rows))).rows)
+        return Population(self._rng.permutation(np.concatenate(rows)))
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """All learn of all."""
@@ -48,4 +54,4 @@ def memetic(task: Task, rng: np.random.Generator) -> Searcher:
     seen = Seen()
     columns = aims(task.problem.objectives, task.problem.limits)
     climbs = [Exchanges(task.space, rng, seen, column) for column in columns]
-    return Memetic(nsga2(task, rng, seen=seen), climbs)
+    return Memetic(nsga2(task, rng, seen=seen), climbs, rng)

@@ -23,8 +23,8 @@ from search_spaces.space import Space
 VERSIONS = 16
 # Of how many moves, the most promising ones, all sets of 1, 2, 3 and 4 are looked at.
 OF = (64, 64, 32, 20)
-# So many times what is asked for is tested for moves that exclude each other.
-SURPLUS = 4
+# What a limit is worth where no sum of moves keeps it, in units of the largest gain.
+UNPAYABLE = 1e9
 
 Row = npt.NDArray[np.int64]
 
@@ -36,14 +36,8 @@ def moves(space: Space, row: Row, rng: np.random.Generator) -> Rows:
     versions of it with random options for those.
     """
     options = operators.sizes(space)
-    used = space.used(row[None])[0]
-    places = [(c, o) for c in np.flatnonzero(used) for o in range(options[c]) if o != row[c]]
-    rows = np.repeat(row[None], len(places), axis=0)
-    if places:
-        choices, taken = np.array(places).T
-        rows[np.arange(len(rows)), choices] = taken
-    rows = space.canonical(rows)
-    more = space.used(rows) & ~used & (options > 1)
+    _, rows = operators.changes(space, row)
+    more = space.used(rows) & ~space.used(row[None]) & (options > 1)
     grown = np.repeat(np.flatnonzero(more.any(axis=1)), VERSIONS - 1)
     filled = np.where(more[grown], rng.integers(0, options, (len(grown), len(row))), rows[grown])
     found = np.unique(np.concatenate([rows, space.canonical(filled)]), axis=0)
@@ -71,8 +65,10 @@ def combined(
     changed = around != row
     prices = _prices(gains, wins, needs, changed.argmax(axis=1))
     promising = np.argsort(-(gains + wins @ prices), kind="stable")
-    sets = [promising[chosen] for chosen in _sets(len(around))]
-    found = [_best(chosen, changed, gains, wins, needs, most) for chosen in sets if len(chosen)]
+    sets = [promising[chosen] for chosen in _sets(min(len(around), max(OF)))]
+    width = changed.astype(np.float64)
+    clash = width @ width.T > 0
+    found = [_best(chosen, clash, gains, wins, needs, most) for chosen in sets if len(chosen)]
     gained = np.concatenate([gains[chosen].sum(axis=1) for chosen in found])
     made = np.concatenate([_made(row, around, changed, chosen) for chosen in found])
     return space.canonical(made[np.argsort(-gained, kind="stable")[:most]])
@@ -86,8 +82,10 @@ def _prices(gains: Floats, wins: Floats, needs: Floats, choices: Positions) -> F
     _, group = np.unique(choices, return_inverse=True)
     once = np.zeros((int(group.max()) + 1, len(gains)))
     once[group, np.arange(len(gains))] = 1
+    # Solvers have tolerances, so they are asked in numbers around 1, whatever the unit.
+    unit = float(np.abs(gains).max()) or 1.0
     solved = linprog(
-        -gains,
+        -gains / unit,
         A_ub=np.concatenate([-wins.T, once]),
         b_ub=np.concatenate([-needs, np.ones(len(once))]),
         bounds=(0, 1),
@@ -95,8 +93,8 @@ def _prices(gains: Floats, wins: Floats, needs: Floats, choices: Positions) -> F
     )
     if solved.status != 0:
         # No sum of moves keeps the limits: what lowers them most comes first.
-        return np.full(len(needs), 1e9)
-    return np.asarray(-solved.ineqlin.marginals[: len(needs)])
+        return np.full(len(needs), UNPAYABLE * unit)
+    return np.asarray(-solved.ineqlin.marginals[: len(needs)] * unit)
 
 
 @functools.lru_cache
@@ -110,17 +108,22 @@ def _sets(moves: int) -> tuple[Positions, ...]:
 
 def _best(
     sets: Positions,
-    changed: npt.NDArray[np.bool_],
+    clash: npt.NDArray[np.bool_],
     gains: Floats,
     wins: Floats,
     needs: Floats,
     most: int,
 ) -> Positions:
-    """Of sets of moves [sets, size] those that keep the limits and change no choice twice."""
+    """Of sets of moves [sets, size] the best that keep the limits.
+
+    Moves that ``clash`` [moves, moves] change the same choice, and are in no set together.
+    """
+    apart = np.ones(len(sets), dtype=np.bool_)
+    for first, second in itertools.combinations(sets.T, 2):
+        apart &= ~clash[first, second]
+    sets = sets[apart]
     kept = sets[(wins[sets].sum(axis=1) >= needs).all(axis=1)]
-    order = np.argsort(-gains[kept].sum(axis=1), kind="stable")[: SURPLUS * most]
-    kept = kept[order]
-    return kept[(changed[kept].sum(axis=1) <= 1).all(axis=1)][:most]
+    return kept[np.argsort(-gains[kept].sum(axis=1), kind="stable")[:most]]
 
 
 def _made(row: Row, around: Rows, changed: npt.NDArray[np.bool_], sets: Positions) -> Rows:

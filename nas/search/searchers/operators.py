@@ -133,11 +133,23 @@ def sizes(space: Space) -> npt.NDArray[np.int64]:
     return np.array([len(choice.values) for choice in space.choices], dtype=np.int64)
 
 
+def changes(space: Space, row: npt.NDArray[np.int64]) -> tuple[Positions, Rows]:
+    """Every other option of every choice that the network of ``row`` [choices] reads.
+
+    Pairs (choice, option) [pairs, 2], and the canonical rows [pairs, choices] with that option.
+    What only an option asks for (the layers of a larger depth) takes its first option. An option
+    that makes the same network is left out.
+    """
+    used, options = space.used(row[None])[0], sizes(space)
+    places = [(c, o) for c in np.flatnonzero(used) for o in range(options[c]) if o != row[c]]
+    pairs = np.array(places, dtype=np.int64).reshape(-1, 2)
+    rows = np.repeat(row[None], len(pairs), axis=0)
+    rows[np.arange(len(rows)), pairs[:, 0]] = pairs[:, 1]
+    rows = space.canonical(rows)
+    others = (rows != row).any(axis=1)
+    return pairs[others], rows[others]
+
+
 def neighbours(space: Space, row: npt.NDArray[np.int64]) -> Rows:
-    """The networks that differ from ``row`` [choices] in one choice: [neighbours, choices]."""
-    rows = []
-    for choice, options in enumerate(sizes(space)):
-        changed = np.repeat(row[None], options, axis=0)
-        changed[:, choice] = np.arange(options)
-        rows.append(changed)
-    return np.unique(space.canonical(np.concatenate(rows)), axis=0)
+    """``row`` [choices] and the networks that differ from it in one choice: [n, choices]."""
+    return np.unique(np.concatenate([row[None], changes(space, row)[1]]), axis=0)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from pymoo.algorithms.moo.nsga2 import binary_tournament
 from pymoo.core.population import Population
@@ -8,6 +9,8 @@ from pymoo.core.population import Population
 import search_spaces
 from nas.search.searchers import operators
 from nas.search.seen import Seen, keys, unseen
+from search_spaces.space import Space
+from tests.nas.tiny import tiny
 
 SPACE = search_spaces.get("small-images")
 
@@ -118,3 +121,37 @@ def test_unseen_rows_are_new_canonical_and_remembered() -> None:
     second = unseen(SPACE, 50, rng, seen)
     assert len(np.unique(np.concatenate([first, second]), axis=0)) == 100 == len(seen)
     assert unseen(SPACE, 0, rng, seen).shape == (0, len(SPACE.choices))
+
+
+def one_other(space: Space, row: npt.NDArray[np.int64]) -> dict[tuple[int, ...], set[int]]:
+    """Every network with another option of one choice, read or not, and the choices to change."""
+    found: dict[tuple[int, ...], set[int]] = {}
+    for choice, values in enumerate(space.choices):
+        for option in range(len(values.values)):
+            changed = row.copy()
+            changed[choice] = option
+            other = space.canonical(changed[None])[0]
+            if (other != row).any():
+                found.setdefault(tuple(other.tolist()), set()).add(choice)
+    return found
+
+
+@pytest.mark.parametrize(
+    "space",
+    [tiny(), search_spaces.get("nas-bench-macro"), search_spaces.get("ofa-mobilenetv3")],
+    ids=lambda space: space.name,
+)
+def test_changes_and_neighbours_are_all_networks_with_one_other_option(space: Space) -> None:
+    for row in space.sample(5, np.random.default_rng(1)):
+        wanted = one_other(space, row)
+        pairs, rows = operators.changes(space, row)
+        assert {tuple(other) for other in rows.tolist()} == wanted.keys()
+        assert len(pairs) == sum(map(len, wanted.values()))
+        for (choice, option), other in zip(pairs.tolist(), rows, strict=True):
+            assert choice in wanted[tuple(other.tolist())]
+            changed = row.copy()
+            changed[choice] = option
+            np.testing.assert_array_equal(space.canonical(changed[None])[0], other)
+        around = operators.neighbours(space, row)
+        assert {tuple(other) for other in around.tolist()} == {*wanted, tuple(row.tolist())}
+        assert len(around) == len(wanted) + 1

@@ -10,8 +10,9 @@ import pytest
 
 import search_spaces
 from nas.search import Population, Problem, Task, searchers
+from nas.search.searchers import exchanges
 from nas.search.searchers.exchanges import FIRST, Exchanges, aims
-from nas.search.searchers.moves import combined, moves
+from nas.search.searchers.moves import UNPAYABLE, _prices, combined, moves
 from nas.search.seen import Seen
 from search_spaces import Net, Space, choice, one_of
 from search_spaces.specs import Classifier, Conv
@@ -98,6 +99,63 @@ def test_nothing_promises_anything_where_no_moves_keep_the_limit() -> None:
     assert not len(combined(MACRO, row, around, ones, -ones[:, None], np.array([1.0]), 5))
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_prices_are_those_computed_by_hand(unit: float) -> None:
+    # What costs 4 brings 8, 1 brings 3, 2 brings 2. Of 3 that there are, 1 goes where it brings
+    # most, the rest into a part of the first move, so one more would bring 8 / 4. The second limit
+    # binds nobody.
+    gains = unit * np.array([8.0, 3.0, 2.0])
+    wins, needs = np.array([[-4.0, 0.0], [-1.0, -1.0], [-2.0, 0.0]]), np.array([-3.0, -5.0])
+    found = _prices(gains, wins, needs, np.array([0, 1, 2]))
+    np.testing.assert_allclose(found, [2 * unit, 0], rtol=1e-9)
+    # Of one choice, and 2 there are: half of either, so one more turns cheap into dear.
+    gains, wins = unit * np.array([3.0, 5.0]), np.array([[-1.0], [-3.0]])
+    found = _prices(gains, wins, np.array([-2.0]), np.array([0, 0]))
+    np.testing.assert_allclose(found, [unit * (5 - 3) / (3 - 1)], rtol=1e-9)
+    # Nothing is enough: whatever the gain, what wins most comes first.
+    found = _prices(gains, wins, np.array([1.0]), np.array([0, 0]))
+    np.testing.assert_allclose(found, [5 * unit * UNPAYABLE])
+
+
+def wide() -> Space:
+    """50 choices of three options and one of ten, all of which are always read."""
+    net = Net(image=(3, 8))
+    for number in range(50):
+        net(f"n{number}", Conv, out=one_of(8, 16, 24))
+    net("many", Conv, out=one_of(*range(8, 88, 8)))
+    net("classifier", Classifier, classes=2)
+    return Space(net, "wide")
+
+
+WIDE = wide()
+
+
+def test_of_many_moves_those_that_can_be_paid_for_are_looked_at() -> None:
+    """The two best together are far from the first by gain, and gain alone finds nothing."""
+    around = moves(WIDE, WIDE.smallest, np.random.default_rng(0))
+    assert len(around) > 100
+    gains, wins = np.ones(len(around)), np.full((len(around), 1), -10.0)
+    gains[[-30, -60]], wins[[-30, -60]] = [0.5, 0.4], -0.3
+    found = combined(WIDE, WIDE.smallest, around, gains, wins, np.array([-1.0]), 5)
+    # No move changes what another does, because the smallest is all zeros.
+    assert found[0].tolist() == (around[-30] + around[-60]).tolist()
+    assert {tuple(row) for row in found[1:].tolist()} == {
+        tuple(around[-30].tolist()),
+        tuple(around[-60].tolist()),
+    }
+
+
+def test_moves_that_exclude_each_other_take_no_place() -> None:
+    """Nine options of one choice promise most, but one of them can be taken."""
+    around = moves(WIDE, WIDE.smallest, np.random.default_rng(0))
+    many = around[:, [choice.name for choice in WIDE.choices].index("many.out")]
+    around = np.concatenate([around[many > 0], around[many == 0][:10:2]])
+    gains = np.array([10.0 + number for number in range(9)] + [1.0, 2.0, 3.0, 4.0, 5.0])
+    wins = np.zeros((len(around), 1))
+    found = combined(WIDE, WIDE.smallest, around, gains, wins, np.array([-1.0]), 1)
+    assert found.tolist() == [around[[8, 11, 12, 13]].sum(axis=0).tolist()]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_climb_ends_at_the_optimum_that_enumeration_finds(seed: int) -> None:
     worth, weight = sums(MACRO, seed)
@@ -153,10 +211,34 @@ def test_what_is_asked_and_never_told_holds_nothing_up() -> None:
     assert min(best[2:]) < min(best[:2])
 
 
+def test_climbs_go_on_where_more_was_told_than_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exchanges, "REMEMBERED", FIRST)
+    space = search_spaces.get("ofa-mobilenetv3", resolutions=[224])
+    worth, _ = sums(space, 0)
+    limit = float(np.quantile(space.macs(space.sample(500, np.random.default_rng(0))), 0.3))
+    climb = Exchanges(space, np.random.default_rng(0), Seen(), 0)
+    rows = space.sample(FIRST, np.random.default_rng(1))
+    best = []
+    for _ in range(40):
+        values = (worth[np.arange(rows.shape[1]), rows] * space.used(rows)).sum(axis=1)
+        excess = space.macs(rows) / limit - 1
+        best.append(values[excess <= 0].min(initial=np.inf))
+        climb.tell(rows, values[:, None], excess[:, None])
+        rows = climb.ask(100)
+        assert len(rows)
+    # What was told at first is forgotten after the first steps, and still it climbs.
+    assert min(best[20:]) < min(best[:20]) < best[0]
+    assert len(climb._known) == FIRST
+
+
 def test_limits_are_spent_on_objectives_that_have_none() -> None:
     assert aims(("error", "latency_ms"), ("latency_ms",)) == [0]
     assert aims(("latency_ms", "error", "flops"), ("latency_ms",)) == [1, 2]
     assert aims(("latency_ms",), ("latency_ms",)) == [0]
+    # Limited is what is above it with some confidence.
+    assert aims(("error", "latency_ms"), ("latency_ms_upper", "macs")) == [0]
 
 
 def test_nsga2_finds_more_under_a_limit_than_evolution_alone() -> None:
