@@ -204,16 +204,23 @@ class Study:
         return [self.evaluation(int(number)) for number in best[order]]
 
     def nearest(self) -> Evaluation | None:
-        """The network that is the least above the limits, all of them together."""
-        excess = np.maximum(self.problem.violations(self._values.array), 0).sum(axis=1)
-        excess[self._fidelity.array != 1] = np.nan
+        """The network that is the least above the limits, all of them together.
+
+        Of those that were evaluated in full; None where there are none.
+        """
+        values = self._values.array
+        excess = np.maximum(self.problem.violations(values), 0).sum(axis=1)
+        excess[(self._fidelity.array != 1) | ~np.isfinite(values).all(axis=1)] = np.nan
         if not np.isfinite(excess).any():
             return None
         return self.evaluation(int(np.nanargmin(excess)))
 
     def infeasible(self) -> str | None:
-        """That no network keeps all limits, in words; None where one does, or none has values."""
-        nearest = None if self.feasible.any() else self.nearest()
+        """That no network keeps all limits, in words.
+
+        None where one does, where none has values, and where there are no limits.
+        """
+        nearest = None if self.feasible.any() or not self.problem.limits else self.nearest()
         if nearest is None:
             return None
         said = ", ".join(

@@ -242,6 +242,35 @@ def test_no_feasible_network_met_is_an_empty_front() -> None:
     assert said in str(warned[0].message)
 
 
+def test_the_nearest_network_is_one_that_was_evaluated() -> None:
+    """Of those that keep the limit one function has nothing to say."""
+    limit = float(np.quantile(SPACE.macs(SPACE.sample(500, np.random.default_rng(0))), 0.3))
+
+    def picky(rows: Rows) -> Floats:
+        return np.where(SPACE.macs(rows) <= limit, np.nan, error(rows))
+
+    functions = {"macs": SPACE.macs, "error": picky}
+    with pytest.warns(nas.search.InfeasibleWarning) as warned:
+        study = minimize(SPACE, functions, {"macs": limit}, searcher="random", budget=60)
+    above = [one.constraints["macs"] for one in study.evaluations()]
+    assert 0 < len(above) < 60
+    nearest = study.nearest()
+    assert nearest is not None and nearest.constraints["macs"] == min(above) > limit
+    assert f"none of the {len(above)} networks" in str(warned[0].message)
+    assert f"macs {min(above):.6g} (limit {limit:.6g})" in str(warned[0].message)
+
+
+def test_where_there_are_no_limits_none_is_too_low() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", nas.search.InfeasibleWarning)
+        study = minimize(
+            SPACE, {"error": lambda rows: np.full(len(rows), np.nan)}, searcher="random", budget=3
+        )
+    assert len(study.failures()) == 3
+    assert study.nearest() is None
+    assert study.infeasible() is None
+
+
 def test_limits_that_exclude_each_other_are_told_where_only_evaluations_show_it() -> None:
     with pytest.warns(nas.search.InfeasibleWarning, match=r"nearest \(study.nearest\(\)\) has b "):
         study = minimize(
