@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.search.searcher import Floats, Rows
+from nas.search.searchers.operators import sizes
 from nas.search.seen import Seen, keys
 from nas.search.surrogate.process import covariances
 from predictors.features import Encoder, Standard
@@ -70,8 +71,10 @@ class Chance:
         good = np.arange(len(rows)) < len(answered)
         self._smooth = _Smooth.fit(encoder, rows, good)
         self._single = [
-            _Single.fit(column, len(choice.values), good)
-            for column, choice in zip(rows.T, encoder.space.choices, strict=True)
+            _Single.fit(column, options + 1, good)
+            for column, options in zip(
+                _read(encoder.space, rows).T, sizes(encoder.space), strict=True
+            )
         ]
         self._encoder = encoder
         self._sides = [_Sides.fit(column, good) for column in encoder(rows)[1].T]
@@ -88,12 +91,17 @@ class Chance:
 
     def __call__(self, rows: Rows) -> Floats:
         """Of rows [m, choices]."""
-        pairs = zip(self._single, rows.T, strict=True)
+        pairs = zip(self._single, _read(self._encoder.space, rows).T, strict=True)
         said = [single.chance[column] for single, column in pairs]
         costs = self._encoder(rows)[1].T
         said += [sides(column) for sides, column in zip(self._sides, costs, strict=True)]
         found: Floats = self._weights @ np.stack([*said, self._smooth(rows)])
         return found
+
+
+def _read(space: Space, rows: Rows) -> Rows:
+    """Rows [m, choices] with one option more, the last, of a choice that is not read."""
+    return np.where(space.used(rows), rows, sizes(space))
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,8 +169,9 @@ class _Smooth:
     """A Gaussian process of the log odds.
 
     Fitted to ``n`` rows: their features ``inputs`` [n, features], the slopes of the likelihood
-    ``slopes`` [n], and the roots of its curvature ``roots`` [n], at the most probable log odds.
-    ``evidence`` is the logarithm of the marginal likelihood.
+    ``slopes`` [n], and the roots of its curvature ``roots`` [n], at the most probable log odds;
+    ``factor`` [n, n] is Cholesky's of the conditioned covariance there. ``evidence`` is the
+    logarithm of the marginal likelihood.
     """
 
     features: _Features
@@ -170,11 +179,14 @@ class _Smooth:
     inputs: Floats
     slopes: Floats
     roots: Floats
+    factor: Floats
     evidence: float
 
     @classmethod
     def fit(cls, encoder: Encoder, rows: Rows, good: Flags) -> _Smooth:
         """To rows [n, choices], of which some were ``good`` [n]."""
+        from scipy.linalg import cholesky
+
         features = _Features(encoder)
         inputs = features(rows)
         width = inputs.shape[1]
@@ -182,22 +194,22 @@ class _Smooth:
         for trend in TRENDS:
             kernel = Hyperparameters(trend / width, DEVIATION, width**0.5, 0.0)
             covariance = covariances(inputs, inputs, kernel)
-            fits.append(cls(features, kernel, inputs, *_most_probable(covariance, good)))
-        return max(fits, key=lambda fit: fit.evidence)
+            fits.append((kernel, covariance, *_most_probable(covariance, good)))
+        kernel, covariance, slopes, roots, evidence = max(fits, key=lambda fit: fit[-1])
+        factor = cholesky(_conditioned(covariance, roots), lower=True)
+        return cls(features, kernel, inputs, slopes, roots, factor, evidence)
 
     def __call__(self, rows: Rows) -> Floats:
         """The chance of rows [m, choices]: [m]."""
-        from scipy.linalg import cho_solve, cholesky
+        from scipy.linalg import cho_solve
         from scipy.special import expit
 
         inputs = self.features(rows)
         across = covariances(self.inputs, inputs, self.kernel)
-        within = covariances(self.inputs, self.inputs, self.kernel)
-        factor = cholesky(_conditioned(within, self.roots), lower=True)
         weighted = self.roots[:, None] * across
         own = self.kernel.trend * (1 + np.einsum("mf,mf->m", inputs, inputs))
         own += self.kernel.deviation
-        solved = cho_solve((factor, True), weighted)
+        solved = cho_solve((self.factor, True), weighted)
         variance = np.maximum(own - np.einsum("nm,nm->m", weighted, solved), 0)
         # The mean of the logistic function over a normal variable, nearly (MacKay 1992).
         found: Floats = expit(self.slopes @ across / np.sqrt(1 + np.pi * variance / 8))
@@ -208,7 +220,7 @@ class _Features:
     """Of rows [m, choices], around those of random networks: [m, features]."""
 
     def __init__(self, encoder: Encoder) -> None:
-        # Of its own, so that failures move none of a search's random numbers.
+        # A generator of its own: the yardstick of a space is the same in every search.
         pool = encoder.space.sample(POOL, np.random.default_rng(0))
         self._encoder = encoder
         self._standard = Standard.of(encoder(pool)[1], np.empty((POOL, 0)))

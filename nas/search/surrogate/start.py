@@ -42,12 +42,16 @@ class Start:
         ``chance`` of rows [m, choices] is that they are evaluated and do not fail: [m], or None
         while nothing has failed.
         """
+        if not n:
+            return np.empty((0, len(self._task.space.choices)), dtype=np.int64)
         if self._pool is None:
             self._pool = self._possible()
         left = self._pool[[key not in seen for key in keys(self._pool)]]
         likely = chance(left) if chance is not None and len(left) else None
         if likely is not None:
-            left = left[likely >= UNLIKELY * likely.max()]
+            # Of few that are likely the next likeliest are as good as what comes after a start.
+            least = np.sort(likely)[-min(n, len(left))]
+            left = left[likely >= min(UNLIKELY * likely.max(), least)]
         chosen: list[int] = []
         sizes = np.log1p(self._task.space.macs(left)) if len(left) else np.empty(0)
         for _ in range(min(n, len(left))):

@@ -71,15 +71,24 @@ def test_while_nothing_fails_nobody_asks_who_might(
     searched(name, lambda rows: -np.log(SPACE.macs(rows)), 0)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_start_that_fails_goes_on_elsewhere(name: str) -> None:
-    task = Task(Problem(SPACE, ("error",), {}), evaluations=BUDGET)
-    searcher = get(name).make(task, np.random.default_rng(1))
-    nothing = np.empty((0, 1)), np.empty((0, 0))
-    for _ in range(4):
-        rows = searcher.ask(5).rows
-        failing = rows[:, 0] == 0
-        if not failing.all():
-            break
-        searcher.tell(Population(rows[:0]), *nothing)
-    assert not failing.all()
+def test_a_start_that_fails_goes_on_elsewhere() -> None:
+    """Most networks fail, and while all that are asked do, nothing is ever told."""
+    limit = 7e5
+    pool = SPACE.sample(5_000, np.random.default_rng(0))
+    by_chance = np.isnan(half(pool[SPACE.macs(pool) <= limit])).mean()
+    assert by_chance > 0.9
+    problem = Problem(SPACE, ("error",), {"macs": limit})
+    task = Task(problem, {"macs": SPACE.macs}, evaluations=BUDGET)
+    last = []
+    for seed in range(8):
+        # All with a model start alike.
+        searcher = get("linas").make(task, np.random.default_rng(seed))
+        for _ in range(4):
+            rows = searcher.ask(5).rows
+            if not np.isnan(half(rows)).all():
+                break
+            searcher.tell(Population(rows[:0]), np.empty((0, 1)), np.empty((0, 1)))
+        else:
+            last.append(np.isnan(half(searcher.ask(5).rows)).mean())
+    assert len(last) >= 3
+    assert np.mean(last) < 0.5 * by_chance
