@@ -10,6 +10,7 @@ import pytest
 
 import search_spaces
 from nas.search import Population, Problem, Searcher, Task, hypervolume, searchers
+from nas.search.searchers import exchanges
 from search_spaces import Net, Space, choice, one_of
 from search_spaces.specs import Classifier, Conv
 
@@ -33,8 +34,14 @@ def tiny() -> Space:
 MODELS = ("auto", "linas", "mobo")
 
 
-@pytest.fixture(params=searchers.names())
-def name(request: pytest.FixtureRequest) -> str:
+# Under limits it climbs, and here from the first networks on.
+CLIMBING = "nsga2 that climbs"
+
+
+@pytest.fixture(params=[*searchers.names(), CLIMBING])
+def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == CLIMBING:
+        monkeypatch.setattr(exchanges, "FIRST", 10)
     return str(request.param)
 
 
@@ -51,6 +58,8 @@ def long_name(request: pytest.FixtureRequest) -> str:
 def make(
     name: str, space: Space, seed: int = 0, objectives: int = 2, constraints: int = 0
 ) -> Searcher:
+    if name == CLIMBING:
+        name, constraints = "nsga2", max(constraints, 1)
     limits = {f"limited{number}": 0.0 for number in range(constraints)}
     problem = Problem(space, tuple(f"bad{number}" for number in range(objectives)), limits)
     return searchers.get(name).make(Task(problem), np.random.default_rng(seed))

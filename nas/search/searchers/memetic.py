@@ -48,7 +48,7 @@ class Memetic:
 
 
 def memetic(task: Task, rng: np.random.Generator) -> Searcher:
-    """NSGA-II, and climbs for each objective that has no limit itself where anything is limited."""
+    """NSGA-II, and where anything is limited climbs for the objectives that limits are spent on."""
     if not task.problem.limits:
         return nsga2(task, rng)
     seen = Seen()
