@@ -32,13 +32,16 @@ class Memetic:
         """What the climbs want to know, and children, in random order.
 
         What a climb asks for is alike: where it fails it fails together, and many failures in a
-        row end a search.
+        row end a search. Until the first climb it is evolution alone, by the same random numbers.
         """
         climbs = [climb for climb in self._climbs if not climb.ended]
         each = int(SHARE * n) // max(len(climbs), 1)
-        rows = [climb.ask(each) for climb in climbs]
-        rows.append(self._evolved.ask(n - sum(map(len, rows))).rows)
-        return Population(self._rng.permutation(np.concatenate(rows)))
+        climbed = [climb.ask(each) for climb in climbs]
+        wanted = n - sum(map(len, climbed))
+        children = self._evolved.ask(wanted)
+        if wanted == n:
+            return children
+        return Population(self._rng.permutation(np.concatenate([*climbed, children.rows])))
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """All learn of all."""

@@ -11,6 +11,7 @@ from nas.search import Population, Problem, Task, minimize
 from nas.search.searchers import exchanges
 from nas.search.searchers.exchanges import Exchanges
 from nas.search.searchers.memetic import SHARE, memetic
+from nas.search.searchers.nsga2 import nsga2
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -49,6 +50,17 @@ def test_networks_that_fail_together_end_no_search(error: object, seed: int) -> 
     study = minimize(SPACE, objectives, {"macs": limit}, "nsga2", 5_000, seed)
     assert len(study) == 5_000
     assert len(study.failures()) > 100
+
+
+def test_until_the_first_climb_it_is_evolution_alone() -> None:
+    task = Task(Problem(SPACE, ("error", "macs"), {"macs": 1e9}))
+    both = [make(task, np.random.default_rng(0)) for make in (memetic, nsga2)]
+    for _ in range(5):
+        rows, alone = (searcher.ask(50).rows for searcher in both)
+        np.testing.assert_array_equal(rows, alone)
+        values = np.column_stack([taste(rows), SPACE.macs(rows)])
+        for searcher in both:
+            searcher.tell(Population(rows), values, values[:, 1:] / 1e9 - 1)
 
 
 class Climb:
