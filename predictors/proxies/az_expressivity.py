@@ -28,15 +28,16 @@ def read_progressivity(record: Forward) -> float:
 
 def entropies(record: Forward) -> list[float]:
     """Of each block, the entropy of its features' variance along their principal components."""
-    return [_entropy(covariance) for covariance in record.covariances]
+    return [_entropy(features) for features in record.features]
 
 
-def _entropy(covariance: Tensor) -> float:
-    """0 where nothing varies."""
+def _entropy(features: Tensor) -> float:
+    """Of features [C, positions]; 0 where nothing varies."""
+    covariance = torch.cov(features, correction=0).reshape(len(features), len(features))
     variances = spectrum(covariance)
     shares = variances / variances.sum().clamp(min=1e-30)
     return float(torch.special.entr(shares).sum())
 
 
-AZ_EXPRESSIVITY = Proxy(forward, read, ("covariances",))
-AZ_PROGRESSIVITY = Proxy(forward, read_progressivity, ("covariances",))
+AZ_EXPRESSIVITY = Proxy(forward, read, ("features",))
+AZ_PROGRESSIVITY = Proxy(forward, read_progressivity, ("features",))

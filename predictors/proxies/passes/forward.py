@@ -48,8 +48,8 @@ class Forward:
         codes: which units are on, of every activation, in order: see ``Codes``; with them
             ``units``, how many there are.
         maps: what came out of every weighted layer for the first image, [channels, positions].
-        covariances: of what came out of every block, over the positions of all images: [C, C], of
-            wide blocks as many channels as ``WIDEST``; vectors have no positions and are left out.
+        features: what came out of every block, [C, positions of all images], of wide blocks as
+            many channels as ``WIDEST``; vectors have no positions and are left out.
         tokens: what came out of linear layers on tokens that widen them, [N * tokens, features].
     """
 
@@ -60,7 +60,7 @@ class Forward:
     codes: list[npt.NDArray[np.uint8]]
     units: list[int]
     maps: list[Tensor]
-    covariances: list[Tensor]
+    features: list[Tensor]
     tokens: list[Tensor]
 
     @cached_property
@@ -73,7 +73,7 @@ class Forward:
 def forward(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str]) -> Forward:
     """Run the batch once."""
     n = len(batch)
-    calls, maps, covariances, tokens = 0, [], [], []
+    calls, maps, features, tokens = 0, [], [], []
 
     def of_layer(layer: nn.Module, _: Any, y: Tensor) -> None:
         nonlocal calls
@@ -89,11 +89,11 @@ def forward(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str
 
     def of_block(_: nn.Module, __: Any, y: Any) -> None:
         if isinstance(y, Tensor) and len(y) == n and y.ndim > 2:
-            covariances.append(_covariance(y))
+            features.append(_vectors(y))
 
     for layer in weighted(model):
         layer.register_forward_hook(of_layer)
-    for block in blocks(model) if "covariances" in asked else ():
+    for block in blocks(model) if "features" in asked else ():
         block.register_forward_hook(of_block)
     normalise_by_batch(model)
     codes, counter = Codes(n), FlopCounterMode(display=False, custom_mapping=UNCOUNTED)
@@ -111,18 +111,15 @@ def forward(model: nn.Module, batch: Batch, rng: torch.Generator, asked: Set[str
         codes=codes.found,
         units=codes.units,
         maps=maps,
-        covariances=covariances,
+        features=features,
         tokens=tokens,
     )
 
 
-def _covariance(y: Tensor) -> Tensor:
-    """At once: to keep what came out of all blocks would take more time than this."""
+def _vectors(y: Tensor) -> Tensor:
     channels = by_channel(y).transpose(0, 1)
     step = -(-len(channels) // WIDEST)
-    vectors = channels[::step].clone(memory_format=torch.contiguous_format).flatten(1)
-    vectors -= vectors.mean(dim=1, keepdim=True)
-    return vectors @ vectors.T / vectors.shape[1]
+    return channels[::step].clone(memory_format=torch.contiguous_format).flatten(1)
 
 
 def _widens(layer: nn.Linear) -> bool:
