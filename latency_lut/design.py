@@ -1,9 +1,8 @@
 """Which whole networks to measure: those that determine the entries best.
 
 Left free, the criterion takes networks of few layers: in their time, against which noise counts,
-each entry has a larger part. But large networks take longer than the sum of their blocks says, by
-1 to 2% (caches), which a fit of small ones cannot know. So the times to be covered are divided,
-and each part gives one network (``experiments/latency/facts.py`` compares both ways).
+each entry has a larger part. Fits of those are too fast for large networks, so every quantile of
+the times gives one network (``experiments/latency/facts.py`` compares the two, and random draws).
 """
 
 from __future__ import annotations

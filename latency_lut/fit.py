@@ -105,8 +105,9 @@ class Observations:
 class Posterior:
     """The fit. The covariance of t is diag(own^2) + shared shared' - gain' gain.
 
-    ``mean_ms`` [parameters], ``own_ms`` [parameters], ``shared_ms`` [parameters, factors],
-    ``gain_ms`` [networks, parameters]; ``scales`` are the likeliest, which the covariance is for.
+    ``mean_ms`` [parameters] is the mean over all likely scales; ``own_ms`` [parameters],
+    ``shared_ms`` [parameters, factors] and ``gain_ms`` [networks, parameters] are of the likeliest,
+    ``scales``.
     ``repeat`` is the relative standard error of a measured network, ``unsure`` the relative
     deviation that not knowing the scales adds to a prediction.
     """
@@ -159,7 +160,7 @@ def fit(
     elsewhere: Mapping[float, Floats],
     grid: tuple[Scales, ...] = GRID,
 ) -> tuple[float, Posterior]:
-    """The spill threshold that makes the observations most likely, the posterior.
+    """The spill threshold that makes the observations most likely, the posterior over all scales.
 
     ``observed`` has the same networks under every threshold, whose spill differs; so has
     ``elsewhere`` the counts [networks, parameters] of those that predictions are for.

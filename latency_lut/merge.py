@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 from latency_lut.entries import Entry
-from latency_lut.fit import Posterior
 from latency_lut.references import pace_between
 from latency_lut.table import Fit, Further, LatencyTable, Network
 from search_spaces.errors import ArtefactError
@@ -84,13 +83,11 @@ def _network(network: Network, pace: float) -> Network:
 
 def _fit(fit: Fit, pace: float) -> Fit:
     own = fit.posterior
-    posterior = Posterior(
-        pace * own.mean_ms,
-        pace * own.own_ms,
-        pace * own.shared_ms,
-        pace * own.gain_ms,
-        own.scales,
-        own.repeat,
-        own.unsure,
+    posterior = replace(
+        own,
+        mean_ms=pace * own.mean_ms,
+        own_ms=pace * own.own_ms,
+        shared_ms=pace * own.shared_ms,
+        gain_ms=pace * own.gain_ms,
     )
     return replace(fit, posterior=posterior)

@@ -131,7 +131,8 @@ def plan_table(
     """What to time for a table: all blocks that networks have, and some whole networks.
 
     For each resolution ``held_out`` random networks (uniform over choices), which only tell how
-    good the table is, and ``whole_networks`` that determine it best, over the range of times.
+    good the table is, and ``whole_networks``, one of each quantile of guessed time, chosen among
+    random ones as those that determine the table best.
     Raises ``SpaceError`` for a resolution that the space does not have, ``ConfigError`` for fewer
     than 3 networks to fit.
     """

@@ -317,6 +317,7 @@ def main() -> None:
 
     if args.again:
         table = fitted_again(LatencyTable.load(args.out / "table.json", space))
+        effort = Effort(table.campaign.rounds, table.campaign.runs)
         command = json.loads((args.out / "results.json").read_text())["command"]
     else:
         table = campaign(plans, models, effort, args, rng)
@@ -326,6 +327,7 @@ def main() -> None:
     table.save(args.out / "table.json")
     document = {
         "command": command,
+        "fitted_again": args.again,
         "fingerprint": table.fingerprint.to_dict(),
         "campaign": asdict(table.campaign),
         "models": len(models),
