@@ -1,6 +1,6 @@
 """What proxies cost beside the passes that they need.
 
-    python experiments/predictors/cost.py [--network 01201212] [--batch 64] [--rounds 5]
+    python experiments/predictors/cost.py [--network 01201212] [--batch 64] [--rounds 9]
 
 Of one network of NAS-Bench-Macro:
 
@@ -101,8 +101,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", default="01201212")
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "cost.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
