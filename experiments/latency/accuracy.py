@@ -251,7 +251,8 @@ def campaign(
         journal.resume()
     else:
         journal.begin(header)
-    start = last = time.monotonic()
+    before, start = device.conditions(), time.monotonic()
+    last = start
 
     def report(progress: Progress) -> None:
         nonlocal last
@@ -262,7 +263,8 @@ def campaign(
 
     collect(device, models, effort, rng, journal, report)
     seconds = time.monotonic() - start
-    return table_of(plans, device.fingerprint(), journal, effort, rng, seconds, allow_noisy=True)
+    told = {"before": before, "after": device.conditions()}
+    return table_of(plans, device.fingerprint(), journal, effort, rng, seconds, True, told)
 
 
 def fitted_again(table: LatencyTable) -> LatencyTable:

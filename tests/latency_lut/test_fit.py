@@ -166,6 +166,24 @@ def test_all_likely_scales_say_the_mean_and_widen_the_intervals() -> None:
     )
 
 
+def test_other_likely_thresholds_widen_the_intervals_and_leave_the_mean() -> None:
+    """Two thresholds under which the networks are alike, and those that are asked for are not."""
+    rng = np.random.default_rng(11)
+    prior, counts = problem(rng, networks=12)
+    ms = counts @ prior.mean_ms * rng.normal(1, 0.01, len(counts))
+    near = rng.integers(1, 4, (6, len(prior.mean_ms))).astype(float)
+    far = near.copy()
+    far[:, 1] += 20
+    observed = observations(counts, ms, 0.004 * ms)
+    _, one = fit(prior, {1.0: observed}, {1.0: near})
+    threshold, both = fit(prior, {1.0: observed, 2.0: observed}, {1.0: near, 2.0: far})
+    assert threshold == 1.0
+    np.testing.assert_allclose(both.mean_ms, one.mean_ms)
+    apart = [predict(one, there)[0] for there in (near, far)]
+    half = float(np.mean(((apart[1] - apart[0]) / apart[0]) ** 2)) / 2
+    assert both.unsure**2 - one.unsure**2 > 0.9 * half
+
+
 def test_the_threshold_that_explains_the_networks_is_chosen() -> None:
     rng = np.random.default_rng(3)
     prior, counts = problem(rng, networks=25)
