@@ -169,6 +169,9 @@ class Exchanges:
             self._begin(self._best)
             return
         self._idle += 1
+        if self._idle >= PATIENCE:
+            # Nothing that would be asked now would be climbed from.
+            return
         if self._rng.random() < ELSEWHERE:
             self._begin(None)
             self._starts = self._waiting = self._space.sample(STARTS, self._rng)
@@ -201,6 +204,7 @@ def aims(objectives: Iterable[str], limited: Iterable[str]) -> list[int]:
 
     Who limits the upper end of an objective limits the objective.
     """
-    names = {name.removesuffix(UPPER) for name in limited}
+    limits = set(limited)
+    names = limits | {name.removesuffix(UPPER) for name in limits}
     free = [column for column, name in enumerate(objectives) if name not in names]
     return free or [0]

@@ -195,6 +195,22 @@ def test_climbs_end_where_nothing_better_is_found() -> None:
     assert not len(climb.ask(10))
 
 
+def test_a_climb_that_would_be_the_last_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Around the best network four choices are changed at most, which a start seldom keeps to."""
+    monkeypatch.setattr(exchanges, "PATIENCE", 1)
+    best = MACRO.smallest
+    climb = Exchanges(MACRO, np.random.default_rng(0), Seen(), 0)
+    rows = np.concatenate([best[None], MACRO.sample(FIRST, np.random.default_rng(0))])
+    asked = 0
+    while len(rows):
+        climb.tell(rows, rows.sum(axis=1)[:, None], np.full((len(rows), 1), -1.0))
+        rows = climb.ask(10)
+        assert ((rows != best).sum(axis=1) <= 4).all()
+        asked += len(rows)
+    assert asked
+    assert climb.ended
+
+
 def test_what_is_asked_and_never_told_holds_nothing_up() -> None:
     """Every second network fails, and a climb goes on with the others."""
     space = search_spaces.get("small-images", resolutions=[32])
@@ -239,6 +255,8 @@ def test_limits_are_spent_on_objectives_that_have_none() -> None:
     assert aims(("latency_ms",), ("latency_ms",)) == [0]
     # Limited is what is above it with some confidence.
     assert aims(("error", "latency_ms"), ("latency_ms_upper", "macs")) == [0]
+    # An objective may itself have such a name.
+    assert aims(("latency_ms_upper", "error"), ("latency_ms_upper",)) == [1]
 
 
 def test_nsga2_finds_more_under_a_limit_than_evolution_alone() -> None:
