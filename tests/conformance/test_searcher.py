@@ -58,11 +58,23 @@ def long_name(request: pytest.FixtureRequest) -> str:
 def make(
     name: str, space: Space, seed: int = 0, objectives: int = 2, constraints: int = 0
 ) -> Searcher:
-    if name == CLIMBING:
-        name, constraints = "nsga2", max(constraints, 1)
-    limits = {f"limited{number}": 0.0 for number in range(constraints)}
+    count = limited(name, constraints)
+    limits = {f"limited{number}": 0.0 for number in range(count)}
     problem = Problem(space, tuple(f"bad{number}" for number in range(objectives)), limits)
-    return searchers.get(name).make(Task(problem), np.random.default_rng(seed))
+    method = "nsga2" if name == CLIMBING else name
+    return searchers.get(method).make(Task(problem), np.random.default_rng(seed))
+
+
+def limited(name: str, constraints: int) -> int:
+    """How many limits there are where so many are wanted."""
+    return max(constraints, 1) if name == CLIMBING else constraints
+
+
+def limit_of(name: str, space: Space) -> float:
+    """What half of the networks keep, for who climbs; else 0, which is no limit."""
+    if name != CLIMBING:
+        return 0.0
+    return float(np.median(np.log(space.macs(space.sample(200, np.random.default_rng(0))))))
 
 
 def values(space: Space, rows: Rows, limit: float = 0.0) -> tuple[Floats, Floats]:
@@ -89,7 +101,7 @@ def run(
 
 
 def test_asks_canonical_rows_as_many_as_wanted_and_none_twice(name: str) -> None:
-    asked, _ = run(make(name, SPACE), SPACE, 300, 30)
+    asked, _ = run(make(name, SPACE), SPACE, 300, 30, limit_of(name, SPACE))
     assert [rows.shape for rows in asked] == [(30, len(SPACE.choices))] * 10
     rows = np.concatenate(asked)
     assert rows.dtype == np.int64
@@ -98,20 +110,21 @@ def test_asks_canonical_rows_as_many_as_wanted_and_none_twice(name: str) -> None
 
 
 def test_equal_seeds_ask_alike_and_others_do_not(name: str) -> None:
+    limit = limit_of(name, SPACE)
     first, again, other = (
-        np.concatenate(run(make(name, SPACE, seed), SPACE, 200, 20)[0]) for seed in (1, 1, 2)
+        np.concatenate(run(make(name, SPACE, seed), SPACE, 200, 20, limit)[0]) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 def test_no_global_generator_is_asked_or_moved(name: str) -> None:
-    asked = []
+    asked, limit = [], limit_of(name, SPACE)
     for seed in (1, 2):
         np.random.seed(seed)  # noqa: NPY002
         random.seed(seed)
         before = np.random.get_state()[1:], random.getstate()  # noqa: NPY002
-        asked.append(np.concatenate(run(make(name, SPACE), SPACE, 100, 20)[0]))
+        asked.append(np.concatenate(run(make(name, SPACE), SPACE, 100, 20, limit)[0]))
         after = np.random.get_state()[1:], random.getstate()  # noqa: NPY002
         assert str(before) == str(after)
     np.testing.assert_array_equal(*asked)
@@ -120,7 +133,7 @@ def test_no_global_generator_is_asked_or_moved(name: str) -> None:
 def test_exhausts_a_small_space_and_then_asks_nothing(name: str) -> None:
     space = tiny()
     assert space.size == 30
-    asked, _ = run(make(name, space), space, 1000, 8)
+    asked, _ = run(make(name, space), space, 1000, 8, limit_of(name, space))
     rows = np.concatenate(asked)
     assert len(np.unique(rows, axis=0)) == len(rows) == space.size
     assert not len(asked[-1])
@@ -128,7 +141,7 @@ def test_exhausts_a_small_space_and_then_asks_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
 def test_batches_of_any_size(name: str, batch: int) -> None:
-    asked, _ = run(make(name, SPACE), SPACE, 40, batch)
+    asked, _ = run(make(name, SPACE), SPACE, 40, batch, limit_of(name, SPACE))
     assert {len(rows) for rows in asked} == {batch}
 
 
@@ -136,11 +149,11 @@ def test_batches_of_any_size(name: str, batch: int) -> None:
     "told", [range(3), range(1), range(0), range(0, 20, 3), range(17, 20)], ids=str
 )
 def test_takes_a_part_of_what_it_asked(name: str, told: range) -> None:
-    searcher = make(name, SPACE)
+    searcher, limit = make(name, SPACE), limit_of(name, SPACE)
     for part in (told, range(20), told, told, range(20)):
         rows = searcher.ask(20).rows
         assert len(rows) == 20
-        searcher.tell(Population(rows[part]), *values(SPACE, rows[part]))
+        searcher.tell(Population(rows[part]), *values(SPACE, rows[part], limit))
     assert len(searcher.ask(20)) == 20
 
 
@@ -154,7 +167,7 @@ def test_any_number_of_objectives_and_constraints(
     for _ in range(5):
         population = searcher.ask(12)
         assert len(population) == 12
-        violations = rng.normal(size=(12, constraints))
+        violations = rng.normal(size=(12, limited(name, constraints)))
         searcher.tell(population, rng.random((12, objectives)), violations)
 
 

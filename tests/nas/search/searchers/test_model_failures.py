@@ -71,7 +71,8 @@ def test_while_nothing_fails_nobody_asks_who_might(
     searched(name, lambda rows: -np.log(SPACE.macs(rows)), 0)
 
 
-def test_a_start_that_fails_goes_on_elsewhere() -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_start_that_fails_goes_on_elsewhere(name: str) -> None:
     """Most networks fail, and while all that are asked do, nothing is ever told."""
     limit = 7e5
     pool = SPACE.sample(5_000, np.random.default_rng(0))
@@ -81,8 +82,7 @@ def test_a_start_that_fails_goes_on_elsewhere() -> None:
     task = Task(problem, {"macs": SPACE.macs}, evaluations=BUDGET)
     last = []
     for seed in range(8):
-        # All with a model start alike.
-        searcher = get("linas").make(task, np.random.default_rng(seed))
+        searcher = get(name).make(task, np.random.default_rng(seed))
         for _ in range(4):
             rows = searcher.ask(5).rows
             if not np.isnan(half(rows)).all():
