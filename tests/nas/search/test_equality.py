@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import pytest
 
 import nas.search
 from nas.search import equality as equalities
+from nas.search import evaluate
 from search_spaces import Net, Space, choice, one_of
 from search_spaces.specs import Classifier, Conv, MBConv
 
@@ -70,6 +72,43 @@ def test_each_network_is_evaluated_once(tmp_path: Path, equality: str) -> None:
     again = nas.search.minimize(rounded, {"error": error}, path=path, **given)  # type: ignore[arg-type]
     assert not asked
     assert again.front() == study.front()
+
+
+def test_networks_cost_what_their_functions_took_and_repeats_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that functions move: 3 s for a piece, 1 s for what had a value."""
+    now = [0.0]
+    monkeypatch.setattr(evaluate, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    rounded = space()
+    wanted: dict[tuple[int, ...], float] = {}
+
+    def error(rows: Rows) -> Floats:
+        now[0] += 3
+        wanted.update((tuple(row), 3 / len(rows)) for row in rows.tolist())
+        return np.where(rows[:, 0] == 0, np.nan, 1.0)
+
+    def latency(rows: Rows) -> Floats:
+        now[0] += len(rows)
+        wanted.update((tuple(row), wanted[tuple(row)] + 1) for row in rows.tolist())
+        return rounded.macs(rows)
+
+    path = tmp_path / "study.sqlite"
+    study = nas.search.minimize(
+        rounded,
+        {"error": error, "latency": latency},
+        searcher="random",
+        budget=1000,
+        batch=5,
+        piece=3,
+        path=path,
+    )
+    # As counted above: the others are repeats.
+    assert len(wanted) == 16
+    for records in (study.records, nas.search.load(path, rounded).records):
+        assert len(records.rows) == 24
+        for row, seconds in zip(records.rows.tolist(), records.seconds, strict=True):
+            assert seconds == pytest.approx(wanted.get(tuple(row), 0.0))
 
 
 def test_the_budget_counts_networks() -> None:
