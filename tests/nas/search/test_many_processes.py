@@ -115,9 +115,11 @@ def test_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     log.touch()
     before: list[str] = []
     kills = 0
-    # One search goes on for as long as the others are killed.
-    for _ in range(50):
-        process = start(path, log, seed=int(rng.integers(3)), budget=900, pause=0.002)
+    # One search goes on for as long as the others are killed, so slowly that it does not end, and
+    # is the last to be killed. They have other seeds, lest they wait for it.
+    living = start(path, log, seed=2, budget=900, pause=0.5)
+    for _ in range(49):
+        process = start(path, log, seed=int(rng.integers(2)), budget=900, pause=0.002)
         wanted = len(before) + int(rng.integers(1, 30))
         while len(kept(path) if path.exists() else []) < wanted and process.is_alive():
             time.sleep(0.005)
@@ -127,7 +129,9 @@ def test_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
         assert now[: len(before)] == before, "what was evaluated stays evaluated"
         assert len(now) == len(set(now))
         before = now
-    assert kills >= 25
+    living.kill()
+    kills += ended([living]) == [-signal.SIGKILL]
+    assert kills == 50
     processes = [start(path, log, seed, budget=900, pause=0) for seed in range(3)]
     assert ended(processes) == [0, 0, 0]
     now = kept(path)
