@@ -30,15 +30,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from made_up_table import made_up
 from scipy.stats import t
 
-import latency_lut
 import predictors
 import search_spaces
 from latency_lut import LatencyTable
-from latency_lut.entries import block_key
-from latency_lut.fit import LEADING, Posterior, Scales
-from latency_lut.table import Campaign, Fit
 from nas.config import SearchConfig
 from nas.search import minimize
 from nas.search.exact import optimum
@@ -91,31 +88,6 @@ def errors(space: Space, X: Rows) -> Floats:
     macs, parameters = space.macs(X) / 1e6, space.parameters(X) / 1e6
     size = 22 + 9 * np.exp(-(macs - 100) / 150) + 3 * np.exp(-(parameters - 3) / 2)
     return size + taste - taste.mean() + 0.2 * rng.normal(size=len(X))
-
-
-def made_up(space: Space) -> LatencyTable:
-    """Layers take a start, their MACs at a pace of their kind, and half of it by chance.
-
-    Weights above 20 MB are paid for, so that the table is no plain sum.
-    """
-    rng = np.random.default_rng(2)
-    fits = {}
-    for image in space.images:
-        specs = space.reachable(image)
-        gmacs = np.array([spec.macs / 1e9 for spec in specs])
-        pace = {kind: rng.uniform(20, 60) for kind in sorted({type(s).__name__ for s in specs})}
-        ms = np.array(
-            [0.01 + g * pace[type(s).__name__] for g, s in zip(gmacs, specs, strict=True)]
-        )
-        ms *= rng.uniform(0.5, 1.5, len(specs))
-        means = np.array([0.3, 0.1, *ms])
-        none = np.zeros((LEADING + len(specs), 1))
-        posterior = Posterior(means, 0.01 * means, none, none.T, Scales(), 0.0)
-        blocks = tuple(map(block_key, specs))
-        fits[image.shape[-1]] = Fit(blocks, posterior, 20.0, (0.0,) * len(specs))
-    campaign = Campaign("made up", 1, 1, 0.0, 1.0, 0.0, False, {})
-    here = latency_lut.device("cpu").fingerprint()
-    return LatencyTable(space, here, campaign, {}, (), fits, {}, ())
 
 
 def ridge(space: Space) -> Predictor:
