@@ -35,11 +35,11 @@ class Task:
         """What is searched."""
         return self.problem.space
 
-    def known(self, rows: Rows) -> Floats:
+    def known(self, rows: Rows, limited: bool = False) -> Floats:
         """Values [n, names] of rows [n, choices] in the order of ``problem.names``; NaN where a
-        function is not free."""
+        function is not free, or not ``limited`` where only those are wanted."""
         values = np.full((len(rows), len(self.problem.names)), np.nan)
         for column, name in enumerate(self.problem.names):
-            if name in self.free:
+            if name in self.free and (not limited or name in self.problem.limits):
                 values[:, column] = self.free[name](rows)
         return values

@@ -115,6 +115,6 @@ class Constrained:
 
     def _above(self, rows: Rows) -> Floats:
         """How far rows are above the free limits, as shares added up: [n]."""
-        excess = self._task.problem.violations(self._task.known(rows))
+        excess = self._task.problem.violations(self._task.known(rows, limited=True))
         # What is not free is not a number here, and not known.
         return np.maximum(np.nan_to_num(excess), 0).sum(axis=1)

@@ -137,7 +137,9 @@ def limited(limits: dict[str, float], free: tuple[str, ...]) -> Task:
     return Task(problem, {name: functions[name] for name in free})
 
 
-def test_nothing_above_a_free_limit_is_ever_asked() -> None:
+@pytest.mark.parametrize("also_free", [(), ("error",)])
+def test_nothing_above_a_free_limit_is_ever_asked(also_free: tuple[str, ...]) -> None:
+    """Nor is a free objective without a limit asked about what is not evaluated."""
     asked: list[Rows] = []
 
     def error(rows: Rows) -> Floats:
@@ -154,7 +156,7 @@ def test_nothing_above_a_free_limit_is_ever_asked() -> None:
         "ofa",
         300,
         functions={"macs": SPACE.macs, "parameters": SPACE.parameters},
-        free=("macs", "parameters"),
+        free=("macs", "parameters", *also_free),
     )
     rows = np.concatenate(asked)
     assert len(study) == len(rows) == 300
