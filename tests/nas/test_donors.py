@@ -21,6 +21,7 @@ def donor(run: Path, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_table_from_donors_is_a_table_like_any_other(run: Path, donor: Path) -> None:
     said = nas("measure", run, "--donors", donor, "--samples", 5, "--name", "few", "--allow-noisy")
     assert said.code == 0, said.err

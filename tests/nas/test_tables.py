@@ -59,6 +59,7 @@ def test_names_tell_devices_and_threads_apart() -> None:
     assert table_name("ssh://pi@10.0.0.7", 4) == "ssh-pi-10.0.0.7-4threads"
 
 
+@pytest.mark.slow
 def test_resolutions_are_added_to_the_table_that_is_there(run: Path) -> None:
     path = run / "latency" / "cpu.json"
     before = LatencyTable.load(path, tiny())
@@ -80,6 +81,7 @@ def test_resolutions_are_added_to_the_table_that_is_there(run: Path) -> None:
     assert nas("search", run, "--latency-ms", 1, "--budget", 20).code == 0
 
 
+@pytest.mark.slow
 def test_other_threads_are_another_table(run: Path, measured: list[dict[str, Any]]) -> None:
     before = (run / "latency" / "cpu.json").read_bytes()
     other = run / "latency" / "cpu-2threads.json"
