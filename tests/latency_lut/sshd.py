@@ -127,23 +127,28 @@ def running(folder: Path) -> Iterator[Sshd]:
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True
         )
-    port, closed = _free_port(), _free_port()
+    port = _free_port()
     public = {name: (folder / f"{name}.pub").read_text() for name in ("host", "user", "greeted")}
     greets = 'command="echo Welcome to pi; eval \\"$SSH_ORIGINAL_COMMAND\\""'
     (folder / "authorized").write_text(f"{public['user']}{greets} {public['greeted']}")
     (folder / "known").write_text(f"[127.0.0.1]:{port} {public['host']}")
     (folder / "server").write_text(SERVER.format(folder=folder, port=port))
-    (folder / "config").write_text(
-        CLIENT.format(folder=folder, port=port, closed=closed, user=getpass.getuser())
-    )
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "-D", "-e", "-f", folder / "server"], stderr=log)
-    try:
-        _wait(process, port, folder / "log")
-        yield Sshd(folder, process)
-    finally:
-        process.terminate()
-        process.wait()
+    with socket.socket() as closed:
+        # Bound and not listening: it refuses connections, and no other process gets its port.
+        closed.bind(("127.0.0.1", 0))
+        (folder / "config").write_text(
+            CLIENT.format(
+                folder=folder, port=port, closed=closed.getsockname()[1], user=getpass.getuser()
+            )
+        )
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen([program, "-D", "-e", "-f", folder / "server"], stderr=log)
+        try:
+            _wait(process, port, folder / "log")
+            yield Sshd(folder, process)
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def _free_port() -> int:
