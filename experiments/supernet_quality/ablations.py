@@ -5,7 +5,8 @@
 
 ``--epochs`` passes over the images of the configuration, a quarter of the usual 60. Progressive
 shrinking is trained whole, without distillation, and without sorting channels; the sandwich rule
-takes as many passes. Every supernet is judged by the accuracy of the same networks of its space:
+takes as many passes, and is trained with SGD as well where the configuration names another
+optimizer. Every supernet is judged by the accuracy of the same networks of its space:
 the smallest, the largest, and some spread over cost. With and without recalibrated norms on the
 same weights, so that what recalibration brings needs no training of its own. Differences are paired
 by network and seed; their 95% intervals are over seeds and networks, which are resampled both.
@@ -62,18 +63,24 @@ def _shrinking(config: TrainConfig, epochs: int, **others: Any) -> TrainConfig:
     )
 
 
+def _sandwich(config: TrainConfig, epochs: int, **others: Any) -> TrainConfig:
+    return replace(config, strategy="sandwich", phases=(Phase("all", epochs),), **others)
+
+
 VARIANTS: Mapping[str, Callable[[TrainConfig, int], TrainConfig]] = {
     "progressive shrinking": _shrinking,
     "without distillation": functools.partial(_shrinking, distillation=0.0),
     "without sorting": functools.partial(_shrinking, sort_channels=False),
-    "sandwich": lambda config, epochs: replace(
-        config, strategy="sandwich", phases=(Phase("all", epochs),)
+    "sandwich": _sandwich,
+    "sandwich with SGD": functools.partial(
+        _sandwich, optimizer="sgd", learning_rate=None, weight_decay=None
     ),
 }
 AGAINST = {
     "distillation": ("progressive shrinking", "without distillation"),
     "sorting": ("progressive shrinking", "without sorting"),
     "sandwich instead of progressive shrinking": ("sandwich", "progressive shrinking"),
+    "the optimizer instead of SGD": ("sandwich", "sandwich with SGD"),
 }
 
 
@@ -141,6 +148,8 @@ def main() -> None:
     }
     for seed in range(given.seeds):
         for name, make in VARIANTS.items():
+            if config.train.optimizer == "sgd" and name == "sandwich with SGD":
+                continue
             recipe = replace(make(config.train, given.epochs), seed=seed)
             folder = given.out / name.replace(" ", "-") / f"seed-{seed}"
             supernet = trained_in(folder, space, data, recipe, screen)

@@ -114,9 +114,9 @@ def main() -> None:
             if seed == 0:
                 tuned = fine_tuned(trained, one, given.fine_tune, folder / "fine-tuned", screen)
                 row["fine-tuned"] = tuned
-            if seed == 0 or row in (rows[0], rows[-1]):
-                place = folder / f"seed-{seed}"
-                plan = space.lower(one)
+            elif row not in (rows[0], rows[-1]):
+                continue
+            place, plan = folder / f"seed-{seed}", space.lower(one)
             row["alone"].append(by_itself(trained, plan, given.epochs, seed, place, screen))
             keep()
             screen.say(json.dumps(summary(rows)))
