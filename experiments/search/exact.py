@@ -96,6 +96,13 @@ def ridge(space: Space) -> Predictor:
     return predictors.get("ridge", space, labels=ERROR).fit(X, errors(space, X))
 
 
+def budgets(space: Space, table: LatencyTable) -> list[float]:
+    """Milliseconds, from what the fastest networks take to what the slowest do."""
+    sample = table.predict(space.sample(20_000, np.random.default_rng(4)))
+    spread = np.linspace(np.quantile(sample, 0.001), sample.max(), BUDGETS)
+    return [float(limit) for limit in spread]
+
+
 def compared(
     space: Space,
     predictor: Predictor,
@@ -185,10 +192,8 @@ def main() -> None:
     space = search_spaces.get("ofa-mobilenetv3", resolutions=[args.resolution])
     table = LatencyTable.load(args.table, space) if args.table else made_up(space)
     predictor = ridge(space)
-    sample = table.predict(space.sample(20_000, np.random.default_rng(4)))
-    limits = np.linspace(np.quantile(sample, 0.001), sample.max(), BUDGETS)
     outcomes: list[Outcome] = []
-    for limit in limits.tolist():
+    for limit in budgets(space, table):
         outcomes.append(compared(space, predictor, table, limit, args))
         print(outcomes[-1], f"gap {outcomes[-1].worst_gap:.4f}", flush=True)
     found = figures(outcomes)
