@@ -22,6 +22,7 @@ from nas.jobs.tuning_plan import Planned, TuningOptions, planned, tuning_study
 from nas.jobs.tuning_trials import Trials
 from nas.jobs.typed import Where
 from nas.terminal import Screen, duration
+from nas.training.ranks import by_itself
 from nas.training.start import Start
 from search_spaces import Architecture
 from search_spaces.errors import ArtefactError, ConfigError, SpaceError
@@ -83,7 +84,7 @@ def finetune_search_command(
         f"the best of {data['subnets']} subnets: held-out accuracy {data['val_inherited']:.2f}% "
         f"inherited, {data['val_finetuned']:.2f}% fine-tuned; {data['latency_ms']:.4g} ms by the "
         f"latency table (budget {latency_ms:g} ms), not measured; next: nas export "
-        f"{trained.run.folder} --weights {data['weights']}, whose file nas profile measures"
+        f"{trained.run.folder} --weights {data['weights']}, and nas profile to measure its file"
     )
 
 
@@ -140,7 +141,7 @@ def finetune_search(
         "learning_rate": config.highest_rate,
         **accuracies,
         "seconds": round(float(study.records.seconds.sum()), 1),
-        "latency_ms": round(study.evaluation(best).constraints["latency_ms"], 4),
+        "latency_ms": round(study.evaluation(best).constraints["latency_ms"], 6),
         "budget_ms": options.latency_ms,
         "searcher": options.searcher,
         "seed": options.seed,
@@ -201,22 +202,19 @@ def _announce(
     screen: Screen,
 ) -> None:
     """Say how long it takes and how much disk. Raises ``NasLoopError`` where there is no room."""
+    left = float(plan.epochs.sum()) - trials.epochs
+    if left <= 0:
+        return
     # The next checkpoint is written beside its predecessor.
     count = max(0, len(plan.rows) - trials.checkpoints) + 1
     needed = count * checkpoint_bytes(trained, config) + trained.run.supernet.stat().st_size
     require_room(out, needed, "--out")
-    left = max(0.0, float(plan.epochs.sum()) - trials.epochs)
-    seconds = 0.0
-    if left:
-        # A subnet of the middle stands for all.
-        middle = np.argsort(trained.space.macs(plan.rows))[len(plan.rows) // 2]
-        start = Start(
-            trained.trained.supernet.state_dict(), trained.space.decode(plan.rows[middle])
-        )
-        whole = estimate_training(
-            replace(trained.config, train=config), trained.dataset, start=start
-        )
-        seconds = left * whole.seconds / options.epochs
+    # A subnet of the middle stands for all.
+    middle = plan.rows[np.argsort(trained.space.macs(plan.rows))[len(plan.rows) // 2]]
+    start = Start(trained.trained.supernet.state_dict(), trained.space.decode(middle))
+    tuning = replace(trained.config, train=config)
+    whole = estimate_training(tuning, trained.dataset, ranks=by_itself(), start=start)
+    seconds = left * whole.seconds / options.epochs
     screen.say(
         f"{len(plan.rows)} subnets, {plan.epochs.sum()} epochs in all (to the end they would take "
         f"{len(plan.rows) * options.epochs}): about {duration(seconds)} to go and "

@@ -47,7 +47,7 @@ def trials_document(
                 "val_accuracy": None
                 if failed
                 else round(100.0 - float(records.values[number, 0]), 3),
-                "latency_ms": round(float(table.predict(row[None])[0]), 4),
+                "latency_ms": round(float(table.predict(row[None])[0]), 6),
                 "seconds": round(float(records.seconds[number]), 1),
                 **({"failure": failed} if failed else {}),
             }
