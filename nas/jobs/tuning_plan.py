@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from latency_lut import LatencyTable
 from nas import search as searching
@@ -82,10 +83,10 @@ class TuningOptions:
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """The subnets ``rows`` [n, choices] that a search is likely to train, ``epochs`` [n] each."""
+    """The subnets ``rows`` [n, choices] that a search is to train, for ``epochs`` [n] each."""
 
     rows: Population
-    epochs: np.ndarray
+    epochs: npt.NDArray[np.int64]
 
 
 def tuning_study(
@@ -140,8 +141,8 @@ def planned(
 ) -> Planned:
     """What such a search would train if large networks were the better ones.
 
-    How many are tried at which level does not depend on that, or in rounds that take over from
-    each other hardly.
+    Halving tries as many at each level whoever is better. Hyperband's rounds take over what was
+    tried before, and how much that is depends a little on who was promoted.
 
     Raises:
         ConfigError: the budget ends before a subnet is trained to the end.

@@ -24,6 +24,7 @@ from nas.jobs.tuning_trials import Trials, epochs_of
 from nas.run import Run
 from search_spaces import Architecture
 from search_spaces.space import Floats, Population
+from tests.nas.conftest import BUDGET_MS, Job
 from tests.nas.made_tables import START_MS, made_up_table
 from tests.nas.tiny import Said, nas, registered, rows, start, tiny, write_config, write_images
 
@@ -310,6 +311,21 @@ def test_levels_follow_from_the_epochs(epochs: int, stops: list[int]) -> None:
     options = TuningOptions("halving", epochs, 1.0)
     assert [epochs_of(share, epochs) for share in options.shares] == stops
     assert options.whole == len(stops)
+
+
+def test_it_begins_with_what_a_search_in_earnest_found(job: Job, tmp_path: Path) -> None:
+    front = json.loads((job.run / "front.json").read_text())
+    digests = {
+        SPACE.digest(Architecture.from_json(json.dumps(point["architecture"])))
+        for point in (*front["points"], *front["dominated"])
+    }
+    said = nas(
+        *("finetune", job.run, "--searcher", "halving", "--latency-ms", BUDGET_MS),
+        *("--epochs", 3, "-o", tmp_path / "out", "--json"),
+    )
+    assert said.code == 0, said.err
+    begun = [one["digest"] for one in said.json["trials"] if one["epochs"] == 1]
+    assert len(begun) == 3 and set(begun[: len(digests)]) <= digests
 
 
 def test_without_a_search_candidates_are_drawn(run: Path, tmp_path: Path) -> None:
