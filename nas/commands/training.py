@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nas.commands.options import Json, RunFolder
+from nas.commands.options import Device, Json, RunFolder
 from nas.terminal import Screen
 
 __all__ = ["finetune", "train"]
@@ -40,6 +40,39 @@ def finetune(
         float | None,
         typer.Option("--learning-rate", help="Its peak; else a tenth of the training's."),
     ] = None,
+    searcher: Annotated[
+        str | None,
+        typer.Option(
+            "--searcher",
+            help="halving or hyperband: fine-tune several subnets, those of the last search first, "
+            "and stop the poor ones early; else one subnet.",
+        ),
+    ] = None,
+    latency_ms: Annotated[
+        float | None,
+        typer.Option(
+            "--latency-ms",
+            help="With --searcher: what a subnet may take by the latency table; else the "
+            "configuration's.",
+        ),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            "--budget",
+            help="With --searcher: how many whole fine-tunings all trials together may cost; a "
+            "third of the epochs is a third of one. Else one run through the brackets.",
+        ),
+    ] = None,
+    device: Device = "cpu",
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", help="Of the latency table; else the configuration's.", min=1),
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="A latency table; else the run's own.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the candidates.")] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Else a folder in RUN/finetuned.")
     ] = None,
@@ -48,14 +81,35 @@ def finetune(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Train the chosen subnet on, taught by the largest."""
+    """Train the chosen subnet on, taught by the largest; or several, and keep the best."""
     from nas.jobs.chosen import chosen_architecture
     from nas.jobs.finetune import finetune_command
+    from nas.jobs.finetune_search import finetune_search_command, require_one_way
     from nas.jobs.trained import TrainedRun
+    from nas.jobs.typed import Where
     from nas.run import Run
 
     screen = Screen(json)
     trained = TrainedRun(Run.open(run))
+    given = {
+        "--architecture": architecture,
+        "--latency-ms": latency_ms,
+        "--budget": budget,
+        "--device": None if device == "cpu" else device,
+        "--threads": threads,
+        "--table": table,
+        "--seed": seed,
+    }
+    require_one_way(searcher, given)
+    if searcher is not None:
+        where = Where(device, threads, table)
+        screen.result(
+            *finetune_search_command(
+                *(trained, where, searcher, epochs, latency_ms, budget, seed),
+                *(learning_rate, out, resume, screen),
+            )
+        )
+        return
     chosen = chosen_architecture(trained, architecture)
     data = finetune_command(trained, chosen, epochs, learning_rate, out, resume, screen)
     screen.result(

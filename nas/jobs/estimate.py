@@ -13,6 +13,7 @@ from nas.data.augment import augment
 from nas.dataset import Dataset
 from nas.header import space_of
 from nas.training.ranks import Ranks
+from nas.training.start import Start
 from nas.training.trainer import Trainer
 
 __all__ = ["Estimate", "estimate_training"]
@@ -30,18 +31,23 @@ class Estimate:
 
 
 def estimate_training(
-    config: Config, dataset: Dataset, done: int = 0, ranks: Ranks | None = None
+    config: Config,
+    dataset: Dataset,
+    done: int = 0,
+    ranks: Ranks | None = None,
+    start: Start | None = None,
 ) -> Estimate:
     """Time a few steps of every phase, and the validation, on this machine, and multiply.
 
-    ``done`` epochs are over already. Of several ``ranks`` this one does it alone.
+    ``done`` epochs are over already. Of several ``ranks`` this one does it alone. ``start`` is what
+    the training begins with.
     """
     ranks = ranks or Ranks()
     space = space_of(config, len(dataset.classes))
     images, train = dataset.images, config.train
     if train.threads:
         torch.set_num_threads(train.threads)
-    trainer = Trainer(space, images, train, Ranks(device=ranks.device))
+    trainer = Trainer(space, images, train, Ranks(device=ranks.device), start)
     for group in trainer.learner.optimizer.param_groups:
         group["lr"] = 0.0  # Without a warm-up a step could do anything.
     trainer.learner.supernet.train()
@@ -49,10 +55,11 @@ def estimate_training(
     pixels, labels = images.train[: train.batch_size], images.train_labels[: train.batch_size]
     steps = max(1, len(images.train_labels) // (train.batch_size * ranks.count))
     targets = labels.to(ranks.device)
+    only = None if start is None else start.only
     seconds = 0.0
     over = done
     began = time.perf_counter()
-    trainer.validate(trainer.learner.largest)
+    trainer.validate(trainer.learner.largest if only is None else only)
     validation = 2 * (time.perf_counter() - began)
     trainer.learner.supernet.train()
     for number, phase in enumerate(train.schedule):

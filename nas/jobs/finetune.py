@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nas.config import Phase, TrainConfig
+from nas.config import TrainConfig
 from nas.disk import require_room
 from nas.jobs.export import read_architecture
-from nas.jobs.train import said
 from nas.jobs.trained import TrainedRun
-from nas.run import write_csv
+from nas.jobs.tuning import (
+    ARCHITECTURE,
+    FINETUNED,
+    checkpoint_bytes,
+    leave,
+    require_tunable,
+    tune,
+    tuning_config,
+)
 from nas.terminal import Screen
-from nas.training.evaluate import Evaluator
-from nas.training.loop import train
-from nas.training.ranks import by_itself, together
-from nas.training.start import Start
 from nas.training.trainer import Progress
-from nas.weights import save_subnet
 from search_spaces import Architecture
 from search_spaces.errors import ConfigError
 from search_spaces.files import write_atomic
 
-__all__ = ["FINETUNED", "fine_tune", "finetune_command", "finetuned_folder"]
-
-ARCHITECTURE, FINETUNED = "architecture.json", "subnet.safetensors"
-SLOWER = 0.1
-"""The peak of the learning rate, relative to that of the training of the supernet."""
+__all__ = ["fine_tune", "finetune_command", "finetuned_folder"]
 
 
 def finetuned_folder(trained: TrainedRun, architecture: Architecture) -> Path:
@@ -54,36 +51,7 @@ def fine_tune(
         ArtefactError: a checkpoint that is damaged, or of another run, subnet or schedule.
         NasLoopError: the loss is not a number.
     """
-    # Imported weights have a normalisation of their own.
-    images = replace(trained.dataset.images, normalisation=trained.trained.normalisation)
-    supernet = trained.trained.supernet
-    belongs = {
-        **trained.belongs(),
-        "space": trained.space.identity,
-        "subnet": trained.space.digest(architecture),
-        **said(config),
-    }
-
-    def record(rows: Sequence[Mapping[str, object]]) -> None:
-        write_csv(folder / "log.csv", rows)
-
-    inherited = trained.evaluator.accuracy(architecture, images.val, images.val_labels)
-    learned = train(
-        trained.space,
-        images,
-        config,
-        folder / "checkpoint.pt",
-        belongs,
-        tell=tell,
-        record=record,
-        ranks=by_itself(),
-        start=Start(supernet.state_dict(), architecture),
-    )
-    evaluator = Evaluator(learned, images.normalisation, images.calibration)
-    tuned = evaluator.accuracy(architecture, images.val, images.val_labels)
-    subnet = evaluator.network(architecture)
-    save_subnet(folder / FINETUNED, subnet, architecture, trained.header)
-    return {"val_inherited": round(inherited, 3), "val_finetuned": round(tuned, 3)}
+    return leave(trained, tune(trained, architecture, config, folder, tell), architecture, folder)
 
 
 def finetune_command(
@@ -100,13 +68,7 @@ def finetune_command(
     Raises:
         ConfigError: a run without images, or a folder that holds something else already.
     """
-    if together():
-        raise ConfigError("a subnet is fine-tuned by one process; start it without torchrun")
-    if not run.has_images:
-        raise ConfigError(
-            f"{run.run.folder}: fine-tuning needs images, and this run has none; import or "
-            "convert its weights again with --data"
-        )
+    require_tunable(run)
     folder = out or finetuned_folder(run, architecture)
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; choose another --out")
@@ -123,10 +85,10 @@ def finetune_command(
             f"{folder} holds the fine-tuning of another subnet, {folder / ARCHITECTURE}; choose "
             "another --out"
         )
-    config = _config(run.config.train, epochs, learning_rate)
-    # Weights, two moments, teacher, perhaps the average; written beside their predecessor.
-    copies = 5 if config.ema else 4
-    require_room(folder, (2 * copies + 1) * run.run.supernet.stat().st_size, "--out")
+    config = tuning_config(run.config.train, epochs, learning_rate)
+    # A checkpoint is written beside its predecessor.
+    weights = run.run.supernet.stat().st_size
+    require_room(folder, 2 * checkpoint_bytes(run, config) + weights, "--out")
     folder.mkdir(parents=True, exist_ok=True)
     if not there:
         write_atomic(folder / ARCHITECTURE, architecture.to_json() + "\n")
@@ -148,17 +110,3 @@ def finetune_command(
     }
     write_atomic(folder / "finetune.json", json.dumps(result, indent=1) + "\n")
     return result
-
-
-def _config(train: TrainConfig, epochs: int, learning_rate: float | None) -> TrainConfig:
-    """The recipe of the supernet, gentler, with all choices open to the one network."""
-    peak = SLOWER * train.highest_rate if learning_rate is None else learning_rate
-    return replace(
-        train,
-        strategy="single-path",
-        learning_rate=peak,
-        phases=(Phase("all", epochs),),
-        stages=1,
-        subnets=None,
-        weights=None,
-    )

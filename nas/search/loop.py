@@ -28,6 +28,8 @@ from search_spaces.space import Space
 
 # Answers in a row without a new network after which a searcher has nothing left to propose.
 IDLE = 20
+# Of evaluations that are counted by fidelity: nine ninths are one.
+DIGITS = 9
 # Networks in a row that may fail before something else than networks must be at fault: at any time,
 # and while none has been evaluated yet.
 FAILURES, FIRST = 20, 5
@@ -122,7 +124,8 @@ def minimize(
     maker = entry.make if entry else searcher
     assert not isinstance(maker, str)
     asked = free_functions(known, free)
-    task = Task(problem, asked, limit.evaluations, _graded(known))
+    least = [function.least for function in known.values() if isinstance(function, Graded)]
+    task = Task(problem, asked, limit.evaluations, bool(least), min(least, default=0.0))
     size = batch or (entry.batch if entry else searchers.usual_batch)(task)
     # Of its own, so that looking for a feasible network leaves the search as it is.
     checking, searching = np.random.default_rng(seed).spawn(2)
@@ -178,7 +181,8 @@ def _run(
         fidelity = np.ones(len(rows)) if asked.fidelity is None else asked.fidelity
         if budget.evaluations is not None:
             # One that begins within the budget is the last.
-            within = np.cumsum(fidelity) - fidelity < budget.evaluations - told.spent
+            before = told.spent + np.cumsum(fidelity) - fidelity
+            within = np.round(before, DIGITS) < budget.evaluations
             rows, fidelity = rows[within], fidelity[within]
         numbers = session.numbers(rows, fidelity, generation, budget.seconds)
         done = numbers >= 0
@@ -212,8 +216,13 @@ class _Told:
     def __init__(self, study: Study) -> None:
         self._study = study
         self._heard = Column(np.bool_)
-        self.spent = 0.0
+        self._spent = 0.0
         self.any_good = False
+
+    @property
+    def spent(self) -> float:
+        """How many evaluations that were."""
+        return round(self._spent, DIGITS)
 
     def add(self, numbers: Numbers) -> bool:
         """Whether any of the study's ``numbers`` was new."""
@@ -222,7 +231,7 @@ class _Told:
         new = np.unique(self._study.equal(numbers))
         new = new[~self._heard.array[new]]
         self._heard.array[new] = True
-        self.spent += float(self._study.fidelity(new).sum())
+        self._spent += float(self._study.fidelity(new).sum())
         return bool(len(new))
 
 
@@ -243,7 +252,7 @@ def _failures_in_a_row(
         raise SearchError(
             f"{count} networks in a row could not be evaluated, so that no other is tried; "
             f"{_described(study, number)}. Once that is mended they are evaluated again: by `nas "
-            "search` without --resume, by minimize with retry=True"
+            "search` without --resume, by `nas finetune` with it, by minimize with retry=True"
         )
     return count
 
@@ -252,7 +261,3 @@ def _described(study: Study, number: int) -> str:
     row = study.row(number)
     values = ", ".join(f"{name}={value}" for name, value in study.problem.space.decode(row).values)
     return f"{study.failure(number)} (row {row.tolist()}: {values})"
-
-
-def _graded(functions: Mapping[str, Function]) -> bool:
-    return any(isinstance(function, Graded) for function in functions.values())

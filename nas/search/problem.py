@@ -19,10 +19,22 @@ class Graded:
     """A function that has cheaper versions of itself: fewer epochs, fewer images.
 
     ``function`` takes rows [n, choices] and fidelities [n], shares of the whole above 0 and at
-    most 1, and returns a number for each row, [n].
+    most 1, and returns a number for each row, [n]. Below ``least`` of the whole nothing is cheaper,
+    one epoch of nine for example.
+
+    Raises:
+        SearchError: ``least`` is no share.
     """
 
     function: Callable[[Rows, Floats], npt.ArrayLike]
+    least: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.least <= 1:
+            raise SearchError(
+                f"the least fidelity of a function is from 0 to 1, a share of the whole; got "
+                f"{self.least}"
+            )
 
 
 Plain = Callable[[Rows], npt.ArrayLike]

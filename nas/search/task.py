@@ -23,12 +23,14 @@ class Task:
             study does not hear of it.
         evaluations: how many networks the search is to evaluate; None where something else ends it.
         graded: whether a function takes fidelities, so that cheaper trials make sense.
+        least: the fidelity below which no trial is cheaper.
     """
 
     problem: Problem
     free: Mapping[str, Callable[[Rows], Floats]] = field(default_factory=dict)
     evaluations: int | None = None
     graded: bool = False
+    least: float = 0.0
 
     @property
     def space(self) -> Space:

@@ -32,6 +32,7 @@ def train(
     record: Callable[[list[Row]], None],
     ranks: Ranks | None = None,
     start: Start | None = None,
+    until: int | None = None,
 ) -> Supernet:
     """Train a supernet, or go on from ``checkpoint`` if there is one.
 
@@ -44,6 +45,7 @@ def train(
         record: called after every epoch with the log so far.
         ranks: the processes that train together; only one of them tells, records and writes.
         start: what it begins with; random weights without.
+        until: the epochs of its schedule after which it stops, to be gone on with; else all.
 
     Raises:
         ConfigError: a choice that no phase opens; or fewer images than all processes take at once.
@@ -61,9 +63,10 @@ def train(
     if checkpoint.exists():
         trainer.load(load_checkpoint(checkpoint, belongs))
     total = sum(phase.epochs for phase in phases)
+    until = total if until is None else until
     first = 0
     for number, phase in enumerate(phases):
-        for epoch in range(trainer.epoch - first, phase.epochs):
+        for epoch in range(trainer.epoch - first, min(phase.epochs, until - first)):
             trainer.one_epoch(number, epoch, total, tell if ranks.writes else _silent)
             if ranks.writes:
                 record(trainer.log)

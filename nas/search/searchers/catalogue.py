@@ -73,12 +73,13 @@ SEARCHERS: dict[str, Entry] = {
     "halving": Entry(
         halvings,
         "Jamieson and Talwalkar, Non-stochastic best arm identification and hyperparameter "
-        "optimization (2016); NSGA-II where no function has cheaper versions (Graded)",
+        "optimization (2016); for nas finetune, and NSGA-II where no function has cheaper "
+        "versions (Graded)",
     ),
     "hyperband": Entry(
         deepening,
-        "Li et al., Hyperband (2018); Brandt et al., Iterative deepening Hyperband (2023); NSGA-II "
-        "where no function has cheaper versions (Graded)",
+        "Li et al., Hyperband (2018); Brandt et al., Iterative deepening Hyperband (2023); for nas "
+        "finetune, and NSGA-II where no function has cheaper versions (Graded)",
     ),
     "linas": Entry(
         linas,

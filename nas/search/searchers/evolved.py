@@ -17,6 +17,7 @@ import numpy.typing as npt
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers.mating import Parents, fresh, initial
 from nas.search.searchers.operators import Positions
+from nas.search.searchers.within import Within
 from nas.search.seen import Seen
 from nas.search.task import Task
 
@@ -58,13 +59,18 @@ class Evolved:
         method: Method,
         size: int = 0,
         seen: Seen | None = None,
+        within: Within | None = None,
     ) -> None:
-        """``seen`` are rows that somebody asked for before; it learns of those asked here."""
+        """``seen`` are rows that somebody asked for before; it learns of those asked here.
+
+        With ``within`` all that is asked keeps the free limits.
+        """
         self._space = task.space
         self._rng = rng
         self._method = method
         self.size = size
         self._seen = Seen() if seen is None else seen
+        self._within = within
         self._waiting: list[tuple[Rows, Floats, Floats]] = []
         self._algorithm: Any = None
         self._parents: Parents | None = None
@@ -74,9 +80,13 @@ class Evolved:
     def ask(self, n: int) -> Population:
         """The smallest, the largest and random networks first, children ever after."""
         self.size = self.size or max(n, SMALLEST)
-        if self._algorithm is None:
-            return Population(initial(self._space, n, self._seen, self._rng))
-        return Population(fresh(self._space, n, self._children, self._seen, self._rng))
+        space, seen, rng, within = self._space, self._seen, self._rng, self._within
+        if self._algorithm is not None:
+            keeps = None if within is None else within.keeps
+            return Population(fresh(space, n, self._children, seen, rng, keeps))
+        return Population(
+            initial(space, n, seen, rng) if within is None else within.initial(n, seen)
+        )
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """Survivors are chosen among the population and what was told before."""

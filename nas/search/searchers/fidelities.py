@@ -5,6 +5,8 @@ evolution (Awad et al., "DEHB: evolutionary Hyperband for scalable, robust and e
 hyperparameter optimization", IJCAI 2021): one population for each fidelity at which candidates
 start, so that only values of one fidelity are compared. Where nothing is graded there is nothing to
 save, and every evaluation is NSGA-II's.
+
+What is tried is worth its time: networks that break a limit on a free function are not asked for.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ import numpy as np
 from nas.search.searcher import Floats, Population, Rows, Searcher
 from nas.search.searchers.nsga2 import nsga2
 from nas.search.searchers.rungs import ETA, Bracket, Rung, Trials, halving, hyperband
-from nas.search.seen import keys
+from nas.search.searchers.within import Within
+from nas.search.seen import Seen, keys
 from nas.search.task import Task
 
-# Levels below the whole evaluation: the cheapest trial is a 27th of it.
+# Levels below the whole evaluation, at most: the cheapest trial is a 27th of it.
 DEPTH = 3
 # Survivors of the populations that candidates come from.
 SURVIVORS = 30
@@ -30,17 +33,35 @@ SURVIVORS = 30
 Plan = Iterator[tuple[tuple[Rung, ...], bool]]
 
 
-class Fidelities:
-    """Runs the brackets of a plan; as many at once as it takes to fill what is asked for."""
+def depth(least: float) -> int:
+    """How many levels there are below the whole evaluation, none of them below ``least`` of it."""
+    return sum(float(ETA) ** -level >= (1 - 1e-9) * least for level in range(1, DEPTH + 1))
 
-    def __init__(self, task: Task, rng: np.random.Generator, plan: Plan) -> None:
+
+class Fidelities:
+    """Runs the brackets of a plan; as many at once as it takes to fill what is asked for.
+
+    Candidates at a level begin with ``first``, canonical rows [n, choices] that somebody thinks
+    well of, the best first. Of them, too, those that break a free limit are left out.
+    """
+
+    def __init__(
+        self, task: Task, rng: np.random.Generator, plan: Plan, first: Rows | None = None
+    ) -> None:
         self._task = task
+        limited = any(name in task.free for name in task.problem.limits)
+        self._within = Within(task, rng) if limited else None
+        self._first = self._none() if first is None else Seen().take(first, len(first))
+        if self._within is not None:
+            self._first = self._first[self._within.keeps(self._first)]
         self._rng = rng
         self._plain = None if task.graded else nsga2(task, rng)
         self._plan = plan
+        self._depth = depth(task.least)
         self._trials = Trials()
         self._brackets: list[Bracket] = []
         self._proposers: dict[int, Searcher] = {}
+        self._waiting: dict[int, Rows] = {}
         self._pools: dict[int, Rows] = {}
         self._started: set[tuple[bytes, int]] = set()
 
@@ -54,7 +75,7 @@ class Fidelities:
             due += bracket.due(self._trials, n - len(due))
         idle = 0
         # Every level has candidates of its own, and the space may have no more for one of them.
-        while len(due) < n and idle <= DEPTH:
+        while len(due) < n and idle <= self._depth:
             bracket = self._next()
             idle = idle + 1 if bracket.finished else 0
             self._brackets.append(bracket)
@@ -67,19 +88,27 @@ class Fidelities:
     def _next(self) -> Bracket:
         rungs, deepening = next(self._plan)
         first = rungs[0]
-        none = np.empty((0, len(self._task.space.choices)), dtype=np.int64)
-        pool = self._pools.get(first.level, none) if deepening else none
+        pool = self._pools.get(first.level, self._none()) if deepening else self._none()
         pool = np.concatenate([pool, self._candidates(first.size - len(pool), first.level)])
         self._pools[first.level] = pool
         return Bracket(rungs, pool[: first.size])
 
     def _candidates(self, n: int, level: int) -> Rows:
         """Rows that did not start at this level before."""
+        n = max(n, 0)
         if level not in self._proposers:
-            self._proposers[level] = nsga2(self._task, self._rng.spawn(1)[0], SURVIVORS)
-        rows = self._proposers[level].ask(max(n, 0)).rows
+            seen = Seen()
+            seen.add(self._first)
+            rng = self._rng.spawn(1)[0]
+            self._proposers[level] = nsga2(self._task, rng, SURVIVORS, seen, self._within)
+            self._waiting[level] = self._first
+        first, self._waiting[level] = self._waiting[level][:n], self._waiting[level][n:]
+        rows = np.concatenate([first, self._proposers[level].ask(n - len(first)).rows])
         self._started.update((key, level) for key in keys(rows))
         return rows
+
+    def _none(self) -> Rows:
+        return np.empty((0, len(self._task.space.choices)), dtype=np.int64)
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """Rungs whose trials are all told, or failed, end with the next ask."""
@@ -103,37 +132,39 @@ class Fidelities:
             proposer.tell(Population(population.rows[mine]), objectives[mine], violations[mine])
 
 
-def halvings(task: Task, rng: np.random.Generator) -> Fidelities:
+def halvings(task: Task, rng: np.random.Generator, first: Rows | None = None) -> Fidelities:
     """Successive halving, again and again: 27 candidates at a 27th, 9 at a ninth, 3, and 1 whole.
 
-    Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization"
-    (AISTATS 2016).
+    Fewer where a 27th is no cheaper; ``first`` as in ``Fidelities``. Jamieson and Talwalkar,
+    "Non-stochastic best arm identification and hyperparameter optimization" (AISTATS 2016).
     """
-    rungs = halving(ETA**DEPTH, -DEPTH, DEPTH + 1)
+    deepest = depth(task.least)
+    rungs = halving(ETA**deepest, -deepest, deepest + 1)
 
     def plan() -> Plan:
         while True:
             yield rungs, False
 
-    return Fidelities(task, rng, plan())
+    return Fidelities(task, rng, plan(), first)
 
 
-def deepening(task: Task, rng: np.random.Generator) -> Fidelities:
+def deepening(task: Task, rng: np.random.Generator, first: Rows | None = None) -> Fidelities:
     """Hyperband whose highest fidelity rises round by round, until evaluations are whole ones.
 
     Li et al., "Hyperband: a novel bandit-based approach to hyperparameter optimization" (JMLR
     2018); Brandt et al., "Iterative deepening Hyperband" (2023): a round with a higher fidelity
     than the one before takes over its brackets, adds the candidates that they lack and promotes
     among all; what was evaluated is not evaluated again. Once evaluations are whole every further
-    round has new candidates.
+    round has new candidates. ``first`` as in ``Fidelities``.
     """
+    deepest = depth(task.least)
 
     def plan() -> Plan:
-        for depth in range(DEPTH + 1):
-            for rungs in hyperband(depth - DEPTH, depth):
+        for levels in range(deepest + 1):
+            for rungs in hyperband(levels - deepest, levels):
                 yield rungs, True
         while True:
-            for rungs in hyperband(0, DEPTH):
+            for rungs in hyperband(0, deepest):
                 yield rungs, False
 
-    return Fidelities(task, rng, plan())
+    return Fidelities(task, rng, plan(), first)

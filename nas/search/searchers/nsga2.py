@@ -12,13 +12,20 @@ import numpy as np
 
 from nas.search.searchers import operators
 from nas.search.searchers.evolved import Choose, Evolved, Method, attribute
+from nas.search.searchers.within import Within
 from nas.search.seen import Seen
 from nas.search.task import Task
 
 
-def nsga2(task: Task, rng: np.random.Generator, size: int = 0, seen: Seen | None = None) -> Evolved:
-    """The searcher; ``size`` and ``seen`` as in ``Evolved``."""
-    return Evolved(task, rng, Method(_start, _parents), size, seen)
+def nsga2(
+    task: Task,
+    rng: np.random.Generator,
+    size: int = 0,
+    seen: Seen | None = None,
+    within: Within | None = None,
+) -> Evolved:
+    """The searcher; ``size``, ``seen`` and ``within`` as in ``Evolved``."""
+    return Evolved(task, rng, Method(_start, _parents), size, seen, within)
 
 
 def _start(size: int, objectives: int) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 import search_spaces
-from nas.search import Population, Problem, Searcher, Task, searchers
+from nas.search import Graded, Population, Problem, Searcher, SearchError, Task, minimize, searchers
+from nas.search.searchers.fidelities import deepening, depth, halvings
 from nas.search.searchers.ranking import best_first, crowding
 from nas.search.searchers.rungs import Rung, halving, hyperband
 from search_spaces import Net, Space, one_of
@@ -65,6 +67,83 @@ def test_the_best_third_goes_on() -> None:
     # And then it begins again with other networks.
     again = searcher.ask(27)
     np.testing.assert_allclose(again.fidelity, 1 / 27)
+
+
+# Of so many epochs one is the least that can be trained: levels as 1, 3, 9 and 27 of 27.
+@pytest.mark.parametrize(
+    ("epochs", "levels"), [(1, 0), (2, 0), (3, 1), (8, 1), (9, 2), (26, 2), (27, 3), (300, 3)]
+)
+def test_no_level_is_below_the_least_that_can_be_tried(epochs: int, levels: int) -> None:
+    assert depth(1 / epochs) == levels
+    task = Task(Problem(SPACE, ("error",), {}), graded=True, least=1 / epochs)
+    for name in ("halving", "hyperband"):
+        asked = searchers.get(name).make(task, np.random.default_rng(0)).ask(1)
+        np.testing.assert_allclose(asked.fidelity, 3.0**-levels)
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.5, np.nan])
+def test_the_least_is_a_share(least: float) -> None:
+    with pytest.raises(SearchError, match="from 0 to 1, a share of the whole"):
+        Graded(errors, least)
+
+
+# Brackets of successive halving, each of which takes as many whole evaluations as it has rungs.
+@pytest.mark.parametrize(
+    ("least", "budget", "bracket"),
+    [(1 / 9, 3, {9: 9, 3: 3, 1: 1}), (1 / 27, 4, {27: 27, 9: 9, 3: 3, 1: 1})],
+)
+@pytest.mark.parametrize("times", [1, 3])
+def test_shares_of_evaluations_add_up_to_the_budget(
+    least: float, budget: int, bracket: dict[int, int], times: int
+) -> None:
+    study = minimize(
+        SPACE, {"error": Graded(errors, least)}, None, "halving", times * budget, batch=1
+    )
+    tried = Counter(np.round(1 / study.records.fidelity).astype(int).tolist())
+    assert tried == {cost: times * count for cost, count in bracket.items()}
+    assert study.ended_by == "evaluations"
+
+
+@pytest.mark.parametrize("make_", [halvings, deepening])
+def test_what_is_thought_well_of_comes_first_and_never_twice(make_: Any) -> None:
+    first = SPACE.sample(12, np.random.default_rng(5))
+    first = first[np.sort(np.unique(first, axis=0, return_index=True)[1])]
+    twice = np.concatenate([first, first])
+    task = Task(Problem(SPACE, ("error",), {}), graded=True, least=1 / 9)
+    searcher = make_(task, np.random.default_rng(0), twice)
+    asked: list[tuple[bytes, int]] = []
+    for _ in range(40):
+        one = searcher.ask(1)
+        tell(searcher, one)
+        asked.append((one.rows[0].tobytes(), round(1 / one.fidelity[0])))
+    assert len(set(asked)) == 40
+    cheapest = [row for row, cost in asked if cost == 9]
+    assert cheapest[: len(first)] == [row.tobytes() for row in first]
+
+
+@pytest.mark.parametrize("make_", [halvings, deepening])
+def test_what_breaks_a_free_limit_is_not_tried(make_: Any) -> None:
+    macs = SPACE.macs(SPACE.sample(2000, np.random.default_rng(3)))
+    limit = float(np.quantile(macs, 0.05))
+    first = SPACE.sample(30, np.random.default_rng(4))
+    asked: list[Rows] = []
+
+    def graded(rows: Rows, fidelity: Floats) -> Floats:
+        asked.append(rows)
+        return errors(rows, fidelity)
+
+    study = minimize(
+        SPACE,
+        {"error": Graded(graded, 1 / 9)},
+        {"macs": limit},
+        lambda task, rng: make_(task, rng, first),
+        30,
+        functions={"macs": SPACE.macs},
+        batch=1,
+    )
+    tried = np.concatenate(asked)
+    assert len(tried) > 60 and (SPACE.macs(tried) <= limit).all()
+    assert study.feasible.any()
 
 
 def test_limits_go_before_objectives() -> None:

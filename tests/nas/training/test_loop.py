@@ -178,6 +178,27 @@ def test_resuming_a_finished_run_trains_no_further(
     assert told == [] and all(torch.equal(after[name], before[name]) for name in before)
 
 
+def test_stopped_and_taken_up_again_it_ends_in_the_same_weights(
+    config: Config, dataset: Dataset, whole: tuple[Run, list[Progress]], tmp_path: Path
+) -> None:
+    space = space_of(config, len(dataset.classes))
+    told: list[Progress] = []
+    # In the first of its phases, at the end of it, not at all, behind others, and at the end.
+    for until in (1, 2, 2, 5, 6):
+        learned = train(
+            *(space, dataset.images, config.train, tmp_path / "checkpoint.pt", {}),
+            tell=told.append,
+            record=lambda rows: None,
+            until=until,
+        )
+        assert max(p.epoch for p in told) + 1 == until and {p.epochs for p in told} == {6}
+    assert [(p.epoch, p.step, p.loss) for p in told] == [
+        (p.epoch, p.step, p.loss) for p in whole[1]
+    ]
+    found, expected = learned.state_dict(), weights(whole[0], dataset)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
 def test_another_seed_gives_other_weights_and_is_refused_on_resume(
     config: Config, dataset: Dataset, whole: tuple[Run, list[Progress]], tmp_path: Path
 ) -> None:
