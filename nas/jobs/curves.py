@@ -44,7 +44,7 @@ COMPARED = 5_000
 """Searches are compared over so many evaluations at most: others take several times as long for
 one."""
 MOST_OBJECTIVES = 6
-"""What is exact takes a second for one volume of seven objectives, and minutes for one of nine."""
+"""The time that an exact hypervolume takes grows exponentially with these."""
 
 Again = Callable[[str, int], searching.Study]
 

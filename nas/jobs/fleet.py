@@ -77,12 +77,13 @@ def fleet_limits(texts: Sequence[str], latency_ms: float | None, typed: Typed) -
         "--exact": typed.exact,
         "--limit": typed.limits,
         "--objective": typed.objectives,
+        "--dimension": typed.dimensions,
     }
     ignored = [option for option, value in others.items() if value]
     if ignored:
         raise ConfigError(
             "--fleet takes a budget for each of its latency tables, and nothing else is limited, "
-            f"minimised or solved for; leave out {', '.join(ignored)}"
+            f"minimised, mapped or solved for; leave out {', '.join(ignored)}"
         )
     return limits
 

@@ -25,7 +25,7 @@ from nas.jobs.budget import (
     round_study,
 )
 from nas.jobs.curves import beside_others, compare_seconds, known_curves, write_curves
-from nas.jobs.elites import elites
+from nas.jobs.elites import elites, require_map
 from nas.jobs.exact import exact_document, require_exact
 from nas.jobs.growth import front_growth
 from nas.jobs.guide import Guide, fitted_guide, ready_guide
@@ -82,7 +82,10 @@ def search_run(
     # What can be refused is refused before hours of measuring, and before anything is removed.
     searchers.get(options.searcher)
     ready = ready_guide(trained, options.predictor, options.proxy, screen)
-    asked = asked_of(trained, table, options.objectives, options.limits, options.deviations)
+    asked = asked_of(
+        trained, table, options.objectives, options.limits, options.deviations, options.dimensions
+    )
+    require_map(options, ready)
     require_budget(space, table, options, asked)
     if ready is not None:
         require_accuracy(space, table, ready, options, asked)
@@ -167,7 +170,7 @@ def search_run(
     document = front_document(trained, table, guide, options, outcome, best, clock, asked)
     document["told"] = told_document(options, where or Where())
     document["growth"] = front_growth(outcome.study, guide)
-    document["elites"] = elites(outcome.study, guide)
+    document["elites"] = elites(outcome.study, guide, asked.dimensions(studies[-1][1]))
     document["neighbours"] = neighbours(space, table, guide, outcome.candidates[best].row)
     document["exact"] = _optimum(space, guide, *studies[-1], options, asked, screen, exact)
     began = time.monotonic()

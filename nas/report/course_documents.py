@@ -32,6 +32,9 @@ OF_DEVICES = ("name", "limit_ms", "device", "table")
 def curves_belong_to(found: Mapping[str, Any]) -> dict[str, Any]:
     """What curves have in common with ``front.json`` or ``fleet.json``, which their search left."""
     shared = {name: found.get(name) for name in SHARED}
+    # Others are searched alike by all but MAP-Elites, and are told apart whoever searched.
+    if dimensions := (found.get("told") or {}).get("dimensions"):
+        shared["dimensions"] = dimensions
     if "devices" in found:
         shared["devices"] = [{name: one[name] for name in OF_DEVICES} for one in found["devices"]]
     return shared
