@@ -88,13 +88,23 @@ def search(
             help="Repeatable: one of these beside accuracy and latency; less is better.",
         ),
     ] = None,
+    dimension: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dimension",
+            metavar="NAME[=EDGE,EDGE,...]",
+            help="Once or twice: what the report's map of the best networks is over, and the "
+            "archive of map-elites: macs, parameters, latency, energy_mj@TABLE, resolution, "
+            "layers, ...; without edges by equal factors, or a cell for each value.",
+        ),
+    ] = None,
     fleet: Annotated[
         list[str] | None,
         typer.Option(
             "--fleet",
             metavar="TABLE=MS",
             help="Repeatable: one network for many devices, by the run's latency tables; without "
-            "--limit, --objective and --exact.",
+            "--limit, --objective, --dimension and --exact.",
         ),
     ] = None,
     out: Annotated[
@@ -125,6 +135,7 @@ def search(
 ) -> None:
     """Find the best subnet under a latency budget."""
     from nas.jobs.asking import limits_of
+    from nas.jobs.dimensions import dimensions_of
     from nas.jobs.ends import Ends
     from nas.jobs.search_command import search_command
     from nas.jobs.typed import Typed, Where
@@ -140,6 +151,7 @@ def search(
         confidence,
         tuple(objective or ()),
         limits_of(limit or ()),
+        dimensions_of(dimension or ()),
         out,
         resume,
         baselines,

@@ -1,8 +1,8 @@
-"""What a search is asked for beside accuracy and latency: further objectives and limits."""
+"""What a search is asked for beside accuracy and latency: objectives, limits, and a map."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any
@@ -14,6 +14,7 @@ from latency_lut import LatencyTable
 from nas import search as searching
 from nas.jobs.guide import Guide
 from nas.quantities import ACCURACY, MEASURED, Quantity, upper
+from nas.search.archive import Dimension
 from search_spaces.errors import ConfigError, InfeasibleError
 from search_spaces.space import Floats, Population, Space
 
@@ -22,11 +23,12 @@ __all__ = ["Asked"]
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Further objectives and limits of a search.
+    """Further objectives and limits of a search, and what its map is over.
 
     ``deviations`` above their middle is where predictions have to keep limits, if their deviations
     are known. ``identities`` say what values depend on, by the name of a quantity. Accuracies
-    have at least to be ``least_accuracy``, in percent.
+    have at least to be ``least_accuracy``, in percent. ``dimensions`` are those of the map, by the
+    table that a round searches with; none where they are the usual ones.
     """
 
     objectives: tuple[Quantity, ...] = ()
@@ -34,6 +36,7 @@ class Asked:
     least_accuracy: float | None = None
     deviations: float = 0.0
     identities: Mapping[str, str] = field(default_factory=dict)
+    dimensions: Callable[[LatencyTable], tuple[Dimension, ...]] = lambda table: ()
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from latency_lut import LatencyTable
 from nas.jobs.asked import Asked
 from nas.jobs.budget import UPPER
+from nas.jobs.dimensions import OF_TABLES, Chosen, made
 from nas.jobs.tables import identity_of, named_tables
 from nas.jobs.trained import TrainedRun
 from nas.own_function import is_own, own_function
@@ -27,12 +29,14 @@ def asked_of(
     objectives: Sequence[str],
     limits: Sequence[tuple[str, float]],
     deviations: float = 0.0,
+    dimensions: Chosen = (),
 ) -> Asked:
     """What the names mean for a run whose search goes by ``table``.
 
     Raises:
         SearchError, ConfigError: a name that means nothing here, is given twice, or is a search's
-            own; latency of ``table``, which has a budget of its own.
+            own; latency of ``table``, which has a budget of its own; a resolution that is no
+            choice.
         ArtefactError: a table that is named is damaged, or lacks the figure.
     """
     names = [name for name in objectives if name not in (ACCURACY, LATENCY)]
@@ -45,12 +49,22 @@ def asked_of(
                 f"--latency-ms {limited[name]:g} in place of --limit {name}={limited[name]:g}"
             )
     known, identities = _known(trained, table, dict.fromkeys([*names, *limited]))
+    tables = named_tables(trained, [name.partition("@")[2] for name, _ in dimensions])
+    for name, _ in dimensions:
+        base, _, owner = name.partition("@")
+        of = tables.get(owner, table)
+        # What of the table at hand is corrected, its latency, is of each round's study anyway.
+        if of is not None and base in OF_TABLES and name != LATENCY:
+            identities[name] = _identity(of)
+    over = partial(made, dimensions, trained.space, tables)
+    over(table)  # What cannot be made is refused now, and not in the middle of a search.
     return Asked(
         tuple(known[name] for name in dict.fromkeys(names)),
         {known[name]: float(limit) for name, limit in limited.items()},
         least,
         deviations,
         identities,
+        over,
     )
 
 

@@ -19,6 +19,7 @@ from nas.jobs.rounds import Candidate, Outcome, figures
 from nas.jobs.tables import identity_of
 from nas.quantities import upper
 from nas.search.reachable import PATIENCE_S, require_together, smallest
+from nas.search.searchers.catalogue import over
 from search_spaces.errors import ConfigError, InfeasibleError
 from search_spaces.space import Floats, Population, Space
 
@@ -43,7 +44,8 @@ class SearchOptions:
     evaluations, whichever comes first. ``confidence`` is the chance with which a network has to
     keep the budget, by its prediction and then by its measurement; None looks at the middle of
     both. ``objectives`` beside accuracy and latency, and ``limits``, are names of quantities; the
-    latter with upper values, but for accuracy the lower one.
+    latter with upper values, but for accuracy the lower one. ``dimensions`` are names and edges of
+    what the map is over.
     """
 
     latency_ms: float
@@ -58,6 +60,7 @@ class SearchOptions:
     limits: tuple[tuple[str, float], ...] = ()
     minutes: float | None = None
     stagnation: int | None = None
+    dimensions: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         if self.confidence is not None and not 0.5 <= self.confidence < 1:
@@ -78,7 +81,8 @@ class SearchOptions:
         """What a round's study belongs to beside what its functions stand on."""
         said = f"{self.searcher} {self.evaluations} {self.seed} {self.confidence}"
         said += "" if self.minutes is None else f", {self.minutes:g} minutes"
-        return said + ("" if self.stagnation is None else f", stagnation {self.stagnation}")
+        said += "" if self.stagnation is None else f", stagnation {self.stagnation}"
+        return said + (f", dimensions {self.dimensions}" if self.dimensions else "")
 
     @property
     def deviations(self) -> float:
@@ -204,7 +208,7 @@ def round_study(
             space,
             objectives,
             {UPPER if confident else "latency_ms": options.latency_ms, **asked.constraints},
-            searcher=options.searcher,
+            searcher=over(options.searcher, asked.dimensions(table)),
             budget=options.budget,
             seed=options.seed,
             path=path,

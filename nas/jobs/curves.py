@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from nas import search as searching
+from nas.jobs.budget import SearchOptions
 from nas.report.course import Curve, Curves
 from nas.report.course_documents import CURVES_FORMAT, curves_belong_to, read_curves
 from nas.report.documents import read_document
@@ -21,7 +22,17 @@ from nas.terminal import Screen
 from search_spaces.errors import ArtefactError, InfeasibleError
 from search_spaces.files import write_atomic
 
-__all__ = ["BASELINES", "compare", "curve_numbers", "known_curves", "write_curves"]
+__all__ = [
+    "BASELINES",
+    "COMPARED",
+    "beside_others",
+    "compare",
+    "compare_seconds",
+    "curve_numbers",
+    "incomparable",
+    "known_curves",
+    "write_curves",
+]
 
 BASELINES = ("random", "local")
 """What every search is compared with, as far as there are such searchers."""
@@ -29,8 +40,42 @@ SEEDS = 5
 SECONDS, SHARE = 5.0, 0.1
 """Comparing takes so long, or this share of what the search took, if that is more."""
 NUMBERS = 40
+COMPARED = 5_000
+"""Searches are compared over so many evaluations at most: others take several times as long for
+one."""
+MOST_OBJECTIVES = 6
+"""The time that an exact hypervolume takes grows exponentially with these."""
 
 Again = Callable[[str, int], searching.Study]
+
+
+def incomparable(study: searching.Study) -> str | None:
+    """Why a search cannot be compared with others, in words; None where it can."""
+    objectives = len(study.problem.objectives)
+    if objectives > MOST_OBJECTIVES:
+        return f"hypervolumes of {objectives} objectives take too long, {MOST_OBJECTIVES} do not"
+    if not study.feasible.any():
+        return "none of the networks that it evaluated is within the limits"
+    return None
+
+
+def beside_others(
+    study: searching.Study,
+    options: SearchOptions,
+    again: Callable[[SearchOptions], searching.Study],
+    seconds: float,
+    screen: Screen,
+    known: Curves | None = None,
+) -> Curves:
+    """``compare`` a search that had such ``options`` with others that ``again`` makes, told alike
+    but for the searcher, the seed, and ``COMPARED`` evaluations at most."""
+    over = min(options.evaluations, len(study), COMPARED)
+    told = replace(options, evaluations=over, minutes=None, stagnation=None)
+    return compare(
+        study,
+        lambda name, seed: again(replace(told, searcher=name, seed=seed)),
+        *(options.searcher, options.seed, over, seconds, screen, known),
+    )
 
 
 def compare(
@@ -97,19 +142,22 @@ def curve_numbers(evaluations: int) -> tuple[int, ...]:
     return tuple(np.unique(spaced).tolist())
 
 
-def write_curves(run: Run, front: Mapping[str, Any], curves: Curves) -> None:
-    """``curves.json``, which says what front it belongs to. Raises ``NasLoopError``."""
-    document = {"format": CURVES_FORMAT, "belongs": curves_belong_to(front), **asdict(curves)}
+def write_curves(run: Run, found: Mapping[str, Any], curves: Curves) -> None:
+    """``curves.json``, which says what search it belongs to, by the document that this left.
+
+    Raises ``NasLoopError``.
+    """
+    document = {"format": CURVES_FORMAT, "belongs": curves_belong_to(found), **asdict(curves)}
     write_atomic(run.curves, json.dumps(document) + "\n")
 
 
-def known_curves(run: Run, front: Mapping[str, Any]) -> Curves | None:
+def known_curves(run: Run, found: Mapping[str, Any]) -> Curves | None:
     """What ``write_curves`` left of a search on the same predictions, if there is any.
 
     A file that is damaged is as none: it is written anew.
     """
     try:
-        return read_document(run.curves, lambda document: read_curves(document, front))
+        return read_document(run.curves, lambda document: read_curves(document, found))
     except ArtefactError:
         return None
 

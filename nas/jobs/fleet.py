@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ from nas.best import set_aside, write_fleet
 from nas.jobs.asking import pairs
 from nas.jobs.beginning import announced, require_folder, require_images
 from nas.jobs.budget import SearchOptions
+from nas.jobs.curves import (
+    beside_others,
+    compare_seconds,
+    incomparable,
+    known_curves,
+    write_curves,
+)
 from nas.jobs.engines import engine_of
 from nas.jobs.fleet_document import fleet_document
 from nas.jobs.fleet_members import candidates_of, members_of, samples_of
@@ -43,8 +51,12 @@ class _Task:
     at_hand: Mapping[str, Device]
     options: SearchOptions
 
-    def latency(self, name: str) -> searching.Plain:
-        """What has to keep the device's limit."""
+    @property
+    def latencies(self) -> dict[str, searching.Plain]:
+        """What has to keep each device's limit."""
+        return {name: self._latency(name) for name in self.limits}
+
+    def _latency(self, name: str) -> searching.Plain:
         one = get(f"{LATENCY}@{name}", self.trained.space, tables=self.tables)
         return upper(one, self.options.deviations)
 
@@ -65,12 +77,13 @@ def fleet_limits(texts: Sequence[str], latency_ms: float | None, typed: Typed) -
         "--exact": typed.exact,
         "--limit": typed.limits,
         "--objective": typed.objectives,
+        "--dimension": typed.dimensions,
     }
     ignored = [option for option, value in others.items() if value]
     if ignored:
         raise ConfigError(
             "--fleet takes a budget for each of its latency tables, and nothing else is limited, "
-            f"minimised or solved for; leave out {', '.join(ignored)}"
+            f"minimised, mapped or solved for; leave out {', '.join(ignored)}"
         )
     return limits
 
@@ -78,7 +91,8 @@ def fleet_limits(texts: Sequence[str], latency_ms: float | None, typed: Typed) -
 def fleet_command(
     folder: Path, limits: Mapping[str, float], typed: Typed, screen: Screen
 ) -> tuple[dict[str, Any], str]:
-    """Search, measure what can be, and write ``fleet.json`` and ``best.json``, the compromise.
+    """Search, measure what can be, and write ``fleet.json``, ``best.json``, which is the
+    compromise, and ``curves.json``.
 
     They go to the folder that was named, else ``fleet`` in the run. Accuracies are measured, once
     for all devices. Latencies are, on the device that was named if it is of the fleet; those of
@@ -95,13 +109,12 @@ def fleet_command(
     tables = named_tables(trained, limits)
     at_hand = _at_hand(tables, typed.where)
     task = _Task(trained, tables, limits, at_hand, options)
-    space = trained.space
-    searching.require_fleet(space, {name: task.latency(name) for name in limits}, limits)
+    searching.require_fleet(trained.space, task.latencies, limits)
     target = typed.out or trained.run.fleet
     require_folder(target, fleet=True)
     files = Run(target)
     require_images(trained)
-    _announce(task, ready is None, target, screen)
+    _announce(task, ready is None, target, typed.baselines, screen)
     if not typed.resume:
         files.study.unlink(missing_ok=True)
         _forget(files, limits)
@@ -113,31 +126,49 @@ def fleet_command(
         if not files.study.exists():  # Nothing is gone on with.
             set_aside(files)
         with watching(screen, "search") as watch:
-            found = _searched(task, guide, files, watch)
+            study = _searched(task, guide, options, files.study, watch)
+        found = searching.refined_fleet(
+            study, guide.source.predict, task.latencies, limits, options.seed
+        )
         clock["search"], began = time.monotonic() - began, time.monotonic()
         rows = candidates_of(found, options.candidates)
         members = members_of(trained, tables, at_hand, guide, rows, target, screen, working)
         clock["measure"] = time.monotonic() - began
     document = fleet_document(trained, tables, limits, guide, options, found, members, clock)
     document["told"] = told_document(options, typed.where)
+    began = time.monotonic()
+    seconds = compare_seconds(sum(clock.values())) if typed.baselines else 0.0
+    curves, why_not = None, incomparable(study)
+    if why_not is None:
+        known, again = known_curves(files, document), partial(_searched, task, guide)
+        curves = beside_others(study, options, again, seconds, screen, known)
+    elif typed.baselines:
+        screen.say(f"there is no comparison with other searches: {why_not}")
+    document["seconds"]["compare"] = round(time.monotonic() - began, 2)
     write_fleet(files, document)
+    if curves is not None:
+        write_curves(files, document, curves)
     _forget(files, limits)
     return document, _text(document, files, folder)
 
 
 def _searched(
-    task: _Task, guide: Guide, files: Run, observer: searching.Observer
-) -> searching.Fleet:
-    options = task.options
-    return searching.search_fleet(
+    task: _Task,
+    guide: Guide,
+    options: SearchOptions,
+    path: Path | None = None,
+    observer: searching.Observer | None = None,
+) -> searching.Study:
+    """One search with such options, kept in ``path`` where one is given."""
+    return searching.fleet_study(
         task.trained.space,
         guide.source.predict,
-        {name: task.latency(name) for name in task.limits},
+        task.latencies,
         task.limits,
         options.searcher,
         options.budget,
         options.seed,
-        path=files.study,
+        path=path,
         belongs={
             "predictor": guide.identity,
             "limits": str(dict(task.limits)),
@@ -173,7 +204,7 @@ def _at_hand(tables: Mapping[str, LatencyTable], where: Where) -> dict[str, Devi
     return found
 
 
-def _announce(task: _Task, to_fit: bool, out: Path, screen: Screen) -> None:
+def _announce(task: _Task, to_fit: bool, out: Path, baselines: bool, screen: Screen) -> None:
     most = task.options.candidates + 3 * len(task.limits) + 1
     takes = announced(
         task.trained,
@@ -185,6 +216,7 @@ def _announce(task: _Task, to_fit: bool, out: Path, screen: Screen) -> None:
         most=most,
         limit_ms=max(task.limits.values()),
         devices=len(task.at_hand),
+        compared=baselines,
     )
     screen.say(takes)
     absent = [name for name in task.limits if name not in task.at_hand]

@@ -28,6 +28,7 @@ OPTIONS = {
     "confidence": "--confidence",
     "objectives": "--objective",
     "limits": "--limit",
+    "dimensions": "--dimension",
     "minutes": "--minutes",
     "stagnation": "--stagnation",
 }
@@ -99,9 +100,17 @@ def _option(name: str, value: Any) -> str:
     if value in (None, ()):
         return f"without {option}"
     if isinstance(value, tuple):
-        pairs = ["=".join(map(str, one)) if isinstance(one, tuple) else one for one in value]
-        return " ".join(["with", *(f"{option} {one}" for one in pairs)])
+        return " ".join(["with", *(f"{option} {_typed(one)}" for one in value)])
     return f"with {option} {value}"
+
+
+def _typed(one: str | tuple[str, float | tuple[float, ...]]) -> str:
+    """A value of an option that can be repeated, as users write it."""
+    if isinstance(one, str):
+        return one
+    name, value = one
+    values = value if isinstance(value, tuple) else (value,)
+    return "=".join([name, *([",".join(map(str, values))] if values else [])])
 
 
 def _candidate(fields: Mapping[str, Any]) -> Candidate:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,8 @@ from nas.jobs.budget import (
     require_budget,
     round_study,
 )
-from nas.jobs.curves import compare, compare_seconds, known_curves, write_curves
-from nas.jobs.elites import elites
+from nas.jobs.curves import beside_others, compare_seconds, known_curves, write_curves
+from nas.jobs.elites import elites, require_map
 from nas.jobs.exact import exact_document, require_exact
 from nas.jobs.growth import front_growth
 from nas.jobs.guide import Guide, fitted_guide, ready_guide
@@ -47,8 +46,6 @@ from search_spaces.space import Population, Space
 __all__ = ["search_run"]
 
 COVERED = 256
-# Searches are compared over so many evaluations at most: others take several times as long for one.
-COMPARED = 5_000
 
 
 def search_run(
@@ -85,7 +82,10 @@ def search_run(
     # What can be refused is refused before hours of measuring, and before anything is removed.
     searchers.get(options.searcher)
     ready = ready_guide(trained, options.predictor, options.proxy, screen)
-    asked = asked_of(trained, table, options.objectives, options.limits, options.deviations)
+    asked = asked_of(
+        trained, table, options.objectives, options.limits, options.deviations, options.dimensions
+    )
+    require_map(options, ready)
     require_budget(space, table, options, asked)
     if ready is not None:
         require_accuracy(space, table, ready, options, asked)
@@ -170,21 +170,15 @@ def search_run(
     document = front_document(trained, table, guide, options, outcome, best, clock, asked)
     document["told"] = told_document(options, where or Where())
     document["growth"] = front_growth(outcome.study, guide)
-    document["elites"] = elites(outcome.study, guide)
+    document["elites"] = elites(outcome.study, guide, asked.dimensions(studies[-1][1]))
     document["neighbours"] = neighbours(space, table, guide, outcome.candidates[best].row)
     document["exact"] = _optimum(space, guide, *studies[-1], options, asked, screen, exact)
     began = time.monotonic()
     first = studies[0][0]  # By the table as it was before what was measured.
-    over = min(options.evaluations, len(first), COMPARED)
-    again = replace(options, evaluations=over, minutes=None, stagnation=None)
-    curves = compare(
+    curves = beside_others(
         first,
-        lambda name, seed: round_study(
-            space, table, guide, replace(again, searcher=name, seed=seed), asked=asked
-        ),
-        options.searcher,
-        options.seed,
-        again.evaluations,
+        options,
+        lambda told: round_study(space, table, guide, told, asked=asked),
         compare_seconds(sum(clock.values())) if baselines else 0.0,
         screen,
         known_curves(files, document),

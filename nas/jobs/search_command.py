@@ -49,7 +49,7 @@ def search_command(
     name, *further = pool_names(where.device)
     table, device = chosen_table(trained, name, where.threads, where.table)
     if latency_ms is None:
-        asked_of(trained, table, typed.objectives, typed.limits)
+        asked_of(trained, table, typed.objectives, typed.limits, dimensions=typed.dimensions)
         raise ConfigError(
             f"a search needs a budget: add --latency-ms, or latency_ms under search in "
             f"{run.config_file}; {_range(trained.space, table)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from nas.config import SearchConfig
 from nas.jobs.budget import SearchOptions
+from nas.jobs.dimensions import Chosen
 from nas.jobs.ends import MOST, Ends
 from nas.search import searchers
 
@@ -39,6 +40,7 @@ class Typed:
     confidence: float | None
     objectives: tuple[str, ...]
     limits: tuple[tuple[str, float], ...]
+    dimensions: Chosen
     out: Path | None
     resume: bool
     baselines: bool
@@ -64,6 +66,7 @@ class Typed:
             self.limits,
             self.ends.minutes,
             self.ends.stagnation,
+            self.dimensions,
         )
 
 
@@ -77,6 +80,7 @@ def told_document(options: SearchOptions, where: Where) -> dict[str, Any]:
         "evaluations": None if timed else options.evaluations,
         "objectives": list(options.objectives),
         "limits": dict(options.limits),
+        "dimensions": {name: list(edges) for name, edges in options.dimensions},
         "device": where.device,
         "threads": where.threads,
         "table": None if where.table is None else str(where.table),

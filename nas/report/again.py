@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from latency_lut import table_name
@@ -113,6 +114,7 @@ def _options(config: Config, told: Told) -> list[str]:
         ("--seed", None if seed == config.search.seed else seed),
         *(("--limit", f"{name}={_number(limit)}") for name, limit in told.limits.items()),
         *(("--objective", name) for name in told.objectives),
+        *(("--dimension", _dimension(*one)) for one in told.dimensions),
     ):
         if value is not None:
             words += [name, value if isinstance(value, str) else _number(value)]
@@ -120,6 +122,10 @@ def _options(config: Config, told: Told) -> list[str]:
     if told.table is not None:
         words += ["--table", told.table]
     return [*words, "--exact"] if told.exact else words
+
+
+def _dimension(name: str, edges: Sequence[float]) -> str:
+    return "=".join([name, *([",".join(map(_number, edges))] if edges else [])])
 
 
 def _number(value: float) -> str:

@@ -25,18 +25,27 @@ SHARED = (
     *("budget_ms", "confidence", "quantities"),
 )
 """What of ``front.json`` decides what a search can find: curves share it with their front."""
+OF_DEVICES = ("name", "limit_ms", "device", "table")
+"""The same of each device in ``fleet.json``."""
 
 
-def curves_belong_to(front: Mapping[str, Any]) -> dict[str, Any]:
-    """What curves have in common with the front that their search left."""
-    return {name: front.get(name) for name in SHARED}
+def curves_belong_to(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What curves have in common with ``front.json`` or ``fleet.json``, which their search left."""
+    shared = {name: found.get(name) for name in SHARED}
+    # Others are searched alike by all but MAP-Elites, and are told apart whoever searched.
+    if dimensions := (found.get("told") or {}).get("dimensions"):
+        shared["dimensions"] = dimensions
+    if "devices" in found:
+        shared["devices"] = [{name: one[name] for name in OF_DEVICES} for one in found["devices"]]
+    return shared
 
 
-def read_curves(document: Mapping[str, Any], front: Mapping[str, Any]) -> Curves:
-    """``curves.json``, which has to be of the search that left ``front``."""
+def read_curves(document: Mapping[str, Any], found: Mapping[str, Any]) -> Curves:
+    """``curves.json``, which has to be of the search that left ``found``."""
     require_format(document, CURVES_FORMAT)
-    if document["belongs"] != curves_belong_to(front):
-        raise ValueError("it belongs to another search than front.json; search again")
+    if document["belongs"] != curves_belong_to(found):
+        left = "fleet.json" if "devices" in found else "front.json"
+        raise ValueError(f"it belongs to another search than {left}; search again")
     objectives = tuple(map(str, document["objectives"]))
     reference = tuple(number(value) for value in document["reference"])
     numbers = tuple(map(int, document["numbers"]))

@@ -79,7 +79,8 @@ def read_fleet(document: Mapping[str, Any]) -> Fleet:
         for one in document["devices"]
     )
     compromise, score = int(document["compromise"]), str(document["score"])
-    fleet = Fleet(devices, points, compromise, score, read_told(document))
+    guide = str(document.get("guide", ""))
+    fleet = Fleet(devices, points, compromise, score, guide, read_told(document))
     for position in (fleet.compromise, *(i for one in devices for i in (*one.front, one.best))):
         points[position]
     return fleet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nas.report.course import Elites, Exact, Growth, Neighbours
+from nas.report.course import Curves, Elites, Exact, Growth, Neighbours
 from nas.report.told import Told
 from nas.scale import ACCURACY
 
@@ -153,11 +153,14 @@ class FleetDevice:
 class Fleet:
     """What a search for many devices left; ``compromise`` is the position of the one for all.
 
-    ``scale`` is what scores are, with the unit; ``told`` is what the search was told.
+    ``scale`` is what scores are, with the unit; ``guide`` is what stood in for the unknown
+    accuracies; ``told`` is what the search was told. ``curves`` compare it with other searches.
     """
 
     devices: tuple[FleetDevice, ...]
     points: tuple[FleetPoint, ...]
     compromise: int
     scale: str = ACCURACY
+    guide: str = ""
     told: Told = field(default_factory=Told)
+    curves: Curves | None = None

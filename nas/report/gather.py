@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -84,7 +85,7 @@ class _Reader:
             log=self.tried(lambda: read_log(run.log)) or (),
             tables=tuple(tables.values()),
             front=front,
-            curves=self.curves(document) if front else None,
+            curves=self.curves(self.found, document) if front and document else None,
             fleet=fleet,
             test=self.test(document) if front else None,
             network=self.network(space, front, tables) if front and space else None,
@@ -145,7 +146,8 @@ class _Reader:
             return None
         if header and document.get("weights") != sha256_of(self.run.supernet):
             self.warnings.append(f"{path.name} was found with other weights; search again")
-        return self.tried(lambda: read_document(path, read_fleet))
+        fleet = self.tried(lambda: read_document(path, read_fleet))
+        return fleet and replace(fleet, curves=self.curves(self.fleets, document))
 
     def test(self, front: Mapping[str, Any] | None) -> Test | None:
         path = self.found.folder / "test.json"
@@ -153,10 +155,10 @@ class _Reader:
             lambda: read_document(path, lambda document: read_test(document, front or {}))
         )
 
-    def curves(self, front: Mapping[str, Any] | None) -> Curves | None:
-        path = self.found.curves
+    def curves(self, folder: Run, found: Mapping[str, Any]) -> Curves | None:
+        """Of the search that left the document ``found`` in the folder."""
         return self.tried(
-            lambda: read_document(path, lambda document: read_curves(document, front or {}))
+            lambda: read_document(folder.curves, lambda document: read_curves(document, found))
         )
 
     def network(self, space: Space, front: Front, tables: Mapping[Path, Table]) -> Network | None:

@@ -16,7 +16,8 @@ class Told:
     """The options of a search beside its budgets in ms; None is what was not said, or not kept.
 
     ``evaluations`` are those that were asked for of a round. ``device`` may be several names with
-    commas between them, ``threads`` and ``table`` are as they were named.
+    commas between them, ``threads`` and ``table`` are as they were named. ``dimensions`` have
+    edges, or none where they were left open.
     """
 
     searcher: str | None = None
@@ -29,6 +30,7 @@ class Told:
     seed: int | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     objectives: tuple[str, ...] = ()
+    dimensions: tuple[tuple[str, tuple[float, ...]], ...] = ()
     device: str | None = None
     threads: int | None = None
     table: str | None = None
@@ -49,6 +51,10 @@ def read_told(document: Mapping[str, Any]) -> Told:
         _whole(document.get("seed")),
         {str(name): float(limit) for name, limit in told["limits"].items()},
         tuple(str(name) for name in told["objectives"]),
+        tuple(
+            (str(name), tuple(float(edge) for edge in edges))
+            for name, edges in told.get("dimensions", {}).items()
+        ),
         told.get("device"),
         _whole(told.get("threads")),
         told.get("table"),

@@ -3,7 +3,7 @@
 from nas.search.budget import Budget
 from nas.search.exact import Optimum, optimum
 from nas.search.fleet import Fleet
-from nas.search.fleet_search import require_fleet, search_fleet
+from nas.search.fleet_search import fleet_study, refined_fleet, require_fleet, search_fleet
 from nas.search.loop import Observer, Step, load, minimize
 from nas.search.pareto import hypervolume, nondominated
 from nas.search.problem import UPPER, Function, Graded, Plain, Problem, SearchError
@@ -33,12 +33,14 @@ __all__ = [
     "Study",
     "Task",
     "beyond",
+    "fleet_study",
     "hypervolume",
     "load",
     "minimize",
     "names",
     "nondominated",
     "optimum",
+    "refined_fleet",
     "require_fleet",
     "require_reachable",
     "search_fleet",

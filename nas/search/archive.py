@@ -18,12 +18,8 @@ import numpy.typing as npt
 
 from nas.search.problem import SearchError
 from nas.search.searcher import Floats, Rows
-from search_spaces.space import Space
 
 Cells = npt.NDArray[np.int64]
-
-# Cells over MACs, and over layers at most.
-FINE, COARSE = 24, 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,41 +116,3 @@ def best_of_cells(
     order = np.lexsort((qualities, excess))
     distinct, first = np.unique(cells[order], axis=0, return_index=True)
     return distinct, order[first]
-
-
-def usual_dimensions(space: Space) -> tuple[Dimension, ...]:
-    """MACs, and resolution where that is a choice, else how many layers a network has."""
-    millions = np.array([spec.macs / 1e6 for spec in space.specs])
-    low, high = space.bounds(millions)
-    edges = np.array([low - 0.5, high + 0.5])
-    if high > low > 0:
-        edges = np.geomspace(low, high, FINE + 1)
-    macs = Dimension("million MACs", edges, lambda rows: space.total(millions, rows))
-    return macs, _resolution(space) or _layers(space)
-
-
-def _resolution(space: Space) -> Dimension | None:
-    names = [choice.name for choice in space.choices]
-    if "resolution" not in names:
-        return None
-    position = names.index("resolution")
-    values = np.array(space.choices[position].values, dtype=np.float64)
-    known = np.unique(values)
-    if len(known) < 2:
-        return None
-    # Cells end half way between two resolutions.
-    between = (known[1:] + known[:-1]) / 2
-    ends = 2 * known[0] - between[0], 2 * known[-1] - between[-1]
-    edges = np.concatenate([ends[:1], between, ends[1:]])
-    return Dimension("resolution", edges, lambda rows: values[rows[:, position]], values=known)
-
-
-def _layers(space: Space) -> Dimension:
-    # Number 0 of the specs is the layer that is none.
-    one = (np.arange(len(space.specs)) > 0).astype(np.float64)
-    low, high = space.bounds(one)
-    numbers = np.arange(low, high + 1)
-    cells = min(COARSE, len(numbers))
-    edges = np.linspace(low - 0.5, high + 0.5, cells + 1)
-    known = numbers if cells == len(numbers) else None
-    return Dimension("layers", edges, lambda rows: space.total(one, rows), values=known)

@@ -19,10 +19,10 @@ from nas.search.searcher import Floats, Rows
 from nas.search.searchers import Maker
 from nas.search.searchers.operators import neighbours
 from nas.search.seen import Seen
-from nas.search.study import InfeasibleWarning
+from nas.search.study import InfeasibleWarning, Study
 from search_spaces.space import Space
 
-__all__ = ["require_fleet", "search_fleet"]
+__all__ = ["fleet_study", "refined_fleet", "require_fleet", "search_fleet"]
 
 # Rows that a refinement goes on from, how many of their neighbours have their own looked at too,
 # and for how many steps nothing better may turn up.
@@ -58,11 +58,35 @@ def search_fleet(
     belongs: Mapping[str, str] | None = None,
     observer: Observer | None = None,
 ) -> Fleet:
-    """One search with error and the latency on every device as its objectives, then a refinement.
+    """What ``refined_fleet`` makes of a ``fleet_study``, whose arguments these are.
 
-    Networks count that keep the limit of one device at least. The best network found for each
-    device, and then the compromise, are improved by changing a choice, or two together, for as long
-    as that helps. Networks that cannot be evaluated are left out. Arguments that are not named here
+    Raises what that does.
+    """
+    study = fleet_study(
+        *(space, error, latencies, limits, searcher, budget, seed),
+        path=path,
+        belongs=belongs,
+        observer=observer,
+    )
+    return refined_fleet(study, error, latencies, limits, seed)
+
+
+def fleet_study(
+    space: Space,
+    error: Plain,
+    latencies: Mapping[str, Plain],
+    limits: Mapping[str, float],
+    searcher: str | Maker = "nsga2",
+    budget: int | Budget = 5_000,
+    seed: int = 0,
+    *,
+    path: str | Path | None = None,
+    belongs: Mapping[str, str] | None = None,
+    observer: Observer | None = None,
+) -> Study:
+    """One search with error and the latency on every device as its objectives.
+
+    Networks count that keep the limit of one device at least. Arguments that are not named here
     are those of ``minimize``.
 
     Args:
@@ -81,16 +105,16 @@ def search_fleet(
         )
     require_fleet(space, latencies, limits)
     most = np.array(list(limits.values()), dtype=np.float64)
-    objectives = {"error": error, **{_column(name): latencies[name] for name in limits}}
+    objectives = _objectives(error, latencies, limits)
 
     def load(rows: Rows) -> Floats:
         ms = [_floats(latencies[name])(rows) for name in limits]
         return np.asarray((np.stack(ms, axis=1) / most).min(axis=1), dtype=np.float64)
 
     with warnings.catch_warnings():
-        # What it did not reach is looked for below, around what is nearest.
+        # What it did not reach is looked for by the refinement, around what is nearest.
         warnings.simplefilter("ignore", InfeasibleWarning)
-        study = minimize(
+        return minimize(
             space,
             objectives,
             {LOAD: 1.0},
@@ -103,6 +127,22 @@ def search_fleet(
             belongs=belongs,
             observer=observer,
         )
+
+
+def refined_fleet(
+    study: Study,
+    error: Plain,
+    latencies: Mapping[str, Plain],
+    limits: Mapping[str, float],
+    seed: int = 0,
+) -> Fleet:
+    """What a ``fleet_study`` met, and better networks around the best of it.
+
+    The best network found for each device, and then the compromise, are improved by changing a
+    choice, or two together, for as long as that helps. Networks that cannot be evaluated are left
+    out. Arguments are those of the study.
+    """
+    space, most = study.problem.space, np.array(list(limits.values()), dtype=np.float64)
     fleet = Fleet(
         np.empty((0, len(space.choices)), dtype=np.int64),
         np.empty(0),
@@ -110,7 +150,7 @@ def search_fleet(
         dict(limits),
     )
     fleet = _with(fleet, study.records.rows, study.problem.objective_values(study.records.values))
-    work = Work(space, objectives)
+    work = Work(space, _objectives(error, latencies, limits))
 
     def values(rows: Rows) -> Floats:
         """Error and latencies [n, 1 + devices], NaN where a network has none."""
@@ -133,6 +173,12 @@ def search_fleet(
 
     rows = _refined(space, fleet, together, values, rng)
     return _with(fleet, rows, values(rows))
+
+
+def _objectives(
+    error: Plain, latencies: Mapping[str, Plain], limits: Mapping[str, float]
+) -> dict[str, Plain]:
+    return {"error": error, **{_column(name): latencies[name] for name in limits}}
 
 
 Judge = Callable[[Floats, Floats], tuple[Floats, Floats]]

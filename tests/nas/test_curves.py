@@ -12,10 +12,17 @@ import numpy as np
 import pytest
 
 from nas.jobs import curves as comparing
-from nas.jobs.curves import compare, compare_seconds, curve_numbers, known_curves, write_curves
+from nas.jobs.curves import (
+    compare,
+    compare_seconds,
+    curve_numbers,
+    incomparable,
+    known_curves,
+    write_curves,
+)
 from nas.report.course import Curve, Curves
 from nas.run import Run
-from nas.search import Study, hypervolume, minimize
+from nas.search import InfeasibleWarning, Study, hypervolume, minimize
 from nas.terminal import Screen
 from search_spaces.errors import InfeasibleError
 from tests.nas.tiny import tiny
@@ -132,6 +139,19 @@ def test_a_search_that_meets_nothing_within_the_limits_counts_as_nothing() -> No
 
     found = compared(again, seconds=1e-9)
     assert found.curves[1] == Curve("random", 3, (0.0,) * len(found.numbers))
+
+
+def test_what_cannot_be_compared_says_why() -> None:
+    assert incomparable(search("random", 0)) is None
+    many = {f"o{k}": SPACE.macs for k in range(7)}
+    study = minimize(SPACE, many, searcher="random", budget=5)
+    assert str(incomparable(study)).startswith("hypervolumes of 7 objectives take too long, 6 do")
+    hard = {"rare": lambda rows: np.where((rows == SPACE.largest).all(axis=1), 0, 9)}
+    with pytest.warns(InfeasibleWarning):
+        study = minimize(
+            SPACE, {"macs": SPACE.macs}, {"rare": 1}, "random", 5, functions=hard, free=()
+        )
+    assert str(incomparable(study)).startswith("none of the networks that it evaluated is within")
 
 
 def test_numbers() -> None:

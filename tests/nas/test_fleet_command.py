@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 
 from latency_lut import LatencyTable
+from nas.jobs import curves as comparing
 from nas.report import gather
 from nas.run import Run
+from nas.search import load
 from search_spaces import Architecture
 from tests.latency_lut.synthetic import every_row
 from tests.nas.conftest import BUDGET_MS
 from tests.nas.made_tables import another_device
+from tests.nas.report.page_parser import parse
 from tests.nas.test_bad_input import refused
 from tests.nas.tiny import Said, accuracies, files, nas, raising, tiny
 
@@ -30,9 +33,10 @@ def limits_of(run: Path, share: float = 0.4, *names: str) -> dict[str, float]:
     return {name: float(np.quantile(one.predict(EVERY), share)) for name, one in tables.items()}
 
 
-def fleet(run: Path, limits: dict[str, float], *more: object) -> Said:
+def fleet(run: Path, limits: dict[str, float], *more: object, compared: bool = False) -> Said:
     options = [text for name, ms in limits.items() for text in ("--fleet", f"{name}={ms!r}")]
-    return nas("search", run, *options, *more, "--json")
+    alone = [] if compared else ["--no-baselines"]
+    return nas("search", run, *options, *alone, *more, "--json")
 
 
 @pytest.fixture
@@ -41,6 +45,19 @@ def many(run: Path) -> dict[str, float]:
     another_device(run, "pi4", 3.0)
     another_device(run, "pixel", 2.0)
     return limits_of(run, 0.4, "pi4", "pixel")
+
+
+def noting(compare: Any, asked: list[str]) -> Any:
+    """``compare`` that notes the searchers it has run."""
+
+    def noted(study: Any, again: Any, *rest: Any) -> Any:
+        def also(name: str, seed: int) -> Any:
+            asked.append(name)
+            return again(name, seed)
+
+        return compare(study, also, *rest)
+
+    return noted
 
 
 def expected_regrets(document: dict[str, Any], limits: dict[str, float]) -> list[dict[str, Any]]:
@@ -66,7 +83,7 @@ def test_devices_that_are_not_at_hand(run: Path, many: dict[str, float]) -> None
     assert "timing" not in said.err
     document = said.json
     folder = run / "fleet"
-    assert set(files(folder)) == {"fleet.json", "best.json", "study.sqlite"}
+    assert set(files(folder)) == {"fleet.json", "best.json", "curves.json", "study.sqlite"}
     assert document == json.loads((folder / "fleet.json").read_text())
     after = {name: data for name, data in files(run).items() if not name.startswith("fleet/")}
     assert {n for n in after if after[n] != before[n]} <= {"samples.sqlite"}
@@ -144,6 +161,66 @@ def test_it_is_exported_and_shown(run: Path, many: dict[str, float]) -> None:
     assert "Latencies on pi4, pixel are predictions of the tables alone" in page
 
 
+def volume_of(points: np.ndarray, corner: np.ndarray) -> float:
+    """What points [n, d] dominate below ``corner``, cell by cell of the grid that they make."""
+    axes = [np.unique([*points[:, k], corner[k]]) for k in range(len(corner))]
+    axes = [axis[axis <= corner[k]] for k, axis in enumerate(axes)]
+    low = np.stack(np.meshgrid(*(axis[:-1] for axis in axes), indexing="ij"), axis=-1)
+    sizes = np.stack(np.meshgrid(*map(np.diff, axes), indexing="ij"), axis=-1).prod(axis=-1)
+    below = np.zeros(sizes.shape, dtype=bool)
+    for point in points:
+        below |= (low >= point).all(axis=-1)
+    return float(sizes[below].sum())
+
+
+def test_it_is_compared_with_the_baselines(
+    run: Path, many: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "SEEDS", 2)
+    monkeypatch.setattr(comparing, "SECONDS", 1e9)
+    told = ("--budget", 60, "--searcher", "ofa", "--seed", 3)
+    assert fleet(run, many, *told, compared=True).code == 0
+    path = run / "fleet" / "curves.json"
+    curves = json.loads(path.read_text())
+    assert curves["objectives"] == ["error", "latency@pi4", "latency@pixel"]
+    assert curves["numbers"][-1] == 60
+    ran = {(one["searcher"], one["seed"]) for one in curves["curves"]}
+    assert ran == {(name, seed) for name in ("ofa", "random", "local") for seed in (3, 4)}
+    values = load(run / "fleet" / "study.sqlite", SPACE).values()[:, :3]
+    within = (values[:, 1:] <= np.array(list(many.values()))).any(axis=1)
+    corner = values[within].max(axis=0)
+    assert curves["reference"] == pytest.approx(corner)
+    (own,) = (c for c in curves["curves"] if (c["searcher"], c["seed"]) == ("ofa", 3))
+    for number, volume in list(zip(curves["numbers"], own["volumes"], strict=True))[::8]:
+        met = values[:number][within[:number]]
+        assert volume == pytest.approx(volume_of(met, corner), rel=1e-6)
+    assert nas("report", run).code == 0
+    part = parse((run / "report.html").read_text()).part("fleet")
+    assert "Hypervolume of the predicted front (error and latency@pi4 and latency@p" in part.text
+    assert "random, 2 seeds" in part.text and "local, 2 seeds" in part.text
+    # What is known stays, and a fleet of other limits has nothing to do with it.
+    asked: list[str] = []
+    monkeypatch.setattr("nas.jobs.curves.compare", noting(comparing.compare, asked))
+    assert fleet(run, many, *told, "--resume", compared=True).code == 0
+    assert asked == [] and json.loads(path.read_text())["curves"] == curves["curves"]
+    assert fleet(run, {**many, "pi4": 2 * many["pi4"]}, *told).code == 0
+    others = json.loads(path.read_text())["curves"]
+    assert [(one["searcher"], one["seed"]) for one in others] == [("ofa", 3)]
+
+
+def test_the_report_leaves_out_curves_of_another_fleet(run: Path, many: dict[str, float]) -> None:
+    assert fleet(run, many, "--budget", 20).code == 0
+    found = gather(Run(run))
+    assert found.fleet is not None and found.fleet.curves is not None
+    path = run / "fleet" / "fleet.json"
+    document = json.loads(path.read_text())
+    document["devices"][0]["limit_ms"] *= 2
+    path.write_text(json.dumps(document))
+    found = gather(Run(run))
+    assert found.fleet is not None and found.fleet.curves is None
+    assert "it belongs to another search than fleet.json; search again" in found.warnings[-1]
+
+
 @pytest.mark.parametrize("content", ["[]", '{"format": 9}', '{"format": 1, "points": []}'])
 def test_a_report_without_a_fleet_or_with_a_damaged_one(run: Path, content: str) -> None:
     assert nas("report", run).code == 0
@@ -213,7 +290,8 @@ def test_a_search_that_is_killed_leaves_no_network_of_an_earlier_one(
         patch.setattr("nas.jobs.fleet.members_of", raising)
         fleet(run, many, *begun)
     after = files(folder)
-    assert set(after) == {"study.sqlite", "fleet.earlier.json", "best.earlier.json"}
+    left = {"study.sqlite", "fleet.earlier.json", "best.earlier.json"}
+    assert set(after) == {*left, "curves.json"}
     assert after["fleet.earlier.json"] == before["fleet.json"]
     assert after["best.earlier.json"] == before["best.json"]
     assert nas("report", run).code == 0

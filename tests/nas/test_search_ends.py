@@ -11,9 +11,10 @@ import pytest
 
 from nas.jobs import budget
 from nas.jobs.budget import SearchOptions
+from nas.jobs.curves import COMPARED
 from nas.jobs.ends import MOST, Ends
 from nas.jobs.guide import Guide
-from nas.jobs.search import COMPARED, round_study
+from nas.jobs.search import round_study
 from nas.run import Run
 from nas.search import load
 from search_spaces.errors import ConfigError

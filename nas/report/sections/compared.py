@@ -12,7 +12,6 @@ from nas.report.draw import chart as draw
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed
 from nas.report.draw.scale import padded, spread
-from nas.report.fronts import Front
 from nas.report.statistics import student
 
 __all__ = ["compared"]
@@ -33,9 +32,10 @@ class Line:
     high: np.ndarray
 
 
-def compared(front: Front, curves: Curves) -> Html:
-    """The figure of all searchers, the one that left the front first."""
-    lines = _lines(front.searcher, curves)
+def compared(searcher: str, by: str, curves: Curves) -> Html:
+    """The figure of all searchers, the one that was asked for first; ``by`` are the predictions
+    that they all go by."""
+    lines = _lines(searcher, curves)
     colours = {name: f"series-{k % SERIES}" for k, name in enumerate(lines)}
     legend = [
         (f"key-series {colours[name]}", f"{name}, {line.seeds} seed{'s' * (line.seeds != 1)}")
@@ -43,7 +43,7 @@ def compared(front: Front, curves: Curves) -> Html:
     ]
     return draw.figure(
         lambda width: _draw(curves.numbers, lines, colours, width),
-        el("span", _caption(front, curves, lines)),
+        el("span", _caption(searcher, by, curves, lines)),
         legend,
     )
 
@@ -60,21 +60,20 @@ def _lines(first: str, curves: Curves) -> dict[str, Line]:
     return lines
 
 
-def _caption(front: Front, curves: Curves, lines: Mapping[str, Line]) -> str:
+def _caption(searcher: str, by: str, curves: Curves, lines: Mapping[str, Line]) -> str:
     text = (
-        f"Hypervolume of the predicted front ({' and '.join(curves.objectives)}, by the "
-        f"{front.guide} and the table as it was before the search) as a share of the largest that "
-        "any of these searches came to. Lines are means over seeds"
+        f"Hypervolume of the predicted front ({' and '.join(curves.objectives)}, by {by}) as a "
+        "share of the largest that any of these searches came to. Lines are means over seeds"
     )
     if any(line.seeds >= FEWEST for line in lines.values()):
         text += ", bands their 95% intervals (Student's t)"
-    own = lines.get(front.searcher)
+    own = lines.get(searcher)
     for name, line in lines.items():
-        if own is None or name == front.searcher or own.mean[-1] <= line.mean[-1]:
+        if own is None or name == searcher or own.mean[-1] <= line.mean[-1]:
             continue
         reached = curves.numbers[int(np.argmax(own.mean >= line.mean[-1]))]
         text += (
-            f". {front.searcher} is where {name} ends ({fixed(100 * line.mean[-1], 1)}%) after "
+            f". {searcher} is where {name} ends ({fixed(100 * line.mean[-1], 1)}%) after "
             f"{reached:,} of {curves.numbers[-1]:,} evaluations"
         )
     return f"{text}."

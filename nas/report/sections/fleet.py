@@ -7,6 +7,7 @@ from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.fronts import Fleet, FleetPoint
 from nas.report.sections.common import command, missing, section, table
+from nas.report.sections.compared import compared
 
 __all__ = ["fleet"]
 
@@ -42,6 +43,9 @@ def fleet(data: ReportData) -> Html:
             _order(found).index(found.compromise),
             broad=True,
         ),
+        compared(found.told.searcher or "", f"the {found.guide} and the tables", found.curves)
+        if found.curves
+        else None,
     )
 
 

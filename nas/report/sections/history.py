@@ -49,12 +49,13 @@ def history(data: ReportData) -> Html:
         f"{front.guide} with seed {front.seed}: {front.evaluations:,} evaluations"
         f"{ENDED.get(front.ended_by or '', '')}, 99% of the final value after {settled:,.0f}."
     )
+    by = f"the {front.guide} and the table as it was before the search"
     return section(
         "search",
         "The search",
         draw.figure(lambda width: _draw(front, width), el("span", caption))
         if data.curves is None
-        else [el("p", caption), compared(front, data.curves)],
+        else [el("p", caption), compared(front.searcher, by, data.curves)],
         exact(front, front.exact) if front.exact else None,
         growth(front, front.growth) if front.growth else None,
         _map(front.elites) if front.elites else None,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from nas.search.archive import Dimension
 from nas.search.problem import SearchError
 from nas.search.searcher import Searcher
 from nas.search.searchers.age_moea import age_moea
@@ -34,6 +36,7 @@ from nas.search.searchers.slimming import Slimming
 from nas.search.task import Task
 from search_spaces.unknown import unknown
 
+MAP_ELITES = "map-elites"
 Maker = Callable[[Task, np.random.Generator], Searcher]
 
 
@@ -95,7 +98,7 @@ SEARCHERS: dict[str, Entry] = {
         Manas,
         "Carlucci et al., MANAS: multi-agent neural architecture search (2019)",
     ),
-    "map-elites": Entry(
+    MAP_ELITES: Entry(
         MapElites,
         "Mouret and Clune, Illuminating search spaces by mapping elites (2015)",
     ),
@@ -149,6 +152,13 @@ SEARCHERS: dict[str, Entry] = {
         "many objectives (2016)",
     ),
 }
+
+
+def over(name: str, dimensions: Sequence[Dimension]) -> str | Maker:
+    """The searcher of that name, by ``dimensions`` where it is MAP-Elites and there are any."""
+    if name != MAP_ELITES or not dimensions:
+        return name
+    return partial(MapElites, dimensions=tuple(dimensions))
 
 
 def names() -> tuple[str, ...]:

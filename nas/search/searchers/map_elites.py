@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.search.archive import Archive, Dimension, archive, best_of_cells, usual_dimensions
+from nas.search.archive import Archive, Dimension, archive, best_of_cells
+from nas.search.dimensions import usual_dimensions
 from nas.search.pareto import nondominated
 from nas.search.searcher import Floats, Population, Rows
 from nas.search.searchers import operators
@@ -28,7 +29,7 @@ NEAREST = 0.25
 
 
 class MapElites:
-    """Over ``dimensions``; without any, over ``archive.usual_dimensions``."""
+    """Over ``dimensions``; without any, over ``usual_dimensions``."""
 
     def __init__(
         self, task: Task, rng: np.random.Generator, dimensions: Sequence[Dimension] = ()

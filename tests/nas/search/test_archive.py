@@ -8,7 +8,8 @@ import pytest
 
 import search_spaces
 from nas.search import Population, Problem, SearchError, Task
-from nas.search.archive import Dimension, archive, best_of_cells, usual_dimensions
+from nas.search.archive import Dimension, archive, best_of_cells
+from nas.search.dimensions import usual_dimensions
 from nas.search.searchers.map_elites import MapElites
 
 Rows = npt.NDArray[np.int64]
