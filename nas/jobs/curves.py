@@ -43,17 +43,12 @@ NUMBERS = 40
 COMPARED = 5_000
 """Searches are compared over so many evaluations at most: others take several times as long for
 one."""
-MOST_OBJECTIVES = 6
-"""The time that an exact hypervolume takes grows exponentially with these."""
 
 Again = Callable[[str, int], searching.Study]
 
 
 def incomparable(study: searching.Study) -> str | None:
     """Why a search cannot be compared with others, in words; None where it can."""
-    objectives = len(study.problem.objectives)
-    if objectives > MOST_OBJECTIVES:
-        return f"hypervolumes of {objectives} objectives take too long, {MOST_OBJECTIVES} do not"
     if not study.feasible.any():
         return "none of the networks that it evaluated is within the limits"
     return None

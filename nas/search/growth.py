@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nas.search.pareto import hypervolume, nondominated
 from nas.search.searcher import Floats
+from nas.search.volume import EXACT, Estimated
 
 __all__ = ["Growing", "Growth", "fronts", "hypervolumes"]
 
@@ -54,7 +55,8 @@ class Growth:
 
     The reference point holds the worst of the first ``STEADY`` feasible networks, a tenth of their
     range further out, and then stays where it is; while it moves, what came before is measured
-    again, so that volumes can be compared. Until there is a feasible network they are 0.
+    again, so that volumes can be compared. Until there is a feasible network they are 0. Of more
+    than ``EXACT`` objectives they are ``Estimated``.
     """
 
     def __init__(self) -> None:
@@ -66,6 +68,7 @@ class Growth:
         self._low = self._high = np.empty(0)
         # The front after each addition while the reference point moves.
         self._fronts: list[Floats | None] = []
+        self._estimated: Estimated | None = None
 
     @property
     def front(self) -> Floats | None:
@@ -84,14 +87,15 @@ class Growth:
             self._fronts.append(self.front)
         if moves:
             self._measure_again()
-        self.history.append((evaluations, self._volume(self.front)))
+        self.history.append((evaluations, self._volume(self.front, objectives)))
 
     def _measure_again(self) -> None:
+        self._estimated = None
         last, volume = None, 0.0
         for number, (at, _) in enumerate(self.history):
             front = self._fronts[number]
             if front is not last:
-                last, volume = front, self._volume(front)
+                last, volume = front, self._volume_of(front)
             self.history[number] = at, volume
 
     def _move(self, objectives: Floats) -> None:
@@ -100,12 +104,27 @@ class Growth:
             self._growing, self._low, self._high = Growing(objectives.shape[1]), low, high
         self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
 
-    def _volume(self, front: Floats | None) -> float:
+    def _volume(self, front: Floats | None, added: Floats) -> float:
+        if front is None or front.shape[1] <= EXACT:
+            return self._volume_of(front)
+        if self._estimated is None:
+            self._estimated, added = Estimated(self._corner(), self._low), front
+        self._estimated.add(added)
+        return self._estimated.volume
+
+    def _volume_of(self, front: Floats | None) -> float:
         if front is None:
             return 0.0
+        if front.shape[1] <= EXACT:
+            return hypervolume(front, self._corner())
+        estimated = Estimated(self._corner(), self._low)
+        estimated.add(front)
+        return estimated.volume
+
+    def _corner(self) -> Floats:
         width = self._high - self._low
-        corner = self._high + MARGIN * np.where(width > 0, width, np.abs(self._high) + 1)
-        return hypervolume(front, corner)
+        corner: Floats = self._high + MARGIN * np.where(width > 0, width, np.abs(self._high) + 1)
+        return corner
 
 
 def fronts(objectives: Floats, feasible: Mask, numbers: Iterable[int]) -> list[Floats]:
@@ -127,9 +146,18 @@ def fronts(objectives: Floats, feasible: Mask, numbers: Iterable[int]) -> list[F
 def hypervolumes(
     objectives: Floats, feasible: Mask, numbers: Iterable[int], reference: Floats
 ) -> Floats:
-    """``hypervolume`` of each of the ``fronts``: [numbers]."""
-    found = fronts(objectives, feasible, numbers)
-    return np.array([hypervolume(front, reference) for front in found])
+    """``hypervolume`` of each of the ``fronts``, or what is ``Estimated`` for it: [numbers]."""
+    if objectives.shape[1] <= EXACT:
+        found = fronts(objectives, feasible, numbers)
+        return np.array([hypervolume(front, reference) for front in found])
+    kept = objectives[feasible]
+    estimated = Estimated(reference, kept.min(axis=0, initial=np.inf))
+    begun, volumes = 0, []
+    for number in numbers:
+        estimated.add(objectives[begun:number][feasible[begun:number]])
+        volumes.append(estimated.volume)
+        begun = number
+    return np.array(volumes)
 
 
 def _best(points: Floats) -> Mask:

@@ -143,9 +143,6 @@ def test_a_search_that_meets_nothing_within_the_limits_counts_as_nothing() -> No
 
 def test_what_cannot_be_compared_says_why() -> None:
     assert incomparable(search("random", 0)) is None
-    many = {f"o{k}": SPACE.macs for k in range(7)}
-    study = minimize(SPACE, many, searcher="random", budget=5)
-    assert str(incomparable(study)).startswith("hypervolumes of 7 objectives take too long, 6 do")
     hard = {"rare": lambda rows: np.where((rows == SPACE.largest).all(axis=1), 0, 9)}
     with pytest.warns(InfeasibleWarning):
         study = minimize(

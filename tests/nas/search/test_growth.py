@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from nas.search import growth
-from nas.search.growth import Growing, fronts, hypervolumes
+from nas.search.growth import Growing, Growth, fronts, hypervolumes
 from nas.search.pareto import hypervolume
+from nas.search.volume import Estimated
 
 
 def brute(points: np.ndarray) -> set[tuple[float, ...]]:
@@ -82,3 +83,47 @@ def test_infeasible_networks_are_in_no_front() -> None:
     ]
     volumes = hypervolumes(objectives, feasible, [1, 2, 4, 5, 9], np.array([4.0, 4.0]))
     assert volumes.tolist() == [0, 3, 6, 9, 9]
+
+
+def test_an_estimate_is_near_the_exact_volume() -> None:
+    rng = np.random.default_rng(3)
+    for objectives in (3, 5, 6):
+        # Units differ: percent beside milliseconds.
+        points = rng.random((40, objectives)) * np.array([30, *[0.5] * (objectives - 1)]) + 1
+        reference = points.max(axis=0)
+        estimated = Estimated(reference, points.min(axis=0))
+        estimated.add(points)
+        assert estimated.volume == pytest.approx(hypervolume(points, reference), rel=0.04)
+
+
+def test_an_estimate_of_one_box_and_of_parts() -> None:
+    reference, ideal = np.full(8, 3.0), np.ones(8)
+    estimated = Estimated(reference, ideal)
+    estimated.add(np.full((1, 8), 1.0))
+    assert estimated.volume == pytest.approx(2.0**8, rel=0.1)
+    before = estimated.volume
+    estimated.add(np.array([[2.0] * 8, [3.0] * 8, [0.0] * 7 + [3.0]]))
+    assert estimated.volume == before, "dominated, or not below the reference point"
+    estimated.add(np.array([[0.5] * 4 + [1.5] * 4]))
+    together = Estimated(reference, ideal)
+    together.add(np.array([[0.5] * 4 + [1.5] * 4, [1.0] * 8]))
+    assert estimated.volume == together.volume > before
+
+
+def test_many_objectives_grow_in_seconds_and_never_shrink() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.random((300, 9))
+    feasible = np.ones(300, dtype=bool)
+    numbers = list(range(10, 301, 10))
+    volumes = hypervolumes(points, feasible, numbers, np.ones(9))
+    assert (np.diff(volumes) >= 0).all() and volumes[-1] > volumes[0] > 0
+    grown = Growth()
+    for number in numbers:
+        grown.add(points[number - 10 : number], number)
+    along = [volume for _, volume in grown.history]
+    assert along == sorted(along)
+    assert grown.front is not None and len(grown.front) == len(brute(points))
+    low, high = points[:20].min(axis=0), points[:20].max(axis=0)
+    whole = Estimated(high + 0.1 * (high - low), low)
+    whole.add(points)
+    assert along[-1] == pytest.approx(whole.volume, rel=1e-12)
