@@ -167,10 +167,15 @@ def added(fits: Fits) -> list[dict[str, Any]]:
     for data in fits.document["fits"]:
         for name, sizes in fits.known(data).items() if data != ALONE else ():
             for size, having in sorted(sizes.items()):
-                pairs = zip(having, without[name][size], strict=True)
-                more = [Measures(*np.subtract(astuple(b), astuple(a)).tolist()) for b, a in pairs]
+                more = above(having, without[name][size])
                 rows.append({"with": data, **row_of(name, size, more)})
     return rows
+
+
+def above(some: Sequence[Measures], others: Sequence[Measures]) -> list[Measures]:
+    """``some`` less ``others``, draw by draw, of as many draws as both have."""
+    pairs = zip(some, others, strict=False)
+    return [Measures(*np.subtract(astuple(one), astuple(other)).tolist()) for one, other in pairs]
 
 
 def show(label: str, rows: Iterable[Mapping[str, Any]]) -> None:
