@@ -130,10 +130,10 @@ def fit(data: Data, name: str, size: int, seed: int) -> Measures:
     return found
 
 
-def rounded(measures: Measures) -> dict[str, float | None]:
+def rounded(measures: Measures, digits: int) -> dict[str, float | None]:
     """As JSON has it, where a single seed has no interval."""
     values = dataclasses.asdict(measures).items()
-    return {key: round(value, 4) if math.isfinite(value) else None for key, value in values}
+    return {key: round(value, digits) if math.isfinite(value) else None for key, value in values}
 
 
 def tables_of(fits: Fits) -> dict[str, list[dict[str, Any]]]:
@@ -148,15 +148,15 @@ def tables_of(fits: Fits) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def row_of(name: str, size: int, measures: Sequence[Measures]) -> dict[str, Any]:
+def row_of(name: str, size: int, measures: Sequence[Measures], digits: int = 4) -> dict[str, Any]:
     """Means over seeds, and halves of their 95% intervals."""
     whole = summary(measures)
     return {
         "predictor": name,
         "samples": size,
         "seeds": whole.counted,
-        "mean": rounded(whole.mean),
-        "half": rounded(whole.half),
+        "mean": rounded(whole.mean, digits),
+        "half": rounded(whole.half, digits),
     }
 
 

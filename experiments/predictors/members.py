@@ -95,7 +95,7 @@ def differences(fits: Fits, data: str) -> list[dict[str, Any]]:
     """For each other stack and size, by how much its measures are above the default's."""
     known = fits.known(data)
     return [
-        row_of(name, size, above(measures, known[USUAL][size]))
+        row_of(name, size, above(measures, known[USUAL][size]), digits=6)
         for name, sizes in known.items()
         if name != USUAL
         for size, measures in sorted(sizes.items())
