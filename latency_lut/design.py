@@ -21,10 +21,12 @@ def strata(ms: Floats, n: int) -> Integers:
     return ranks * min(n, len(ms)) // max(len(ms), 1)
 
 
-def d_optimal(counts: Floats, prior: Prior, strata: Integers, scales: Scales = TYPICAL) -> Integers:
+def d_optimal(
+    counts: Floats, prior: Prior, stratum: Integers, scales: Scales = TYPICAL
+) -> Integers:
     """One of the candidates ``counts`` [candidates, parameters] of each stratum, as chosen.
 
-    ``strata`` [candidates] numbers them. Greedy: each is the one about which the fit would be
+    ``stratum`` [candidates] numbers them. Greedy: each is the one about which the fit would be
     least certain, against the noise of a measurement, after those before it; this adds the most
     to the determinant of the information.
     """
@@ -36,6 +38,6 @@ def d_optimal(counts: Floats, prior: Prior, strata: Integers, scales: Scales = T
     while free.any():
         best = int(np.argmax(np.where(free, np.diag(kernel), -1.0)))
         chosen.append(best)
-        free &= strata != strata[best]
+        free &= stratum != stratum[best]
         kernel = kernel - np.outer(kernel[:, best], kernel[best]) / (1 + kernel[best, best])
     return np.array(chosen, dtype=np.int64)

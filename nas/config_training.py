@@ -73,6 +73,10 @@ STRATEGIES: Mapping[StrategyName, tuple[Phase, ...]] = {
 """The phases of each strategy, where a configuration does not say."""
 
 
+def _usual(which: int) -> str:
+    return ", ".join(f"{of[which]} with {optimizer}" for optimizer, of in USUAL.items())
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """How the supernet is trained."""
@@ -98,12 +102,13 @@ class TrainConfig:
         "the momentum of convolutions orthogonal, and is sgd for the rest.",
     )
     learning_rate: float | None = option(
-        None, help="The peak; null for the optimizer's usual, 0.004, 0.1 or 0.1.", rule=above(0)
+        None,
+        help=f"The peak; null for what is usual: {_usual(0)}.",
+        rule=above(0),
     )
     weight_decay: float | None = option(
         None,
-        help="Not applied to norms and biases; null for the optimizer's usual, 0.05, 0.0005 or "
-        "0.1.",
+        help=f"Not applied to norms and biases; null for what is usual: {_usual(1)}.",
         rule=at_least(0),
     )
     label_smoothing: float = option(0.1, help="0 for none.", rule=fraction(zero=True))

@@ -6,6 +6,9 @@ sum to one, which Breiman, "Stacked Regressions" (Machine Learning 1996), found 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -21,11 +24,20 @@ LEAST_WEIGHT = 0.05
 PRIOR_SAMPLES = 10
 
 
+def stack(members: Mapping[str, Method]) -> Method:
+    """Members by name, weighted; none of them reads plans."""
+    return Method(functools.partial(fit, members), functools.partial(predict, members))
+
+
 def fit(
-    Z: Floats, y: Floats, folds: npt.NDArray[np.int64], rng: np.random.Generator
+    members: Mapping[str, Method],
+    Z: Floats,
+    y: Floats,
+    folds: npt.NDArray[np.int64],
+    rng: np.random.Generator,
 ) -> tuple[State, Held]:
     """All members on the same folds, and their weights."""
-    fitted = {name: member.fit(Z, y, folds, rng) for name, member in MEMBERS.items()}
+    fitted = {name: member.fit(Z, y, folds, rng) for name, member in members.items()}
     held = [outcome[1] for outcome in fitted.values()]
     weights = _weights(np.stack([each.mean for each in held], axis=1), y)
     state = {"weights": weights}
@@ -35,10 +47,12 @@ def fit(
     return state, Held(mean, std)
 
 
-def predict(state: State, Z: Inputs, std: bool) -> tuple[Floats, Floats]:
+def predict(
+    members: Mapping[str, Method], state: State, Z: Inputs, std: bool
+) -> tuple[Floats, Floats]:
     """Mean [n] and standard deviation [n] of the mixture of the members."""
     parts = []
-    for (name, member), weight in zip(MEMBERS.items(), state["weights"], strict=True):
+    for (name, member), weight in zip(members.items(), state["weights"], strict=True):
         own = {k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")}
         zeros = np.zeros(len(Z))
         parts.append(member.predict(own, Z, std) if weight else (zeros, zeros))
@@ -67,4 +81,4 @@ def _mixture(weights: Floats, parts: list[tuple[Floats, Floats]]) -> tuple[Float
     return mean, np.sqrt(weights @ (stds**2 + (means - mean) ** 2))
 
 
-AUTO = Method(fit, predict)
+AUTO = stack(MEMBERS)

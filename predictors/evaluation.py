@@ -15,6 +15,7 @@ from predictors.errors import PredictorError
 from predictors.labels import constant
 from predictors.method import Floats
 from predictors.networks import networks
+from predictors.predictor import Predictor
 from search_spaces.space import Space
 
 TOP = 10
@@ -106,14 +107,29 @@ def evaluate(
     Raises:
         PredictorError: too few networks, or what ``fit`` refuses.
     """
-    rows, labels = space.checked(X), np.asarray(y, dtype=np.float64)
-    fitted, others = split(space, rows, n, np.random.default_rng(seed))
+    predictor = get(name, space, seed=seed)
+    return examine(predictor, X, y, n, seed, larger_is_better=larger_is_better, proxies=proxies)
+
+
+def examine(
+    predictor: Predictor,
+    X: npt.ArrayLike,
+    y: npt.ArrayLike,
+    n: int,
+    seed: int,
+    *,
+    larger_is_better: bool = True,
+    proxies: Mapping[str, Floats] | None = None,
+) -> Measures:
+    """As ``evaluate``, a predictor that is in no catalogue; it is fitted."""
+    rows, labels = predictor.space.checked(X), np.asarray(y, dtype=np.float64)
+    fitted, others = split(predictor.space, rows, n, np.random.default_rng(seed))
     if constant(labels[fitted]):
         return NOTHING
     told, asked = (
         {key: values[part] for key, values in (proxies or {}).items()} for part in (fitted, others)
     )
-    predictor = get(name, space, seed=seed).fit(rows[fitted], labels[fitted], proxies=told)
+    predictor.fit(rows[fitted], labels[fitted], proxies=told)
     mean, std = predictor.predict(rows[others], return_std=True, proxies=asked)
     return Measures.of(mean, std, labels[others], larger_is_better)
 

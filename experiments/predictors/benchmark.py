@@ -130,10 +130,10 @@ def fit(data: Data, name: str, size: int, seed: int) -> Measures:
     return found
 
 
-def rounded(measures: Measures) -> dict[str, float | None]:
+def rounded(measures: Measures, digits: int) -> dict[str, float | None]:
     """As JSON has it, where a single seed has no interval."""
     values = dataclasses.asdict(measures).items()
-    return {key: round(value, 4) if math.isfinite(value) else None for key, value in values}
+    return {key: round(value, digits) if math.isfinite(value) else None for key, value in values}
 
 
 def tables_of(fits: Fits) -> dict[str, list[dict[str, Any]]]:
@@ -148,15 +148,15 @@ def tables_of(fits: Fits) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def row_of(name: str, size: int, measures: Sequence[Measures]) -> dict[str, Any]:
+def row_of(name: str, size: int, measures: Sequence[Measures], digits: int = 4) -> dict[str, Any]:
     """Means over seeds, and halves of their 95% intervals."""
     whole = summary(measures)
     return {
         "predictor": name,
         "samples": size,
         "seeds": whole.counted,
-        "mean": rounded(whole.mean),
-        "half": rounded(whole.half),
+        "mean": rounded(whole.mean, digits),
+        "half": rounded(whole.half, digits),
     }
 
 
@@ -167,10 +167,15 @@ def added(fits: Fits) -> list[dict[str, Any]]:
     for data in fits.document["fits"]:
         for name, sizes in fits.known(data).items() if data != ALONE else ():
             for size, having in sorted(sizes.items()):
-                pairs = zip(having, without[name][size], strict=True)
-                more = [Measures(*np.subtract(astuple(b), astuple(a)).tolist()) for b, a in pairs]
+                more = above(having, without[name][size])
                 rows.append({"with": data, **row_of(name, size, more)})
     return rows
+
+
+def above(some: Sequence[Measures], others: Sequence[Measures]) -> list[Measures]:
+    """``some`` less ``others``, draw by draw, of as many draws as both have."""
+    pairs = zip(some, others, strict=False)
+    return [Measures(*np.subtract(astuple(one), astuple(other)).tolist()) for one, other in pairs]
 
 
 def show(label: str, rows: Iterable[Mapping[str, Any]]) -> None:

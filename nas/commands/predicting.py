@@ -17,11 +17,18 @@ __all__ = ["predict"]
 def predict(
     run: RunFolder,
     evaluate: Annotated[
-        bool, typer.Option("--evaluate", help="How good each predictor is, against sample count.")
+        bool,
+        typer.Option(
+            "--evaluate",
+            help="How good every predictor is, against sample count; with --proxies every proxy "
+            "too, in one table.",
+        ),
     ] = False,
     predictor: Annotated[
         list[str] | None,
-        typer.Option("--predictor", help="Its name, else auto; with --evaluate repeatable, all."),
+        typer.Option(
+            "--predictor", help="Its name, else auto; with --evaluate repeatable, else all."
+        ),
     ] = None,
     samples: Annotated[
         list[int] | None,

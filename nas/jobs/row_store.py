@@ -97,13 +97,17 @@ class RowStore(ABC, Generic[Value]):
         tell: Callable[[int, int], None],
         engine: Engine = LOCAL,
     ) -> list[Value]:
-        """The value of every row of canonical ``X`` [n, choices]: [n].
+        """The value of every row of ``X`` [n, choices]: [n].
 
         Rows that are known are read; the others are measured by ``engine``, and stored here one by
-        one as they come. What ``measure`` raises ends it.
+        one as they come, both by their canonical row. What ``measure`` raises ends it.
+
+        Raises:
+            SpaceError: rows that are not of the space.
+            ArtefactError: the file is damaged.
         """
         known = self.known()
-        keys = [tuple(int(option) for option in row) for row in X]
+        keys = list(map(tuple, self.space.canonical(X).tolist()))
         times = Counter(keys)
         done = 0
 
@@ -117,7 +121,7 @@ class RowStore(ABC, Generic[Value]):
             if key in known:
                 told(key)
         missing = [key for key in times if key not in known]
-        rows = [np.array(key, dtype=X.dtype) for key in missing]
+        rows = [np.array(key, dtype=np.int64) for key in missing]
         for number, outcome in engine.map(_Timed(measure), rows):
             if isinstance(outcome, Exception):
                 raise outcome

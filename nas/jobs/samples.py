@@ -36,5 +36,5 @@ class Samples(RowStore[float]):
         tell: Callable[[int, int], None],
         engine: Engine = LOCAL,
     ) -> npt.NDArray[np.float64]:
-        """Accuracy in percent of every row of canonical ``X`` [n, choices]: [n]."""
+        """Accuracy in percent of every row of ``X`` [n, choices]: [n]; see ``values``."""
         return np.array(self.values(X, accuracy, tell, engine))

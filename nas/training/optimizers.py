@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
@@ -13,7 +11,7 @@ from nas.training.muon import MOMENTUM, Muon
 
 __all__ = ["make_optimizer"]
 
-# Of fewer inputs there is no matrix to speak of: the stem and depthwise convolutions.
+# Of fewer inputs a convolution is no matrix to speak of: the stem, and depthwise ones.
 LEAST_INPUTS = 8
 
 
@@ -28,18 +26,24 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optim
     for name, parameter in network.named_parameters():
         plain = parameter.ndim < 2 or "transform" in name
         (free if plain else decaying).append(parameter)
-    groups: list[dict[str, Any]] = [
-        {"params": decaying, "weight_decay": config.decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    rate = config.highest_rate
+    rate, decay = config.highest_rate, config.decay
+    undecayed = {"params": free, "weight_decay": 0.0}
+    if config.optimizer == "muon":
+        matrices = [p for p in decaying if _is_matrix(p)]
+        others = [p for p in decaying if not _is_matrix(p)]
+        return Muon(
+            [
+                {"params": matrices, "weight_decay": decay, "matrix": True},
+                undecayed,
+                {"params": others, "weight_decay": USUAL["sgd"][1]},
+            ],
+            rate,
+        )
+    groups = [{"params": decaying, "weight_decay": decay}, undecayed]
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, rate, MOMENTUM, nesterov=True, foreach=True)
-    if config.optimizer == "muon":
-        matrices = [p for p in decaying if p.ndim == 4 and p.shape[1] >= LEAST_INPUTS]
-        chosen = {id(p) for p in matrices}
-        groups[0] = {"params": matrices, "weight_decay": config.decay, "matrix": True}
-        others = [p for p in decaying if id(p) not in chosen]
-        groups.append({"params": others, "weight_decay": USUAL["sgd"][1]})
-        return Muon(groups, rate)
     return torch.optim.AdamW(groups, rate, fused=True)
+
+
+def _is_matrix(parameter: nn.Parameter) -> bool:
+    return parameter.ndim == 4 and parameter.shape[1] >= LEAST_INPUTS

@@ -131,12 +131,14 @@ def test_further_subnets_are_others_than_the_sample(
     np.testing.assert_array_equal(fewer[:12], X[:12])
 
 
-def test_proxies_join_in_and_are_kept(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_predictors_and_proxies_are_in_one_table(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Eight of them are enough to see how they come and go.
     names = ("parameters", "macs", "layers", "naswot", "synflow", "zen", *combine.DEFAULT)
     few = {name: proxies.catalogue.PROXIES[name] for name in dict.fromkeys(names)}
     monkeypatch.setattr("predictors.proxies.catalogue.PROXIES", few)
-    chosen = ("--predictor", "auto", "--samples", 20, "--repeats", 1, "--networks", 40)
+    chosen = ("--samples", 20, "--repeats", 1, "--networks", 40)
     (run / "samples.sqlite").unlink()
     told: list[set[str]] = []
 
@@ -148,10 +150,11 @@ def test_proxies_join_in_and_are_kept(run: Path, monkeypatch: pytest.MonkeyPatch
     said = nas("predict", run, "--evaluate", "--proxies", *chosen, "--json")
     assert said.code == 0, said.err
     rows = {row["predictor"]: row for row in said.json["rows"]}
-    assert list(rows)[:2] == ["auto", "auto and proxies"]
-    assert {*few, COMBINED} == {*rows} - {"auto", "auto and proxies"}
+    fitted = [*predictors.names(), "auto and proxies"]
+    assert list(rows)[: len(fitted)] == fitted
+    assert {*few, COMBINED} == {*rows} - {*fitted}
     # The combination has seen how those rank that are to be predicted.
-    assert told == [set(), set(few)]
+    assert told == [set()] * len(predictors.names()) + [set(few)]
     X = np.array([json.loads(row) for row, _ in accuracies(run)])
     actual = np.array([accuracy for _, accuracy in accuracies(run)])
     ((_, others),) = left_of_draws(X, 20, 1)

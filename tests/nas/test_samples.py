@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nas.jobs.samples import Samples
-from search_spaces.errors import ArtefactError, NasLoopError
+from search_spaces.errors import ArtefactError, NasLoopError, SpaceError
 from tests.nas.tiny import tiny
 
 SPACE = tiny()
@@ -45,6 +45,22 @@ def test_each_row_is_measured_once(tmp_path: Path) -> None:
     assert again.measure(X, measured, ignored).tolist() == values.tolist()
     assert len(measured.asked) == 6
     assert again.seconds().keys() == again.known().keys()
+
+
+def test_rows_of_one_network_are_one_sample(tmp_path: Path) -> None:
+    row = SPACE.smallest
+    unread = np.flatnonzero(~SPACE.used(row[None])[0])[0]
+    other = row.copy()
+    other[unread] = 1
+    measured, told = Measured(), []
+    samples = Samples(tmp_path / "samples.sqlite", SPACE, BELONGS)
+    X = np.stack([other, row])
+    values = samples.measure(X, measured, lambda *progress: told.append(progress))
+    assert values.tolist() == [row.sum()] * 2 and told == [(1, 2), (2, 2)]
+    assert measured.asked == [*samples.known()] == [tuple(row.tolist())]
+    with pytest.raises(SpaceError):
+        samples.measure(X + 99, measured, ignored)
+    assert len(samples.known()) == 1
 
 
 def test_how_long_each_took_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,7 +176,7 @@ def test_networks_hold_out_by_those_that_have_not_seen() -> None:
 
 
 def test_the_stack_is_the_mixture_of_its_members() -> None:
-    state, held = auto.fit(Z, Y, FOLDS, np.random.default_rng(2))
+    state, held = auto.AUTO.fit(Z, Y, FOLDS, np.random.default_rng(2))
     weights = state["weights"]
     assert weights.sum() == pytest.approx(1)
     assert ((weights == 0) | (weights >= auto.LEAST_WEIGHT / 2)).all()
@@ -184,7 +184,7 @@ def test_the_stack_is_the_mixture_of_its_members() -> None:
     for name, member in auto.MEMBERS.items():
         own = {k.split(".")[1]: v for k, v in state.items() if k.startswith(f"{name}.")}
         parts.append(member.predict(own, NEW, True))
-    mean, std = auto.predict(state, NEW, True)
+    mean, std = auto.AUTO.predict(state, NEW, True)
     np.testing.assert_allclose(mean, sum(w * m for w, (m, _) in zip(weights, parts, strict=True)))
     second = sum(w * (m**2 + s**2) for w, (m, s) in zip(weights, parts, strict=True))
     np.testing.assert_allclose(std**2 + mean**2, second, rtol=1e-6)

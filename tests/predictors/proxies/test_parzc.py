@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from scipy.special import erf
 from torch import nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 from predictors import PredictorError, archive, ranks
 from predictors.proxies.parzc import STATISTICS, ParZC, nodes
 from predictors.proxies.parzc.diffkendall import diff_kendall
-from predictors.proxies.parzc.mixer import BayesianLinear
+from predictors.proxies.parzc.mixer import BayesianLinear, Mixer
 from search_spaces.errors import ArtefactError
 
 Floats = npt.NDArray[np.float64]
@@ -74,6 +75,52 @@ def test_the_divergence_is_that_of_normal_distributions() -> None:
     mine = Normal(layer.mean, F.softplus(layer.spread))
     expected = kl_divergence(mine, Normal(0.0, 1.0)).sum()
     assert layer.divergence().item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def mixed(x: Floats, state: dict[str, Floats], noise: torch.Generator) -> Floats:
+    """Statistics [n, nodes, statistics] to scores [n], as the papers say it.
+
+    Equation 1 of "MLP-Mixer", U = X + W2 gelu(W1 norm(X)) over nodes and Y = U + W4 gelu(W3
+    norm(U)) over statistics, between an embedding and a linear head; each layer's weights and
+    biases are mean + log(1 + exp(rho)) noise ("Weight Uncertainty in Neural Networks", 3.2).
+    """
+
+    def linear(name: str, x: Floats) -> Floats:
+        mean, rho = state[f"{name}.mean"], state[f"{name}.spread"]
+        drawn = torch.randn(mean.shape, generator=noise).double().numpy()
+        *weights, biases = (mean + np.log1p(np.exp(rho)) * drawn).T
+        return x @ np.array(weights) + biases
+
+    def norm(name: str, x: Floats) -> Floats:
+        away = x - x.mean(-1, keepdims=True)
+        away /= np.sqrt((away**2).mean(-1, keepdims=True) + 1e-5)
+        return away * state[f"{name}.weight"] + state[f"{name}.bias"]
+
+    def gelu(x: Floats) -> Floats:
+        return x * (1 + erf(x / math.sqrt(2))) / 2
+
+    y = linear("embed", x)
+    across = np.swapaxes(norm("before_nodes", y), 1, 2)
+    across = linear("over_nodes.1", gelu(linear("over_nodes.0", across)))
+    y = y + np.swapaxes(across, 1, 2)
+    within = norm("before_statistics", y)
+    y = y + linear("over_statistics.1", gelu(linear("over_statistics.0", within)))
+    return linear("head", y.reshape(len(y), -1))[:, 0]
+
+
+def test_the_mixer_by_its_equations() -> None:
+    rng = torch.Generator().manual_seed(1)
+    mixer = Mixer(nodes=5, statistics=3, width=4, rng=rng)
+    with torch.no_grad():
+        # Biases, norms and deviations as no start has them: what is left out or swapped shows.
+        for parameter in mixer.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=rng) / 3)
+        x = torch.randn(7, 5, 3, generator=rng)
+        found = mixer(x, torch.Generator().manual_seed(2))
+    state = {name: tensor.double().numpy() for name, tensor in mixer.state_dict().items()}
+    expected = mixed(x.double().numpy(), state, torch.Generator().manual_seed(2))
+    assert found.shape == (7,) and np.ptp(expected) > 0.1
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
 def networks(n: int, seed: int) -> tuple[list[Floats], Floats]:
