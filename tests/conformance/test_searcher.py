@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection, Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,27 +32,28 @@ def tiny() -> Space:
     return Space(net, "tiny")
 
 
-# With a model, hundreds of evaluations take a minute.
-MODELS = ("auto", "linas", "mobo")
+# With a model, hundreds of evaluations take a minute; those that train a network take seconds.
+LONG = ("auto", "gflownet", "linas", "mobo", "policy-gradient")
+# What "auto" is here runs always.
+TWINS = ("linas", "mobo")
+
+
+def marked(names: Iterable[str], slow: Collection[str]) -> list[Any]:
+    return [pytest.param(one, marks=[pytest.mark.slow] * (one in slow)) for one in names]
 
 
 # Under limits it climbs, and here from the first networks on.
 CLIMBING = "nsga2 that climbs"
 
 
-@pytest.fixture(params=[*searchers.names(), CLIMBING])
+@pytest.fixture(params=marked([*searchers.names(), CLIMBING], TWINS))
 def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == CLIMBING:
         monkeypatch.setattr(exchanges, "FIRST", 10)
     return str(request.param)
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(name, marks=pytest.mark.slow) if name in MODELS else name
-        for name in searchers.names()
-    ]
-)
+@pytest.fixture(params=marked(searchers.names(), LONG))
 def long_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

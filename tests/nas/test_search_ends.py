@@ -71,6 +71,7 @@ def test_studies_that_end_in_other_ways_are_other_studies() -> None:
     assert len(made) == 4 and "nsga2 5000 0 None" in made, "as studies of before are called"
 
 
+@pytest.mark.slow
 def test_a_search_that_time_ended_goes_on_and_is_compared(run: Path) -> None:
     arguments = ("search", run, "--latency-ms", BUDGET_MS, "--minutes", 0.002, "--json")
     said = nas(*arguments)

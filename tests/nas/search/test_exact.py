@@ -158,7 +158,7 @@ def test_two_limits_at_once() -> None:
     assert found.value == pytest.approx(errors[keeps].min(), abs=1e-4)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_decisions_that_are_worth_something_in_pairs(space: Space, seed: int) -> None:
     rng, rows = np.random.default_rng(seed), everything(space)
     options = sum(len(choice.values) for choice in space.choices)

@@ -15,6 +15,7 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import numpy as np
+import pytest
 import numpy.typing as npt
 
 import nas.search
@@ -109,6 +110,7 @@ def test_others_take_what_is_known(tmp_path: Path) -> None:
         assert {e.row for e in alone(seed, 120).evaluations()} <= rows
 
 
+@pytest.mark.slow
 def test_fifty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     path, log = tmp_path / "study.sqlite", tmp_path / "log"
     rng = np.random.default_rng(0)

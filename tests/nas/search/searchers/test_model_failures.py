@@ -14,7 +14,7 @@ from nas.search.searchers.catalogue import get
 from nas.search.surrogate.answers import Chance
 
 SPACE = search_spaces.get("small-images", resolutions=(8, 12), num_classes=10)
-NAMES = ["auto", "mobo", "linas"]
+NAMES = ["auto", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mobo", "linas"))]
 SEEDS = range(3)
 BUDGET = 40
 Floats = npt.NDArray[np.float64]
