@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -19,7 +19,7 @@ from nas.jobs.rounds import Candidate, Outcome, figures
 from nas.jobs.tables import identity_of
 from nas.quantities import upper
 from nas.search.reachable import PATIENCE_S, require_together, smallest
-from nas.search.searchers.catalogue import over
+from nas.search.searchers.catalogue import MAP_ELITES, over
 from search_spaces.errors import ConfigError, InfeasibleError
 from search_spaces.space import Floats, Population, Space
 
@@ -77,12 +77,19 @@ class SearchOptions:
         return searching.Budget(self.evaluations, seconds, self.stagnation)
 
     @property
+    def decisive(self) -> SearchOptions:
+        """What of them decides which networks are met: others than MAP-Elites draw their map by
+        ``dimensions`` afterwards."""
+        return self if self.searcher == MAP_ELITES else replace(self, dimensions=())
+
+    @property
     def told(self) -> str:
         """What a round's study belongs to beside what its functions stand on."""
         said = f"{self.searcher} {self.evaluations} {self.seed} {self.confidence}"
         said += "" if self.minutes is None else f", {self.minutes:g} minutes"
         said += "" if self.stagnation is None else f", stagnation {self.stagnation}"
-        return said + (f", dimensions {self.dimensions}" if self.dimensions else "")
+        dimensions = self.decisive.dimensions
+        return said + (f", dimensions {dimensions}" if dimensions else "")
 
     @property
     def deviations(self) -> float:

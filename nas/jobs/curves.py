@@ -18,6 +18,7 @@ from nas.report.documents import read_document
 from nas.run import Run
 from nas.search.growth import hypervolumes
 from nas.search.searcher import Floats
+from nas.search.volume import EXACT
 from nas.terminal import Screen
 from search_spaces.errors import ArtefactError, InfeasibleError
 from search_spaces.files import write_atomic
@@ -86,7 +87,7 @@ def compare(
     """Hypervolume over evaluations of a search, of more of its kind, and of the baselines.
 
     The reference point holds the worst of each objective among what the search met within the
-    limits.
+    limits; of more than ``EXACT`` objectives volumes are estimated, the same way for all.
 
     Args:
         study: of the search itself, by ``searcher`` with ``seed``.
@@ -102,7 +103,14 @@ def compare(
     objectives = study.problem.objective_values(study.values())
     if known is None or known.numbers != numbers:
         reference = objectives[study.feasible].max(axis=0)
-        known = Curves(study.problem.objectives, tuple(reference.tolist()), numbers, ())
+        ideal = objectives[study.feasible].min(axis=0)
+        known = Curves(
+            study.problem.objectives,
+            tuple(reference.tolist()),
+            numbers,
+            (),
+            tuple(ideal.tolist()) if len(ideal) > EXACT else None,
+        )
     curves = {(one.searcher, one.seed): one for one in known.curves}
     curves[searcher, seed] = _curve(searcher, seed, study, known)
     names = [name for name in BASELINES if name in searching.names()]
@@ -122,7 +130,7 @@ def compare(
             curves[name, number] = _curve(name, number, found, known)
             took[name] = time.monotonic() - began
             advance(done + 1, name)
-    return Curves(known.objectives, known.reference, numbers, tuple(curves.values()))
+    return replace(known, curves=tuple(curves.values()))
 
 
 def compare_seconds(took: float) -> float:
@@ -162,6 +170,6 @@ def _curve(searcher: str, seed: int, study: searching.Study | None, of: Curves) 
     volumes: Floats = np.zeros(len(of.numbers))
     if study is not None:
         objectives = study.problem.objective_values(study.values())
-        reference = np.array(of.reference)
-        volumes = hypervolumes(objectives, study.feasible, of.numbers, reference)
+        reference, ideal = np.array(of.reference), None if of.ideal is None else np.array(of.ideal)
+        volumes = hypervolumes(objectives, study.feasible, of.numbers, reference, ideal)
     return Curve(searcher, seed, tuple(float(f"{volume:.8g}") for volume in volumes))

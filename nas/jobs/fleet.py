@@ -146,7 +146,9 @@ def fleet_command(
         screen.say(f"there is no comparison with other searches: {why_not}")
     document["seconds"]["compare"] = round(time.monotonic() - began, 2)
     write_fleet(files, document)
-    if curves is not None:
+    if curves is None:
+        files.curves.unlink(missing_ok=True)  # Those of an earlier search.
+    else:
         write_curves(files, document, curves)
     _forget(files, limits)
     return document, _text(document, files, folder)

@@ -130,7 +130,7 @@ def search_run(
     belongs = {
         "guide": guide.identity,
         "table": identity_of(table),
-        "options": str(options),
+        "options": str(options.decisive),
         **{f"quantity {name}": what for name, what in asked.identities.items()},
         **trained.belongs(),
     }

@@ -84,12 +84,13 @@ class Curve:
 @dataclass(frozen=True)
 class Curves:
     """Searches on the same predictions: hypervolume below ``reference``, a value an objective,
-    after each of ``numbers`` evaluations."""
+    after each of ``numbers`` evaluations. Where volumes are estimated, by ``ideal`` as well."""
 
     objectives: tuple[str, ...]
     reference: tuple[float, ...]
     numbers: tuple[int, ...]
     curves: tuple[Curve, ...]
+    ideal: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ OF_DEVICES = ("name", "limit_ms", "device", "table")
 def curves_belong_to(found: Mapping[str, Any]) -> dict[str, Any]:
     """What curves have in common with ``front.json`` or ``fleet.json``, which their search left."""
     shared = {name: found.get(name) for name in SHARED}
-    # Others are searched alike by all but MAP-Elites, and are told apart whoever searched.
-    if dimensions := (found.get("told") or {}).get("dimensions"):
+    # Who goes by them finds other networks; others draw their map by them.
+    dimensions = (found.get("told") or {}).get("dimensions")
+    if dimensions and found.get("searcher") == "map-elites":
         shared["dimensions"] = dimensions
     if "devices" in found:
         shared["devices"] = [{name: one[name] for name in OF_DEVICES} for one in found["devices"]]
@@ -48,16 +49,20 @@ def read_curves(document: Mapping[str, Any], found: Mapping[str, Any]) -> Curves
         raise ValueError(f"it belongs to another search than {left}; search again")
     objectives = tuple(map(str, document["objectives"]))
     reference = tuple(number(value) for value in document["reference"])
+    ideal = document.get("ideal")
+    ideal = None if ideal is None else tuple(number(value) for value in ideal)
     numbers = tuple(map(int, document["numbers"]))
     curves = tuple(
         Curve(str(one["searcher"]), int(one["seed"]), tuple(map(number, one["volumes"])))
         for one in document["curves"]
     )
-    if len(reference) != len(objectives) or any(len(c.volumes) != len(numbers) for c in curves):
+    if any(len(point) != len(objectives) for point in (reference, ideal or reference)):
+        raise ValueError("a point has a value for each objective")
+    if any(len(curve.volumes) != len(numbers) for curve in curves):
         raise ValueError("a curve has a value for each number of evaluations")
     if not curves or list(numbers) != sorted(set(numbers)) or numbers[0] < 1:
         raise ValueError("numbers of evaluations ascend from 1")
-    return Curves(objectives, reference, numbers, curves)
+    return Curves(objectives, reference, numbers, curves, ideal)
 
 
 def read_growth(document: Mapping[str, Any] | None) -> Growth | None:

@@ -144,15 +144,20 @@ def fronts(objectives: Floats, feasible: Mask, numbers: Iterable[int]) -> list[F
 
 
 def hypervolumes(
-    objectives: Floats, feasible: Mask, numbers: Iterable[int], reference: Floats
+    objectives: Floats,
+    feasible: Mask,
+    numbers: Iterable[int],
+    reference: Floats,
+    ideal: Floats | None = None,
 ) -> Floats:
-    """``hypervolume`` of each of the ``fronts``, or what is ``Estimated`` for it: [numbers]."""
-    if objectives.shape[1] <= EXACT:
+    """``hypervolume`` of each of the ``fronts``; with ``ideal`` it is ``Estimated``: [numbers].
+
+    Estimates can be compared if both points are the same.
+    """
+    if ideal is None:
         found = fronts(objectives, feasible, numbers)
         return np.array([hypervolume(front, reference) for front in found])
-    kept = objectives[feasible]
-    estimated = Estimated(reference, kept.min(axis=0, initial=np.inf))
-    begun, volumes = 0, []
+    estimated, begun, volumes = Estimated(reference, ideal), 0, []
     for number in numbers:
         estimated.add(objectives[begun:number][feasible[begun:number]])
         volumes.append(estimated.volume)

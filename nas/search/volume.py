@@ -12,7 +12,7 @@ __all__ = ["EXACT", "Estimated"]
 
 EXACT = 6
 """Of so many objectives a hypervolume is still computed exactly."""
-DIRECTIONS = 5_000
+DIRECTIONS = 20_000
 
 
 class Estimated:
@@ -21,24 +21,27 @@ class Estimated:
     The mean over directions of how far the points reach below the reference point, to the power of
     the number of objectives: Golovin and Zhang, "Random hypervolume scalarizations for provable
     multi-objective black box optimization" (ICML 2020). Directions are the same for all equal
-    numbers of objectives, so that volumes never shrink as points are added. They are off by about
-    two percent if ``reference - ideal`` is how far points reach in each objective, whatever its
-    unit; by more, the worse it says that.
+    numbers of objectives, stretched as far as ``reference`` is from ``ideal`` in each: with both
+    equal, more points never have less volume. With eight objectives estimates were off by 1% at
+    most, with nine by 3%, eleven 5% and sixteen 8% (eight fronts each, against exact volumes).
     """
 
     def __init__(self, reference: Floats, ideal: Floats) -> None:
         count = len(reference)
         self._reference = reference
         self._scale = np.where(reference > ideal, reference - ideal, 1.0)
-        normal = np.random.default_rng(count).normal(size=(DIRECTIONS, count))
-        self._directions = np.abs(normal) / np.linalg.norm(normal, axis=1, keepdims=True)
+        normal = np.abs(np.random.default_rng(count).normal(size=(count, DIRECTIONS)))
+        # One row for each objective: short rows are slow.
+        self._inverse = np.linalg.norm(normal, axis=0) / normal
         self._reach = np.zeros(DIRECTIONS)
 
     def add(self, points: Floats) -> None:
         """Points [n, objectives], all minimised; those that others dominate change nothing."""
         below = (self._reference - points) / self._scale
         for point in below[(below > 0).all(axis=1)]:
-            reached = (point / self._directions).min(axis=1)
+            reached = np.full(DIRECTIONS, np.inf)
+            for part, inverse in zip(point, self._inverse, strict=True):
+                np.minimum(reached, part * inverse, out=reached)
             np.maximum(self._reach, reached, out=self._reach)
 
     @property

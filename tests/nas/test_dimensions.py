@@ -198,9 +198,18 @@ def test_a_search_over_others_is_not_gone_on_with(run: Path) -> None:
 
 
 def test_curves_of_searches_over_others_are_told_apart() -> None:
-    fronts = [{"told": {"dimensions": one}} for one in ({"macs": []}, {"macs": [1, 2]}, {})]
-    one, other, none = map(curves_belong_to, fronts)
+    told = [{"told": {"dimensions": one}} for one in ({"macs": []}, {"macs": [1, 2]}, {})]
+    one, other, none = (curves_belong_to({**by, "searcher": "map-elites"}) for by in told)
     assert one != other and none == curves_belong_to({}) != one
+    assert len({str(curves_belong_to({**by, "searcher": "nsga2"})) for by in told}) == 1
+
+
+def test_a_map_is_drawn_anew_over_others(run: Path) -> None:
+    first = search(run, "--budget", 40, "--dimension", "macs")
+    again = search(run, "--budget", 40, "--dimension", "layers", "--resume")
+    axes = [[one["name"] for one in found["elites"]["dimensions"]] for found in (first, again)]
+    assert axes[0] == ["million MACs"] and axes[1] == ["layers"]
+    assert first["points"] == again["points"], "measured once"
 
 
 @pytest.mark.parametrize(

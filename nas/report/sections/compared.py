@@ -62,7 +62,8 @@ def _lines(first: str, curves: Curves) -> dict[str, Line]:
 
 def _caption(searcher: str, by: str, curves: Curves, lines: Mapping[str, Line]) -> str:
     text = (
-        f"Hypervolume of the predicted front ({' and '.join(curves.objectives)}, by {by}) as a "
+        f"{'Hypervolume' if curves.ideal is None else 'Estimated hypervolume'} of the predicted "
+        f"front ({' and '.join(curves.objectives)}, by {by}) as a "
         "share of the largest that any of these searches came to. Lines are means over seeds"
     )
     if any(line.seeds >= FEWEST for line in lines.values()):

@@ -15,8 +15,8 @@ from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import numpy as np
-import pytest
 import numpy.typing as npt
+import pytest
 
 import nas.search
 import search_spaces
