@@ -70,8 +70,9 @@ def minimize(
     """Search ``space`` for networks with small objectives that keep the constraints.
 
     A network for which a function raises, or returns no finite number, is recorded as a failure
-    (``Study.failures``) and left out; ``MachineError`` ends the search instead. Where none of those that were evaluated keeps all limits, the
-    front is empty, an ``InfeasibleWarning`` says so, and ``Study.nearest`` is the nearest.
+    (``Study.failures``) and left out; ``MachineError`` ends the search instead. Where none of those
+    that were evaluated keeps all limits, the front is empty, an ``InfeasibleWarning`` says so, and
+    ``Study.nearest`` is the nearest.
 
     Args:
         objectives: names to functions of rows [n, choices] that return one float a row, [n];

@@ -148,9 +148,7 @@ def test_whatever_a_function_raises_is_that_networks_failure(
 
 
 @pytest.mark.parametrize("piece", [1, 4])
-def test_what_the_machine_did_ends_the_search_and_is_no_failure(
-    tmp_path: Path, piece: int
-) -> None:
+def test_what_the_machine_did_ends_the_search_and_is_no_failure(tmp_path: Path, piece: int) -> None:
     def breaks(rows: Rows) -> Floats:
         if (rows[:, Picky.choice] == 1).any():
             raise MachineError("the disk is full")
