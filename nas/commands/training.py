@@ -35,7 +35,10 @@ def finetune(
     architecture: Annotated[
         Path | None, typer.Option("--architecture", help="An architecture file; else the best.")
     ] = None,
-    epochs: Annotated[int, typer.Option("--epochs", help="Passes over the images.", min=1)] = 10,
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", help="Passes over the images; else 10, with --searcher 9.", min=1),
+    ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option("--learning-rate", help="Its peak; else a tenth of the training's."),
@@ -60,8 +63,10 @@ def finetune(
         int | None,
         typer.Option(
             "--budget",
-            help="With --searcher: how many whole fine-tunings all trials together may cost; a "
-            "third of the epochs is a third of one. Else one run through the brackets.",
+            help="With --searcher: how much is tried, in whole fine-tunings. A trial after a third "
+            "of the epochs counts as a third, though it goes on from an earlier one and a third "
+            "is rounded up to whole epochs: what is trained is told before. Else one run through "
+            "the brackets.",
         ),
     ] = None,
     device: Device = "cpu",
@@ -83,14 +88,17 @@ def finetune(
 ) -> None:
     """Train the chosen subnet on, taught by the largest; or several, and keep the best."""
     from nas.jobs.chosen import chosen_architecture
-    from nas.jobs.finetune import finetune_command
+    from nas.jobs.finetune import EPOCHS, finetune_command
     from nas.jobs.finetune_search import finetune_search_command, require_one_way
     from nas.jobs.trained import TrainedRun
+    from nas.jobs.tuning_plan import EPOCHS as SEARCHED_EPOCHS
     from nas.jobs.typed import Where
     from nas.run import Run
 
     screen = Screen(json)
     trained = TrainedRun(Run.open(run))
+    if epochs is None:
+        epochs = EPOCHS if searcher is None else SEARCHED_EPOCHS
     given = {
         "--architecture": architecture,
         "--latency-ms": latency_ms,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,10 @@ from nas.jobs.tuning import (
     FINETUNED,
     checkpoint_bytes,
     leave,
+    leave_document,
+    require_folder,
     require_tunable,
+    told,
     tune,
     tuning_config,
 )
@@ -27,7 +29,10 @@ from search_spaces import Architecture
 from search_spaces.errors import ConfigError
 from search_spaces.files import write_atomic
 
-__all__ = ["fine_tune", "finetune_command", "finetuned_folder"]
+__all__ = ["EPOCHS", "fine_tune", "finetune_command", "finetuned_folder"]
+
+EPOCHS = 10
+"""Unless told otherwise."""
 
 
 def finetuned_folder(trained: TrainedRun, architecture: Architecture) -> Path:
@@ -49,7 +54,7 @@ def fine_tune(
 
     Raises:
         ArtefactError: a checkpoint that is damaged, or of another run, subnet or schedule.
-        NasLoopError: the loss is not a number.
+        DivergedError: the loss is not a number.
     """
     return leave(trained, tune(trained, architecture, config, folder, tell), architecture, folder)
 
@@ -70,16 +75,7 @@ def finetune_command(
     """
     require_tunable(run)
     folder = out or finetuned_folder(run, architecture)
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; choose another --out")
-    there = (folder / ARCHITECTURE).is_file()
-    if there and not resume:
-        raise ConfigError(
-            f"{folder} holds a fine-tuning already; add --resume to go on with it, or choose "
-            "another --out"
-        )
-    if folder.is_dir() and not there and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty and no fine-tuning; choose another --out")
+    there = require_folder(folder, ARCHITECTURE, "fine-tuning", resume)
     if there and read_architecture(folder / ARCHITECTURE, run.space) != architecture:
         raise ConfigError(
             f"{folder} holds the fine-tuning of another subnet, {folder / ARCHITECTURE}; choose "
@@ -96,9 +92,8 @@ def finetune_command(
     with screen.progress("finetune", epochs) as advance:
 
         def tell(progress: Progress) -> None:
-            done = progress.epoch + (progress.step + 1) / progress.steps
-            speed = f"{progress.images_per_second:.0f} images/s"
-            advance(round(done, 2), f"loss {progress.loss:.3f}, {speed}")
+            done, remark = told(progress)
+            advance(round(done, 2), remark)
 
         accuracies = fine_tune(run, architecture, config, folder, tell)
     result = {
@@ -108,5 +103,5 @@ def finetune_command(
         **accuracies,
         "seconds": round(time.monotonic() - began, 1),
     }
-    write_atomic(folder / "finetune.json", json.dumps(result, indent=1) + "\n")
+    leave_document(folder, result)
     return result

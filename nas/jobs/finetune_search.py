@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nas.config import TrainConfig
-from nas.disk import megabytes, require_room
-from nas.jobs.estimate import estimate_training
+from nas import search as searching
 from nas.jobs.tables import chosen_table, identity_of
 from nas.jobs.train import said
 from nas.jobs.trained import TrainedRun
-from nas.jobs.tuning import FINETUNED, checkpoint_bytes, require_tunable, tuning_config
-from nas.jobs.tuning_outcome import best_of, trials_document
-from nas.jobs.tuning_plan import Planned, TuningOptions, planned, tuning_study
-from nas.jobs.tuning_trials import Trials
+from nas.jobs.tuning import (
+    FINETUNED,
+    leave_document,
+    require_folder,
+    require_tunable,
+    tuning_config,
+)
+from nas.jobs.tuning_cost import announce, tell_of_open
+from nas.jobs.tuning_first import CANDIDATES, keep, kept, searched_before
+from nas.jobs.tuning_outcome import best_of, failed, trials_document
+from nas.jobs.tuning_plan import TuningOptions, planned, tuning_study
+from nas.jobs.tuning_trials import Further, Tunings
 from nas.jobs.typed import Where
-from nas.terminal import Screen, duration
-from nas.training.ranks import by_itself
-from nas.training.start import Start
-from search_spaces import Architecture
-from search_spaces.errors import ArtefactError, ConfigError, SpaceError
-from search_spaces.files import sha256_of, write_atomic
-from search_spaces.space import Population
+from nas.terminal import Advance, Screen
+from search_spaces import Space
+from search_spaces.errors import ArtefactError, ConfigError
+from search_spaces.files import sha256_of
 
 __all__ = ["finetune_search", "finetune_search_command", "require_one_way"]
 
@@ -80,11 +82,13 @@ def finetune_search_command(
     seed = usual.seed if seed is None else seed
     options = TuningOptions(searcher, epochs, latency_ms, budget, seed)
     data = finetune_search(trained, where, options, learning_rate, out, resume, screen)
+    failures = failed(data["trials"])
     return data, (
         f"the best of {data['subnets']} subnets: held-out accuracy {data['val_inherited']:.2f}% "
         f"inherited, {data['val_finetuned']:.2f}% fine-tuned; {data['latency_ms']:.4g} ms by the "
         f"latency table (budget {latency_ms:g} ms), not measured; next: nas export "
         f"{trained.run.folder} --weights {data['weights']}, and nas profile to measure its file"
+        f"{failures and f'; {failures}'}"
     )
 
 
@@ -102,23 +106,19 @@ def finetune_search(
     Raises:
         ConfigError: a run without images, a budget that is too small, or a folder that holds
             something else already.
-        ArtefactError: no table, or artefacts that do not fit.
+        ArtefactError: no table, or artefacts that are damaged or do not fit.
         InfeasibleError: no network is predicted within the latency.
+        SearchError: subnet after subnet failed; or a ``MachineError``, see ``Tunings.errors``.
         NasLoopError: there is no room, or no subnet could be trained to the end.
     """
     require_tunable(trained)
     name = f"{options.searcher}-{options.latency_ms:g}ms"
     out = out or trained.run.folder / "finetuned" / name
-    _require_folder(out, resume)
+    there = require_folder(out, CANDIDATES, "search over fine-tunings", resume)
     table, _ = chosen_table(trained, where.device, where.threads, where.table)
     config = tuning_config(trained.config.train, options.epochs, learning_rate)
-    first = _searched_before(trained)
-    if not len(first):
-        screen.say(
-            f"there is no {trained.run.front}, so that the first candidates are drawn by chance; "
-            "`nas search` finds better ones"
-        )
-    plan = planned(trained.space, table, options, first)
+    first = kept(out, trained.space) if there else searched_before(trained, screen)
+    plan = planned(trained.space, table, options, first, _known(out / STUDY, trained.space))
     belongs = {
         **trained.belongs(),
         **said(config),
@@ -126,14 +126,21 @@ def finetune_search(
         "searcher": f"{options.searcher} {options.seed}",
         "first candidates": sha256_of(first.tobytes()),
     }
-    trials = Trials(trained, config, options.shares, out / TRIALS)
-    _announce(trained, config, options, plan, trials, out, screen)
-    with screen.progress("finetune", float(plan.epochs.sum())) as trials.advance:
-        study = tuning_study(
-            trained.space, table, trials.errors, options, first, out / STUDY, belongs
-        )
+    tunings = Tunings(trained, config, options.shares, out / TRIALS)
+    missing = tunings.missing(plan.rows, plan.epochs)
+    announce(trained, config, options, plan, missing, tunings, out, screen)
+    if not there:
+        keep(out, trained.space, first)
+    total = int(plan.epochs.sum())
+    with screen.progress("finetune", total) as advance:
+        further = _further(advance, total - int(missing.sum()), total)
+        errors = partial(tunings.errors, further)
+        ended = tuning_study(trained.space, table, errors, options, first, out / STUDY, belongs)
+        study = ended.study
         best = best_of(study)
-        accuracies = trials.finish(trained.space.decode(study.row(best)), out)
+        accuracies = tunings.finish(further, study.row(best), out)
+    tunings.drop(ended.begun, np.concatenate([ended.open, study.row(best)[None]]))
+    tell_of_open(trained, config, ended, out / TRIALS, screen)
     told = trials_document(study, table, options)
     document = {
         "weights": str(out / FINETUNED),
@@ -150,73 +157,27 @@ def finetune_search(
         "subnets": len({one["digest"] for one in told}),
         "trials": told,
     }
-    write_atomic(out / "finetune.json", json.dumps(document, indent=1) + "\n")
+    leave_document(out, document)
     return document
 
 
-def _searched_before(trained: TrainedRun) -> Population:
-    """The networks that the run's search measured, the best first: canonical rows [n, choices].
-
-    None where there was no search. Raises ``ArtefactError`` where its document is damaged.
-    """
-    path, space = trained.run.front, trained.space
+def _known(path: Path, space: Space) -> searching.Study | None:
+    """What an earlier call has evaluated; None where that cannot be read."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        points = [*document["points"], *document["dominated"]]
-        points.sort(key=lambda point: -float(point["score"]))
-        rows = [
-            space.encode(Architecture.from_json(json.dumps(point["architecture"])))
-            for point in points
-        ]
-    except FileNotFoundError:
-        rows = []
-    except (OSError, ValueError, LookupError, TypeError, SpaceError) as error:
-        raise ArtefactError(
-            f"{path}: damaged, or not of this run ({type(error).__name__}: {error}); search again"
-        ) from error
-    return space.canonical(np.array(rows, dtype=np.int64).reshape(-1, len(space.choices)))
+        return searching.load(path, space)
+    except (
+        ArtefactError
+    ):  # Also one that was stopped while it made the file. It is opened in earnest later.
+        return None
 
 
-def _require_folder(out: Path, resume: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"{out} is a file; choose another --out")
-    there = (out / STUDY).is_file()
-    if there and not resume:
-        raise ConfigError(
-            f"{out} holds a search over fine-tunings already; add --resume to go on with it, or "
-            "choose another --out"
-        )
-    if out.is_dir() and not there and any(out.iterdir()):
-        raise ConfigError(
-            f"{out} is not empty and no search over fine-tunings; choose another --out"
-        )
+def _further(advance: Advance, begun: float, total: float) -> Further:
+    """Adds up epochs for a bar that shows ``begun`` of ``total``, which is a plan and may err."""
+    done = begun
 
+    def further(epochs: float, remark: str) -> None:
+        nonlocal done
+        done = min(done + epochs, total)
+        advance(round(done, 2), remark)
 
-def _announce(
-    trained: TrainedRun,
-    config: TrainConfig,
-    options: TuningOptions,
-    plan: Planned,
-    trials: Trials,
-    out: Path,
-    screen: Screen,
-) -> None:
-    """Say how long it takes and how much disk. Raises ``NasLoopError`` where there is no room."""
-    left = float(plan.epochs.sum()) - trials.epochs
-    if left <= 0:
-        return
-    # The next checkpoint is written beside its predecessor.
-    count = max(0, len(plan.rows) - trials.checkpoints) + 1
-    needed = count * checkpoint_bytes(trained, config) + trained.run.supernet.stat().st_size
-    require_room(out, needed, "--out")
-    # A subnet of the middle stands for all.
-    middle = plan.rows[np.argsort(trained.space.macs(plan.rows))[len(plan.rows) // 2]]
-    start = Start(trained.trained.supernet.state_dict(), trained.space.decode(middle))
-    tuning = replace(trained.config, train=config)
-    whole = estimate_training(tuning, trained.dataset, ranks=by_itself(), start=start)
-    seconds = left * whole.seconds / options.epochs
-    screen.say(
-        f"{len(plan.rows)} subnets, {plan.epochs.sum()} epochs in all (to the end they would take "
-        f"{len(plan.rows) * options.epochs}): about {duration(seconds)} to go and "
-        f"{megabytes(needed)} in {out} (interrupt at will, --resume goes on)"
-    )
+    return further

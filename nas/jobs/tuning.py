@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,20 +21,26 @@ from nas.training.trainer import Progress
 from nas.weights import save_subnet
 from search_spaces import Architecture
 from search_spaces.errors import ConfigError
+from search_spaces.files import write_atomic
 
 __all__ = [
     "ARCHITECTURE",
     "CHECKPOINT",
+    "DOCUMENT",
     "FINETUNED",
     "checkpoint_bytes",
     "leave",
+    "leave_document",
+    "require_folder",
     "require_tunable",
+    "told",
     "tune",
     "tuning_config",
     "tuning_images",
 ]
 
 ARCHITECTURE, FINETUNED, CHECKPOINT = "architecture.json", "subnet.safetensors", "checkpoint.pt"
+DOCUMENT = "finetune.json"
 SLOWER = 0.1
 """The peak of the learning rate, relative to that of the training of the supernet."""
 
@@ -63,6 +70,24 @@ def require_tunable(run: TrainedRun) -> None:
         )
 
 
+def require_folder(folder: Path, mark: str, what: str, resume: bool) -> bool:
+    """Whether ``folder`` holds such a thing already, to be gone on with: a file called ``mark``.
+
+    Raises ``ConfigError`` where it does and is not to be, and where it holds something else.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; choose another --out")
+    there = (folder / mark).is_file()
+    if there and not resume:
+        raise ConfigError(
+            f"{folder} holds a {what} already; add --resume to go on with it, or choose another "
+            "--out"
+        )
+    if folder.is_dir() and not there and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty and no {what}; choose another --out")
+    return there
+
+
 def tuning_images(trained: TrainedRun) -> Images:
     """The run's images, normalised as its weights know them: imported ones have a way of theirs."""
     return replace(trained.dataset.images, normalisation=trained.trained.normalisation)
@@ -88,7 +113,8 @@ def tune(
 
     Raises:
         ArtefactError: a checkpoint that is damaged, or of another run, subnet or schedule.
-        NasLoopError: the loss is not a number.
+        DivergedError: the loss is not a number.
+        NasLoopError: the disk is full.
     """
     images = tuning_images(trained)
     belongs = {
@@ -116,6 +142,12 @@ def tune(
     return Evaluator(learned, images.normalisation, images.calibration)
 
 
+def told(progress: Progress) -> tuple[float, str]:
+    """How many epochs of its schedule a subnet has behind it, and a remark."""
+    done = progress.epoch + (progress.step + 1) / progress.steps
+    return done, f"loss {progress.loss:.3f}, {progress.images_per_second:.0f} images/s"
+
+
 def leave(
     trained: TrainedRun, evaluator: Evaluator, architecture: Architecture, folder: Path
 ) -> dict[str, Any]:
@@ -125,3 +157,8 @@ def leave(
     tuned = evaluator.accuracy(architecture, images.val, images.val_labels)
     save_subnet(folder / FINETUNED, evaluator.network(architecture), architecture, trained.header)
     return {"val_inherited": round(inherited, 3), "val_finetuned": round(tuned, 3)}
+
+
+def leave_document(folder: Path, document: Mapping[str, Any]) -> None:
+    """Write what came of it."""
+    write_atomic(folder / DOCUMENT, json.dumps(document, indent=1) + "\n")

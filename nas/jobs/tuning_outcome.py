@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from latency_lut import LatencyTable
 from nas import search as searching
+from nas.jobs.tuning import DOCUMENT
 from nas.jobs.tuning_plan import TuningOptions
 from nas.jobs.tuning_trials import epochs_of
 from search_spaces.errors import NasLoopError
 
-__all__ = ["best_of", "trials_document"]
+__all__ = ["best_of", "failed", "trials_document"]
 
 
 def best_of(study: searching.Study) -> int:
@@ -23,12 +25,26 @@ def best_of(study: searching.Study) -> int:
     whole = np.flatnonzero(study.feasible)
     if not len(whole):
         failures = study.failures()
-        why = f"; the last failure: {failures[-1].said}" if failures else ""
+        if not failures:
+            raise NasLoopError(
+                "no subnet was fine-tuned to the end; raise --budget and add --resume"
+            )
         raise NasLoopError(
-            f"no subnet was fine-tuned to the end{why}; raise --budget and add --resume"
+            f"no subnet was fine-tuned to the end, {len(failures)} failed, the last: "
+            f"{failures[-1].said}; lower --learning-rate with another --out, or raise --budget and "
+            "add --resume to try others"
         )
     error, latency = study.values(whole).T
     return int(whole[np.lexsort((whole, latency, error))[0]])
+
+
+def failed(trials: Sequence[Mapping[str, Any]]) -> str:
+    """How many subnets of a document's trials failed, as a part of a sentence; "" for none."""
+    count = len({trial["digest"] for trial in trials if "failure" in trial})
+    if not count:
+        return ""
+    whose = "1 subnet failed: its loss" if count == 1 else f"{count} subnets failed: their loss"
+    return f"{whose} was no number, see {DOCUMENT}"
 
 
 def trials_document(

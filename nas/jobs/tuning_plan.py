@@ -14,12 +14,15 @@ import numpy.typing as npt
 from latency_lut import LatencyTable
 from nas import search as searching
 from nas.jobs.tuning_trials import epochs_of
-from nas.search.searchers.fidelities import deepening, depth, halvings
+from nas.search.searchers.fidelities import Fidelities, deepening, depth, halvings
 from nas.search.searchers.rungs import ETA
-from search_spaces.errors import ConfigError
+from search_spaces.errors import ConfigError, NasLoopError
 from search_spaces.space import Floats, Population, Space
 
-__all__ = ["SEARCHERS", "Planned", "TuningOptions", "planned", "tuning_study"]
+__all__ = ["EPOCHS", "SEARCHERS", "Ended", "Planned", "TuningOptions", "planned", "tuning_study"]
+
+EPOCHS = 9
+"""Unless told otherwise: a power of three, of which shares are whole epochs."""
 
 SEARCHERS = {"halving": halvings, "hyperband": deepening}
 """Those that stop poor candidates early."""
@@ -77,16 +80,30 @@ class TuningOptions:
 
     @property
     def whole(self) -> int:
-        """The budget: what all trials together may cost, in whole fine-tunings."""
+        """The budget: how much is tried, in whole fine-tunings.
+
+        Every trial counts as its share of the epochs, a third as a third, though it goes on from
+        where its subnet stopped before and the share was rounded up to whole epochs.
+        """
         return self.usual if self.budget is None else self.budget
 
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """The subnets ``rows`` [n, choices] that a search is to train, for ``epochs`` [n] each."""
+    """Subnets ``rows`` [n, choices] of a search, no two alike, and its ``epochs`` [n] of each."""
 
     rows: Population
     epochs: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """A search: its ``study``, the candidates that were ``begun`` [n, choices], and those of them
+    that are ``open`` [m, choices], which a larger budget may take up again."""
+
+    study: searching.Study
+    begun: Population
+    open: Population
 
 
 def tuning_study(
@@ -97,21 +114,26 @@ def tuning_study(
     first: Population,
     path: Path | None = None,
     belongs: Mapping[str, str] | None = None,
-) -> searching.Study:
+) -> Ended:
     """Search for the least error of networks within the latency, by the table.
 
     Args:
         errors: of rows [n, choices] after shares [n] of the epochs, [n].
         first: canonical rows [n, choices] to be tried before others, the best first.
-        path: the study's file; what is in it is not evaluated again, unless it failed.
+        path: the study's file; what is in it is not evaluated again, even if it failed.
         belongs: what ``errors`` and ``first`` stand on.
 
     Raises:
         InfeasibleError: no network is predicted within the latency.
-        SearchError: all networks failed, five or more, or twenty in a row.
+        SearchError: all networks failed, five or more, or twenty in a row; a ``MachineError`` of
+            ``errors``.
         ArtefactError, NasLoopError: the file is of another search, or cannot be written.
     """
-    make = SEARCHERS[options.searcher]
+    made: list[Fidelities] = []
+
+    def make(task: searching.Task, rng: np.random.Generator) -> Fidelities:
+        made.append(SEARCHERS[options.searcher](task, rng, first))
+        return made[-1]
 
     def latency(rows: Population) -> Floats:
         return np.asarray(table.predict(rows), dtype=np.float64)
@@ -119,11 +141,11 @@ def tuning_study(
     with warnings.catch_warnings():
         # Whoever asked looks for a whole fine-tuning anyway.
         warnings.simplefilter("ignore", searching.InfeasibleWarning)
-        return searching.minimize(
+        study = searching.minimize(
             space,
             {"error": searching.Graded(errors, 1 / options.epochs)},
             {"latency_ms": options.latency_ms},
-            lambda task, rng: make(task, rng, first),
+            make,
             options.whole,
             options.seed,
             path=path,
@@ -132,19 +154,25 @@ def tuning_study(
             belongs=belongs,
             equality="network",
             batch=1,
-            retry=True,
         )
+    return Ended(study, made[0].begun(), made[0].open())
 
 
 def planned(
-    space: Space, table: LatencyTable, options: TuningOptions, first: Population
+    space: Space,
+    table: LatencyTable,
+    options: TuningOptions,
+    first: Population,
+    known: searching.Study | None = None,
 ) -> Planned:
     """What such a search would train if large networks were the better ones.
 
-    Halving tries as many at each level whoever is better. Hyperband's rounds take over what was
-    tried before, and how much that is depends a little on who was promoted.
+    Of those trials that are ``known`` already it is what they were worth: that of a search that has
+    ended is exact. Halving tries as many at each level whoever is better. Hyperband's rounds take
+    over what was tried before, and how much that is depends a little on who was promoted.
 
     Raises:
+        SearchError: all networks that are known failed, five or more.
         ConfigError: the budget ends before a subnet is trained to the end.
         InfeasibleError: no network is predicted within the latency.
     """
@@ -152,14 +180,29 @@ def planned(
     def small(rows: Population, shares: Floats) -> Floats:
         return -np.asarray(space.macs(rows), dtype=np.float64)
 
-    records = tuning_study(space, table, small, options, first).records
-    if not (records.fidelity == 1).any():
+    def guessed(rows: Population, shares: Floats) -> Floats:
+        if known is None or (number := int(known.find(rows, shares)[0])) < 0:
+            return small(rows, shares)
+        if said := known.failure(number):
+            raise NasLoopError(said.removeprefix("error: "))
+        return known.values(np.array([number]))[:, 0]
+
+    study = tuning_study(space, table, guessed, options, first).study
+    records = study.records
+    if not (records.fidelity == 1).any() and not study.failures():
         raise ConfigError(
             f"--budget {options.whole} ends before {options.searcher} has fine-tuned a subnet to "
             f"the end; {options.usual} are enough, and what is taken without --budget"
         )
-    reached: dict[tuple[int, ...], int] = {}
-    for row, share in zip(records.rows.tolist(), records.fidelity.tolist(), strict=True):
-        done = epochs_of(share, options.epochs)
-        reached[tuple(row)] = max(done, reached.get(tuple(row), 0))
-    return Planned(np.array(list(reached), dtype=np.int64), np.array(list(reached.values())))
+    rows: dict[str, Population] = {}
+    reached: dict[str, int] = {}
+    for number, (row, share) in enumerate(zip(records.rows, records.fidelity, strict=True)):
+        if study.failure(number):
+            continue
+        name = space.digest(space.decode(row))
+        rows.setdefault(name, row)
+        reached[name] = max(epochs_of(float(share), options.epochs), reached.get(name, 0))
+    return Planned(
+        np.array(list(rows.values()), dtype=np.int64).reshape(-1, len(space.choices)),
+        np.array(list(reached.values()), dtype=np.int64),
+    )

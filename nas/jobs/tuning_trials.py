@@ -9,21 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nas.config import TrainConfig
 from nas.jobs.export import read_architecture
 from nas.jobs.trained import TrainedRun
-from nas.jobs.tuning import ARCHITECTURE, CHECKPOINT, leave, tune, tuning_images
-from nas.terminal import Advance
-from nas.training.trainer import Progress
+from nas.jobs.tuning import ARCHITECTURE, CHECKPOINT, leave, told, tune, tuning_images
+from nas.search import MachineError
+from nas.training.evaluate import Evaluator
+from nas.training.trainer import DivergedError, Progress
 from search_spaces import Architecture
-from search_spaces.errors import ArtefactError
+from search_spaces.errors import ArtefactError, NasLoopError
 from search_spaces.files import write_atomic
 from search_spaces.space import Floats, Population
 
-__all__ = ["Trials", "epochs_of"]
+__all__ = ["Further", "Tunings", "epochs_of"]
 
 ACCURACIES = "accuracies.json"
+
+Further = Callable[[float, str], None]
+"""Called with how many epochs more were trained, and a remark."""
 
 
 def epochs_of(share: float, epochs: int) -> int:
@@ -32,7 +37,7 @@ def epochs_of(share: float, epochs: int) -> int:
     return max(1, math.ceil(round(share * epochs, 6)))
 
 
-class Trials:
+class Tunings:
     """A folder for each subnet: its checkpoint, its log, and how accurate it was when it stopped.
 
     A subnet that is taken up again goes on from its checkpoint, so that three epochs after one cost
@@ -46,59 +51,76 @@ class Trials:
         shares: Sequence[float],
         folder: Path,
     ) -> None:
-        """``shares`` of the epochs of ``config`` are where subnets stop to be judged.
-
-        Raises ``ArtefactError`` where a file of accuracies is damaged.
-        """
+        """``shares`` of the epochs of ``config`` are where subnets stop to be judged."""
         self._trained = trained
         self._config = config
         (phase,) = config.schedule
         self._epochs = phase.epochs
         self._stops = sorted({epochs_of(share, phase.epochs) for share in (*shares, 1.0)})
         self._folder = folder
-        self.advance: Advance = _nobody
-        self._reached = {
-            file.parent.name: float(max(map(int, _read(file)), default=0))
-            for file in folder.glob(f"*/{ACCURACIES}")
-        }
 
-    @property
-    def epochs(self) -> float:
-        """How many epochs the subnets have been trained, all together."""
-        return sum(self._reached.values())
+    def missing(self, rows: Population, epochs: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How many epochs it takes now to train rows [n, choices] for ``epochs`` [n] in all: [n].
 
-    @property
-    def checkpoints(self) -> int:
-        """How many checkpoints there are."""
-        return len(list(self._folder.glob(f"*/{CHECKPOINT}")))
+        Raises ``ArtefactError`` where a file of accuracies is damaged.
+        """
+        found = []
+        for row, wanted in zip(rows, epochs.tolist(), strict=True):
+            known = _read(self._of(row) / ACCURACIES)
+            there = max(map(int, known), default=0)
+            # One that lost has no checkpoint any more.
+            begun = there if self.kept(row) else 0
+            found.append(0 if wanted <= there else wanted - begun)
+        return np.array(found, dtype=np.int64)
 
-    def errors(self, rows: Population, shares: Floats) -> Floats:
+    def kept(self, row: Population) -> bool:
+        """Whether there is a checkpoint of the subnet of a row [choices]."""
+        return (self._of(row) / CHECKPOINT).is_file()
+
+    def errors(self, further: Further, rows: Population, shares: Floats) -> Floats:
         """Held-out errors [n] in percent of rows [n, choices] after shares [n] of the epochs.
 
-        Raises ``NasLoopError`` where a loss is not a number, or a file is damaged.
+        Raises:
+            DivergedError: a loss is not a number, for which the subnet is to blame.
+            MachineError: anything else: the disk is full, a file is damaged, memory ran out.
         """
-        return np.array(
-            [
-                100.0 - self._accuracy(self._trained.space.decode(row), float(share))
-                for row, share in zip(rows, shares, strict=True)
-            ]
-        )
+        try:
+            return np.array(
+                [
+                    100.0 - self._accuracy(further, self._trained.space.decode(row), float(share))
+                    for row, share in zip(rows, shares, strict=True)
+                ]
+            )
+        except DivergedError:
+            raise
+        except Exception as error:
+            said = str(error)
+            if not isinstance(error, NasLoopError):
+                said = f"{type(error).__name__}: {said}" if said else type(error).__name__
+            raise MachineError(
+                f"{said}; once that is mended, --resume goes on with all that there is"
+            ) from error
 
-    def finish(self, architecture: Architecture, out: Path) -> dict[str, Any]:
-        """Leave a subnet that was trained to the end in ``out``: architecture and weights.
+    def finish(self, further: Further, row: Population, out: Path) -> dict[str, Any]:
+        """Leave the subnet of a row [choices] in ``out``, trained to the end: the network, weights.
 
-        Returns its held-out accuracies [%]. Of all the other subnets the checkpoints go.
+        Returns its held-out accuracies [%].
         """
-        folder, architecture = self._known(architecture)
-        evaluator = tune(self._trained, architecture, self._config, folder, self._teller(folder))
+        folder, architecture = self._known(self._trained.space.decode(row))
+        evaluator = self._tune(further, folder, architecture)
         write_atomic(out / ARCHITECTURE, architecture.to_json() + "\n")
-        accuracies = leave(self._trained, evaluator, architecture, out)
-        for checkpoint in self._folder.glob(f"*/{CHECKPOINT}"):
-            if checkpoint.parent != folder:
-                checkpoint.unlink()
-        return accuracies
+        return leave(self._trained, evaluator, architecture, out)
 
-    def _accuracy(self, architecture: Architecture, share: float) -> float:
+    def drop(self, over: Population, needed: Population) -> None:
+        """Remove the checkpoints of rows [n, choices], not of those that are needed [m, choices].
+
+        Another process may be doing the same.
+        """
+        kept = {self._of(row) for row in needed}
+        for folder in {self._of(row) for row in over} - kept:
+            (folder / CHECKPOINT).unlink(missing_ok=True)
+
+    def _accuracy(self, further: Further, architecture: Architecture, share: float) -> float:
         folder, architecture = self._known(architecture)
         images = tuning_images(self._trained)
         wanted = epochs_of(share, self._epochs)
@@ -107,33 +129,44 @@ class Trials:
         for stop in self._stops:
             if stop > wanted or str(stop) in known:
                 continue
-            tell = self._teller(folder)
-            evaluator = tune(self._trained, architecture, self._config, folder, tell, stop)
+            evaluator = self._tune(further, folder, architecture, stop)
             known[str(stop)] = evaluator.accuracy(architecture, images.val, images.val_labels)
             write_atomic(folder / ACCURACIES, json.dumps(known) + "\n")
         return known[str(wanted)]
 
+    def _of(self, row: Population) -> Path:
+        return self._folder_of(self._trained.space.decode(row))
+
+    def _folder_of(self, architecture: Architecture) -> Path:
+        return self._folder / self._trained.space.digest(architecture)[:12]
+
     def _known(self, architecture: Architecture) -> tuple[Path, Architecture]:
         """A network's folder, and the subnet in it: the first that came."""
-        space = self._trained.space
-        folder = self._folder / space.digest(architecture)[:12]
+        folder = self._folder_of(architecture)
         file = folder / ARCHITECTURE
         if file.is_file():
-            return folder, read_architecture(file, space)
+            return folder, read_architecture(file, self._trained.space)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(file, architecture.to_json() + "\n")
         return folder, architecture
 
-    def _teller(self, folder: Path) -> Callable[[Progress], None]:
-        name = folder.name
+    def _tune(
+        self,
+        further: Further,
+        folder: Path,
+        architecture: Architecture,
+        until: int | None = None,
+    ) -> Evaluator:
+        before: float | None = None
 
         def tell(progress: Progress) -> None:
-            done = progress.epoch + (progress.step + 1) / progress.steps
-            self._reached[name] = max(done, self._reached.get(name, 0.0))
-            speed = f"{progress.images_per_second:.0f} images/s"
-            self.advance(round(self.epochs, 2), f"{name}, loss {progress.loss:.3f}, {speed}")
+            nonlocal before
+            done, remark = told(progress)
+            before = progress.epoch if before is None else before
+            further(done - before, f"{folder.name}, {remark}")
+            before = done
 
-        return tell
+        return tune(self._trained, architecture, self._config, folder, tell, until)
 
 
 def _read(file: Path) -> dict[str, float]:
@@ -150,7 +183,3 @@ def _read(file: Path) -> dict[str, float]:
             f"{file}: damaged ({type(error).__name__}: {error}); remove its folder, and the subnet "
             "is fine-tuned again"
         ) from error
-
-
-def _nobody(done: float, remark: str) -> None:
-    """There is nobody to tell yet."""

@@ -6,7 +6,7 @@ from nas.search.fleet import Fleet
 from nas.search.fleet_search import fleet_study, refined_fleet, require_fleet, search_fleet
 from nas.search.loop import Observer, Step, load, minimize
 from nas.search.pareto import hypervolume, nondominated
-from nas.search.problem import UPPER, Function, Graded, Plain, Problem, SearchError
+from nas.search.problem import UPPER, Function, Graded, MachineError, Plain, Problem, SearchError
 from nas.search.reachable import beyond, require_reachable, smallest
 from nas.search.searcher import Population, Searcher
 from nas.search.searchers import names
@@ -22,6 +22,7 @@ __all__ = [
     "Function",
     "Graded",
     "InfeasibleWarning",
+    "MachineError",
     "Observer",
     "Optimum",
     "Plain",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nas.search.problem import Function, Graded, numbers
+from nas.search.problem import Function, Graded, MachineError, numbers
 from nas.search.searcher import Floats, Rows
 from search_spaces.errors import NasLoopError
 from search_spaces.space import Space
@@ -43,7 +43,10 @@ class Work:
     functions: Mapping[str, Function]
 
     def __call__(self, piece: Piece) -> Outcome:
-        """Raises ``SearchError`` where a function does not return one number a row."""
+        """Raises ``SearchError`` where a function does not return one number a row.
+
+        Of what a function raises, ``MachineError`` alone is passed on.
+        """
         n = len(piece.rows)
         values = np.full((n, len(self.functions)), np.nan)
         failures = np.full(n, "", dtype=object)
@@ -64,6 +67,8 @@ class Work:
         said = np.full(len(rows), "", dtype=object)
         try:
             answer = np.asarray(self._call(name, rows, fidelity), dtype=np.float64)
+        except MachineError:
+            raise
         except Exception as error:
             if len(rows) > 1:
                 # Which of them it is shows when each is asked alone, and too many are fewer then.

@@ -70,8 +70,9 @@ def minimize(
     """Search ``space`` for networks with small objectives that keep the constraints.
 
     A network for which a function raises, or returns no finite number, is recorded as a failure
-    (``Study.failures``) and left out. Where none of those that were evaluated keeps all limits, the
-    front is empty, an ``InfeasibleWarning`` says so, and ``Study.nearest`` is the nearest.
+    (``Study.failures``) and left out; ``MachineError`` ends the search instead. Where none of those
+    that were evaluated keeps all limits, the front is empty, an ``InfeasibleWarning`` says so, and
+    ``Study.nearest`` is the nearest.
 
     Args:
         objectives: names to functions of rows [n, choices] that return one float a row, [n];
@@ -109,7 +110,8 @@ def minimize(
             text says what can be reached.
         SearchError: an unknown searcher, a constraint without a function, a budget below 1, a seed
             below 0; a function that returns no array of numbers; or all networks failed, five or
-            more, or twenty in a row. What was evaluated until then is in the file.
+            more, or twenty in a row; ``MachineError`` as a function raised it. What was evaluated
+            until then is in the file.
         ArtefactError: the file belongs to another search.
         NasLoopError: the file cannot be written.
     """
@@ -252,7 +254,8 @@ def _failures_in_a_row(
         raise SearchError(
             f"{count} networks in a row could not be evaluated, so that no other is tried; "
             f"{_described(study, number)}. Once that is mended they are evaluated again: by `nas "
-            "search` without --resume, by `nas finetune` with it, by minimize with retry=True"
+            "search` without --resume, by `nas finetune` with another --out, by minimize with "
+            "retry=True"
         )
     return count
 

@@ -62,6 +62,14 @@ class SearchError(NasLoopError):
     """A search that contradicts itself, or a function that cannot say what a network is worth."""
 
 
+class MachineError(SearchError):
+    """What a function raises where no network is to blame: a full disk, a file that is damaged.
+
+    The search ends with it. Nothing is recorded of the network, which is evaluated when the search
+    is taken up again.
+    """
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """``objectives``, in their order, are minimised; ``limits`` are upper ones, by name.

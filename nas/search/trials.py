@@ -116,7 +116,7 @@ class Trials:
         try:
             for number, outcome in self._engine.map(self._work, items):
                 if isinstance(outcome, SearchError):
-                    # A function that answers for no row is no failure of a network.
+                    # A function that answers for no row, or a machine: no failure of a network.
                     raise outcome
                 done[number] = tried(part(asked, pieces[number]), outcome)
                 waiting = [piece for other, piece in enumerate(pieces) if other not in done]

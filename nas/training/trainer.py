@@ -28,7 +28,7 @@ from search_spaces import Architecture, Space
 from search_spaces.errors import NasLoopError
 from search_spaces.space import Population
 
-__all__ = ["Progress", "Row", "Trainer"]
+__all__ = ["DivergedError", "Progress", "Row", "Trainer"]
 
 Row = dict[str, float | int | str]
 VALIDATED, FEWEST = 2000, 256
@@ -46,6 +46,10 @@ class Progress:
     steps: int
     loss: float
     images_per_second: float
+
+
+class DivergedError(NasLoopError):
+    """The loss of a step is not a number: what is trained, or how, is at fault, not the machine."""
 
 
 class Trainer:
@@ -121,7 +125,7 @@ class Trainer:
                 loss = learner.step(x, targets, [self.space.decode(row) for row in rows])
             except LossError as error:
                 subnet = " ".join(error.architecture.to_json().split())
-                raise NasLoopError(
+                raise DivergedError(
                     f"the loss is {error.loss} at step {step} of epoch {self.epoch} (phase "
                     f"{phase.name}), of the subnet {subnet} on the training "
                     f"images {batch.tolist()}; the checkpoint of the last epoch is kept. Train a "

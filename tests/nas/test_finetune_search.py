@@ -20,32 +20,27 @@ from safetensors.torch import load_file
 from nas.jobs.trained import TrainedRun
 from nas.jobs.tuning import tuning_config
 from nas.jobs.tuning_plan import TuningOptions
-from nas.jobs.tuning_trials import Trials, epochs_of
+from nas.jobs.tuning_trials import Tunings, epochs_of
 from nas.run import Run
 from search_spaces import Architecture
-from search_spaces.space import Floats, Population
+from search_spaces.space import Floats
 from tests.nas.conftest import BUDGET_MS, Job
-from tests.nas.made_tables import START_MS, made_up_table
-from tests.nas.tiny import Said, nas, registered, rows, start, tiny, write_config, write_images
+from tests.nas.several import (
+    LIMIT_MS,
+    SEARCHED,
+    SPACE,
+    halving,
+    latency,
+    lines,
+    same,
+    searched_run,
+    some,
+    studied,
+)
+from tests.nas.tiny import Said, nas, registered, rows, start
 
 EPOCHS = 9
-SPACE = tiny()
-
-
-def latency(networks: Population) -> Floats:
-    """As the table has it: a start, and the MACs."""
-    return START_MS + SPACE.macs(networks) / 1e8
-
-
-def some(n: int) -> Population:
-    """Different networks, the same ones in every test."""
-    sample = SPACE.sample(4 * n, np.random.default_rng(7))
-    return sample[np.sort(np.unique(sample, axis=0, return_index=True)[1])][:n]
-
-
-LIMIT_MS = float(np.median(latency(some(100))))
-# Every third of them on the front of the run's search; the best of it stand last.
-SEARCHED = some(12)
+"""What a search over fine-tunings takes unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -66,38 +61,9 @@ class Done:
         return studied(self.out)
 
 
-def studied(out: Path) -> list[tuple[tuple[int, ...], float, float]]:
-    return [
-        (tuple(map(int, line[1].split(","))), line[3], line[4])
-        for line in rows(out / "study.sqlite", "evaluations")
-    ]
-
-
-def halving(run: Path, *more: object, **options: Any) -> Said:
-    return nas(
-        *("finetune", run, "--searcher", "halving", "--latency-ms", LIMIT_MS),
-        *("--epochs", EPOCHS, "--json", *more),
-        **options,
-    )
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trained, with a table that was made up, and a front of some networks."""
-    folder = tmp_path_factory.mktemp("several")
-    config = write_config(folder / "nas.yaml", write_images(folder / "images.npz"))
-    said = nas("train", config, "--out", folder / "run")
-    assert said.code == 0, said.err
-    run = folder / "run"
-    (run / "latency").mkdir()
-    made_up_table(SPACE).save(run / "latency" / "cpu.json")
-    points = [
-        {"score": float(score), "architecture": json.loads(SPACE.decode(row).to_json())}
-        for score, row in enumerate(SEARCHED)
-    ]
-    front = {"points": points[::3], "dominated": [*points[1::3], *points[2::3]]}
-    (run / "front.json").write_text(json.dumps(front))
-    return run
+    return searched_run(tmp_path_factory.mktemp("several"))
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +72,6 @@ def done(run: Path) -> Done:
     said = halving(run)
     assert said.code == 0, said.err
     return Done(run, out, said)
-
-
-def lines(out: Path) -> list[int]:
-    """How many epochs each subnet was trained, by its log."""
-    return sorted(len(file.read_text().splitlines()) - 1 for file in out.glob("trials/*/log.csv"))
 
 
 def test_a_third_goes_on_and_what_it_learned_is_kept(done: Done) -> None:
@@ -206,13 +167,7 @@ def test_a_larger_budget_goes_on_with_what_is_known(done: Done, tmp_path: Path) 
     assert said.json["val_finetuned"] == max(accuracies)
 
 
-def same(one: Path, other: Path) -> None:
-    """Two searches that ended alike."""
-    assert studied(one) == studied(other)
-    first, second = (load_file(out / "subnet.safetensors") for out in (one, other))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-
-
+@pytest.mark.slow
 def test_killed_it_goes_on(done: Done, tmp_path: Path) -> None:
     out = tmp_path / "cut"
     arguments = ["finetune", done.run, "--searcher", "halving", "--latency-ms", LIMIT_MS]
@@ -229,29 +184,6 @@ def test_killed_it_goes_on(done: Done, tmp_path: Path) -> None:
     assert resumed.code == 0, resumed.err
     same(out, done.out)
     assert lines(out) == lines(done.out)
-
-
-@pytest.mark.parametrize("name", ["accuracies.json", "checkpoint.pt", "subnet.safetensors"])
-def test_interrupted_before_a_file_is_written_it_goes_on(
-    done: Done, tmp_path: Path, name: str
-) -> None:
-    out, left = tmp_path / "cut", [7 if name != "subnet.safetensors" else 1]
-    replace = Path.replace
-
-    def interrupted(path: Path, target: Path) -> Path:
-        if Path(target).name == name:
-            left[0] -= 1
-            if not left[0]:
-                raise KeyboardInterrupt
-        return replace(path, target)
-
-    with mock.patch.object(Path, "replace", interrupted):
-        said = halving(done.run, "-o", out)
-    assert said.code == 130 and not left[0]
-    assert not (out / "finetune.json").exists()
-    resumed = halving(done.run, "-o", out, "--resume")
-    assert resumed.code == 0, resumed.err
-    same(out, done.out)
 
 
 def test_hyperband_also_trains_some_to_the_end_unseen(run: Path, tmp_path: Path) -> None:
@@ -279,14 +211,35 @@ def test_a_trial_is_worth_the_same_in_whatever_order(run: Path, tmp_path: Path) 
         trained = TrainedRun(Run.open(run))
         config = tuning_config(trained.config.train, 3, None)
 
-        def trials(name: str) -> Trials:
-            return Trials(trained, config, [1 / 3], tmp_path / name)
+        def errors(name: str, share: float) -> Floats:
+            tunings = Tunings(trained, config, [1 / 3], tmp_path / name)
+            return tunings.errors(lambda epochs, _: told.append(epochs), row, np.array([share]))
 
-        up = [trials("up").errors(row, np.array([share])) for share in (1 / 3, 1.0)]
-        one = trials("down")
-        down = [one.errors(row, np.array([share])) for share in (1.0, 1 / 3)]
+        told: list[float] = []
+        up = [errors("up", share) for share in (1 / 3, 1.0)]
+        assert sum(told) == pytest.approx(3) and min(told) > 0
+        down = [errors("down", share) for share in (1.0, 1 / 3)]
+        assert sum(told) == pytest.approx(6)
     assert up == down[::-1]
-    assert one.epochs == trials("down").epochs == 3
+
+
+def test_what_is_missing_is_what_would_be_trained(run: Path, tmp_path: Path) -> None:
+    (row,) = some(1)
+    with registered():
+        trained = TrainedRun(Run.open(run))
+        config = tuning_config(trained.config.train, 9, None)
+        tunings = Tunings(trained, config, [1 / 9, 1 / 3], tmp_path)
+
+        def missing() -> list[int]:
+            return [int(tunings.missing(row[None], np.array([n]))[0]) for n in (1, 3, 9)]
+
+        assert missing() == [1, 3, 9]
+        tunings.errors(lambda *_: None, row[None], np.array([1 / 3]))
+        assert missing() == [0, 0, 6]
+        tunings.drop(row[None], row[None])
+        assert tunings.kept(row)
+        tunings.drop(row[None], row[:0].reshape(0, len(row)))
+        assert not tunings.kept(row) and missing() == [0, 0, 9]
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,11 @@ class Fidelities:
             self._first = self._first[self._within.keeps(self._first)]
         self._rng = rng
         self._plain = None if task.graded else nsga2(task, rng)
-        self._plan = plan
+        self._plan, self._upcoming = plan, next(plan)
         self._depth = depth(task.least)
         self._trials = Trials()
         self._brackets: list[Bracket] = []
+        self._begun = [self._none()]
         self._proposers: dict[int, Searcher] = {}
         self._waiting: dict[int, Rows] = {}
         self._pools: dict[int, Rows] = {}
@@ -86,11 +87,13 @@ class Fidelities:
         return Population(rows.reshape(-1, len(self._task.space.choices)), ETA**levels)
 
     def _next(self) -> Bracket:
-        rungs, deepening = next(self._plan)
+        rungs, deepening = self._upcoming
+        self._upcoming = next(self._plan)
         first = rungs[0]
         pool = self._pools.get(first.level, self._none()) if deepening else self._none()
         pool = np.concatenate([pool, self._candidates(first.size - len(pool), first.level)])
         self._pools[first.level] = pool
+        self._begun.append(pool[: first.size])
         return Bracket(rungs, pool[: first.size])
 
     def _candidates(self, n: int, level: int) -> Rows:
@@ -109,6 +112,23 @@ class Fidelities:
 
     def _none(self) -> Rows:
         return np.empty((0, len(self._task.space.choices)), dtype=np.int64)
+
+    def begun(self) -> Rows:
+        """All candidates so far: [n, choices]. One may be among them more than once."""
+        return np.concatenate(self._begun)
+
+    def open(self) -> Rows:
+        """Those of them [n, choices] that could yet go on, had the search not ended.
+
+        All that was asked for is told by now, or failed.
+        """
+        self._trials.close()
+        for bracket in self._brackets:
+            bracket.settle(self._trials)
+        rows = [bracket.rows for bracket in self._brackets if not bracket.finished]
+        if self._upcoming[1]:
+            rows += self._pools.values()
+        return np.concatenate([self._none(), *rows])
 
     def tell(self, population: Population, objectives: Floats, violations: Floats) -> None:
         """Rungs whose trials are all told, or failed, end with the next ask."""

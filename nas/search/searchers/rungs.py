@@ -108,17 +108,23 @@ class Bracket:
         """Whether there is nothing more to ask for."""
         return self.at >= len(self.rungs) or not len(self.rows)
 
+    def settle(self, trials: Trials) -> None:
+        """Promote as far as all is told that promotions stand on."""
+        while not self.finished and trials.settled(self.keys, self.rungs[self.at].level):
+            self._promote(trials)
+
     def due(self, trials: Trials, n: int) -> list[tuple[Rows, int]]:
         """At most ``n`` candidates with their levels that are to be asked for now."""
         found: list[tuple[Rows, int]] = []
+        self.settle(trials)
         while not self.finished and len(found) < n:
-            level = self.rungs[self.at].level
+            at, level = self.at, self.rungs[self.at].level
             for row, key in zip(self.rows, self.keys, strict=True):
                 if len(found) < n and trials.ask(key, level):
                     found.append((row, level))
-            if not trials.settled(self.keys, level):
+            self.settle(trials)
+            if self.at == at:
                 break
-            self._promote(trials)
         return found
 
     def _promote(self, trials: Trials) -> None:

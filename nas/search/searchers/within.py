@@ -27,9 +27,11 @@ class Within:
         self.share = 1.0
 
     def keeps(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Which of the rows [n, choices] keep all of them: [n]."""
+        """Which of the rows [n, choices] keep all of them: [n]. Of none nobody is asked."""
+        if not len(rows):
+            return np.empty(0, dtype=np.bool_)
         kept = np.asarray(self._above(rows) <= 0)
-        self.share = float(kept.mean()) if len(kept) else self.share
+        self.share = float(kept.mean())
         return kept
 
     def initial(self, n: int, seen: Seen) -> Rows:

@@ -11,7 +11,7 @@ import pytest
 
 import nas.search
 import search_spaces
-from nas.search import SearchError
+from nas.search import MachineError, SearchError
 
 SPACE = search_spaces.get("small-images")
 # Evolution, for it is quick; what is said here is of every search.
@@ -145,6 +145,25 @@ def test_whatever_a_function_raises_is_that_networks_failure(
     study = minimize(SPACE, {"error": picky}, budget=40, batch=20, path=path)
     assert 0 < len(study.failures()) < 40
     assert nas.search.load(path, SPACE).failures() == study.failures()
+
+
+@pytest.mark.parametrize("piece", [1, 4])
+def test_what_the_machine_did_ends_the_search_and_is_no_failure(tmp_path: Path, piece: int) -> None:
+    def breaks(rows: Rows) -> Floats:
+        if (rows[:, Picky.choice] == 1).any():
+            raise MachineError("the disk is full")
+        return error(rows)
+
+    path = tmp_path / "study.sqlite"
+    given = {"space": SPACE, "budget": 40, "batch": 20, "piece": piece, "path": path}
+    with pytest.raises(MachineError, match="^the disk is full$"):
+        minimize(objectives={"error": breaks}, **given)  # type: ignore[arg-type]
+    kept = nas.search.load(path, SPACE)
+    assert not kept.failures() and len(kept) % piece == 0
+    # Nobody waits for what was let go of, and nothing else is missing.
+    study = minimize(objectives={"error": error}, **given)  # type: ignore[arg-type]
+    straight = minimize(SPACE, {"error": error}, budget=40, batch=20)
+    assert len(study) == 40 and study.front() == straight.front()
 
 
 def test_what_breaks_in_the_middle_ends_the_search_after_twenty(tmp_path: Path) -> None:

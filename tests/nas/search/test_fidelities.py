@@ -285,3 +285,53 @@ def test_ranking_by_hand() -> None:
     # One objective: ascending.
     single = np.array([[3.0], [1.0], [2.0]])
     assert best_first(single, np.zeros(3)).tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize("name", ["halving", "hyperband"])
+def test_a_free_function_is_never_asked_about_no_rows(name: str) -> None:
+    def parameters(rows: Rows) -> Floats:
+        return np.stack([float(SPACE.parameters(row[None])[0]) for row in rows])
+
+    graded = {"error": Graded(errors, 1 / 9)}
+    given = {"functions": {"parameters": parameters}, "free": ["parameters"]}
+    study = minimize(SPACE, graded, {"parameters": 1e12}, name, 3, **given)  # type: ignore[arg-type]
+    assert len(study) > 3
+
+
+def rows_of(found: Rows) -> set[tuple[int, ...]]:
+    return set(map(tuple, found.tolist()))
+
+
+def test_halving_says_who_may_go_on() -> None:
+    task = Task(Problem(SPACE, ("error",), {}), graded=True, least=1 / 9)
+    searcher = halvings(task, np.random.default_rng(0))
+    asked = searcher.ask(9)
+    values = tell(searcher, asked)
+    best = asked.rows[np.argsort(values)[:3]]
+    assert rows_of(searcher.begun()) == rows_of(asked.rows)
+    assert rows_of(searcher.open()) == rows_of(best)
+    tell(searcher, searcher.ask(3))
+    # One of them is left, until it was tried in full.
+    assert len(searcher.open()) == 1
+    tell(searcher, searcher.ask(1))
+    assert not len(searcher.open()) and len(searcher.begun()) == 9
+
+
+def test_of_a_failure_nothing_goes_on() -> None:
+    task = Task(Problem(SPACE, ("error",), {}), graded=True, least=1 / 3)
+    searcher = halvings(task, np.random.default_rng(0))
+    asked = searcher.ask(3)
+    tell(searcher, Population(asked.rows[:1], asked.fidelity[:1]))  # type: ignore[index]
+    assert rows_of(searcher.open()) == rows_of(asked.rows[:1])
+    searcher.ask(1)
+    assert not len(searcher.open())
+
+
+def test_what_deepening_takes_up_again_is_open_until_all_is_whole() -> None:
+    task = Task(Problem(SPACE, ("error",), {}), graded=True, least=1 / 9)
+    searcher = deepening(task, np.random.default_rng(0))
+    # Rounds up to a ninth, a third and the whole: 1, then 3 + 2, then 9 + 5 + 3 candidates.
+    while len(searcher.begun()) < 1 + (3 + 2) + (9 + 5 + 3):
+        assert rows_of(searcher.open()) == rows_of(searcher.begun())
+        tell(searcher, searcher.ask(1))
+    assert len(searcher.open()) == 3
