@@ -165,9 +165,8 @@ def _known(path: Path, space: Space) -> searching.Study | None:
     """What an earlier call has evaluated; None where that cannot be read."""
     try:
         return searching.load(path, space)
-    except (
-        ArtefactError
-    ):  # Also one that was stopped while it made the file. It is opened in earnest later.
+    except ArtefactError:
+        # Perhaps one that was stopped while it made the file; it is opened in earnest later.
         return None
 
 
