@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 from collections.abc import Callable
 from functools import partial
@@ -76,11 +75,11 @@ def _require_numbers(name: str, function: Callable[..., Any], space: Space) -> N
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; give {HOW}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{path}: Python cannot load it; give {HOW}")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = ModuleType(path.stem)
+    module.__file__ = str(path)
+    # Not as an import does, which leaves bytecode beside the file, and takes that for a file that
+    # was edited within the same second.
+    exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
     return module
 
 

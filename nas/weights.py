@@ -98,6 +98,10 @@ def load_subnet(path: Path, space: Space) -> FineTuned:
     Raises:
         ArtefactError: missing, truncated, of another format or space, or of a whole supernet.
     """
+    if not path.is_file():
+        raise ArtefactError(
+            f"{path}: no file of a fine-tuned subnet; `nas finetune` leaves one, subnet.safetensors"
+        )
     header = _header(path, space)
     if not header.architecture:
         raise ArtefactError(

@@ -22,7 +22,12 @@ def export(
     weights: Annotated[
         Path | None, typer.Option("--weights", help="A fine-tuned subnet, in the best's place.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Else RUN/best.onnx.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", help="Else RUN/best.onnx, or beside the file that names the subnet."
+        ),
+    ] = None,
     raw: Annotated[
         bool, typer.Option("--raw", help="Take pixels from 0 to 255; normalise in the graph.")
     ] = False,
@@ -50,7 +55,9 @@ def export(
     tuned = fine_tuned(trained, weights) if weights else None
     chosen = tuned.architecture if tuned else chosen_architecture(trained, architecture)
     options = ExportOptions(raw, dtype, layout, batch or None)
-    data = export_run(trained, chosen, out or folder.onnx, options, tuned)
+    named = weights or architecture
+    usual = folder.onnx if named is None else named.with_suffix(folder.onnx.suffix)
+    data = export_run(trained, chosen, out or usual, options, tuned)
     agreement = data["agreement"]
     screen.result(
         data,

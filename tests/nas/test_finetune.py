@@ -98,9 +98,11 @@ def test_its_weights_are_exported_with_their_own_digest(run: Path, tmp_path: Pat
     after = found.subnet.state_dict()
     assert before.keys() == after.keys()
     assert any(not torch.equal(before[name], after[name]) for name in before)
-    file = tmp_path / "tuned.onnx"
-    out = nas("export", run, "--weights", weights, "-o", file, "--json")
+    out = nas("export", run, "--weights", weights, "--json")
     assert out.code == 0, out.err
+    # The run's best is another one.
+    file = tmp_path / "tuned" / "subnet.onnx"
+    assert out.json["file"] == str(file) and not (run / "best.onnx").exists()
     metadata = {prop.key: prop.value for prop in onnx.load(file).metadata_props}
     assert metadata["weights_digest"] == found.digest
     x = torch.randn(1, 3, 8, 8)
@@ -139,7 +141,8 @@ def test_what_does_not_belong_is_refused(run: Path, tmp_path: Path) -> None:
     cases: tuple[tuple[tuple[object, ...], str], ...] = (
         (("export", run, "--weights", whole), "of a supernet, not of one subnet"),
         (("export", run, "--weights", weights, "--architecture", "x"), "leave out --architecture"),
-        (("export", run, "--weights", tmp_path / "none"), "no trained weights"),
+        (("export", run, "--weights", tmp_path / "none"), "no file of a fine-tuned subnet"),
+        (("export", run, "--weights", tmp_path), "no file of a fine-tuned subnet"),
         (("finetune", run), "no best network yet"),
         ((*tune, run), "is not empty"),
         ((*tune, weights), "is a file"),
