@@ -233,12 +233,13 @@ def _forget(files: Run, limits: Mapping[str, float]) -> None:
 
 def _text(document: Mapping[str, Any], files: Run, folder: Path) -> str:
     best = document["points"][document["compromise"]]
+    points = "" if best["val_accuracy"] is None else " points"
     said = []
     for one in document["devices"]:
         latency = best["latencies"][one["name"]]
         said.append(
             f"{one['name']} {latency['ms']:.4g} ms {one['basis']} (budget {one['limit_ms']:g} ms), "
-            f"regret {best['regrets'][one['name']]:.3g}"
+            f"regret {best['regrets'][one['name']]:.3g}{points}"
         )
     if best["val_accuracy"] is not None:
         quality = f"{best['val_accuracy']:.2f}% of the held-out images"

@@ -164,6 +164,10 @@ def test_it_is_exported_and_shown(run: Path, many: dict[str, float]) -> None:
     page = (run / "report.html").read_text()
     assert "One network for many devices" in page and 'href="#fleet"' in page
     assert "Latencies on pi4, pixel are predictions of the tables alone" in page
+    assert nas("report", run, "--search", run / "fleet").code == 0
+    page = (run / "fleet" / "report.html").read_text()
+    (heading,) = parse(page).all("h1")
+    assert heading.text.startswith("Chosen for all: pi4 ") and "There is no front" not in page
 
 
 def volume_of(points: np.ndarray, corner: np.ndarray) -> float:

@@ -184,6 +184,8 @@ def _said(archive: Archive) -> str:
         possible *= len(dimension.edges) - 1
     names = " and ".join(dimension.name for dimension in archive.dimensions)
     shown = " The darker, the better." if len(archive.dimensions) > 1 else ""
+    if (archive.violations > 0).any():
+        shown += " What is hollow is beyond the limits."
     return (
         f"The best network found of each kind, by {names}: {len(archive):,} of {possible:,} "
         f"cells have one.{shown}"

@@ -46,9 +46,15 @@ def frontier(data: ReportData) -> Html:
 
 def _caption(front: Front, data: ReportData) -> Html:
     within = sum(point.latency_ms <= front.budget_ms for point in front.points)
+    by = ""
+    if front.tried:
+        by = (
+            " in latency and expected accuracy (what was measured and what was predicted, weighted "
+            "by how exact they are)"
+        )
     text = (
-        f"{len(front.points)} measured networks that no other one beats, {within} of them within "
-        f"the budget of {significant(front.budget_ms)} ms. {_vertical(front, data.test)}"
+        f"{len(front.points)} measured networks that no other one beats{by}, {within} of them "
+        f"within the budget of {significant(front.budget_ms)} ms. {_vertical(front, data.test)}"
         "Horizontal bars are the interval of the measured latency."
     )
     if data.test:

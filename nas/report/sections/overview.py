@@ -5,6 +5,7 @@ from __future__ import annotations
 from nas.report.data import ReportData
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
+from nas.report.fronts import Fleet
 from nas.report.sections.common import missing, search_command
 from nas.scale import capitalised, name_and_unit, worded
 
@@ -14,6 +15,8 @@ __all__ = ["overview", "sentence"]
 def sentence(data: ReportData) -> str:
     """What the whole run comes to."""
     front = data.front
+    if front is None and data.fleet is not None:
+        return _compromise(data.fleet)
     if front is None:
         state = "trained, not searched yet" if data.trained else "not trained yet"
         if data.imported:
@@ -35,6 +38,20 @@ def sentence(data: ReportData) -> str:
     )
 
 
+def _compromise(fleet: Fleet) -> str:
+    best = fleet.points[fleet.compromise]
+    latencies = ", ".join(
+        f"{one.name} {significant(best.latency_ms[one.name])} ms {one.basis} "
+        f"(budget {significant(one.limit_ms)} ms)"
+        for one in fleet.devices
+    )
+    if best.val_accuracy is None:
+        quality = f"{worded(fleet.scale, best.score)} ({fleet.guide})"
+    else:
+        quality = f"{fixed(best.val_accuracy, 1)}% validation"
+    return f"Chosen for all: {latencies}; {quality}"
+
+
 def overview(data: ReportData) -> Html:
     """The head of the page."""
     return el(
@@ -48,7 +65,7 @@ def overview(data: ReportData) -> Html:
 
 
 def _next_step(data: ReportData) -> Html | None:
-    if data.front is not None:
+    if data.front is not None or data.fleet is not None:
         return None
     if not data.trained:
         return missing("There are no trained weights.", data.provenance.commands[0])

@@ -130,7 +130,7 @@ def test_words_say_what_is_to_be_seen() -> None:
     page = parse(map_of_elites(made(MACS, LAYERS), "error, %"))
     assert page.all("figcaption")[0].text == (
         "The best network found of each kind, by million MACs and layers: 4 of 6 cells have one. "
-        "The darker, the better."
+        "The darker, the better. What is hollow is beyond the limits."
     )
     assert (
         page.all("svg")[0]
