@@ -53,8 +53,8 @@ def hypervolume(objectives: npt.ArrayLike, reference: npt.ArrayLike) -> float:
 
     All objectives are minimised. Zitzler and Thiele, "Multiobjective evolutionary algorithms: a
     comparative case study and the strength Pareto approach" (IEEE Transactions on Evolutionary
-    Computation 1999). Three objectives and more are left to pymoo; of more than six it takes
-    minutes, and ``nas.search.volume`` estimates.
+    Computation 1999). Three objectives and more are left to pymoo; the time it takes grows
+    exponentially with them, and of more than six ``nas.search.volume`` estimates.
     """
     points, corner = _points(objectives), np.asarray(reference, dtype=np.float64)
     if corner.shape != (points.shape[1],):

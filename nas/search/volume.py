@@ -22,8 +22,8 @@ class Estimated:
     the number of objectives: Golovin and Zhang, "Random hypervolume scalarizations for provable
     multi-objective black box optimization" (ICML 2020). Directions are the same for all equal
     numbers of objectives, stretched as far as ``reference`` is from ``ideal`` in each: with both
-    equal, more points never have less volume. With eight objectives estimates were off by 1% at
-    most, with nine by 3%, eleven 5% and sixteen 8% (eight fronts each, against exact volumes).
+    equal, more points never have less volume. Tests hold estimates within 3% of exact volumes with
+    seven objectives, 5% with nine and 10% with twelve.
     """
 
     def __init__(self, reference: Floats, ideal: Floats) -> None:
