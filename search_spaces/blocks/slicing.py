@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from search_spaces.blocks.mixed import convolved
 from search_spaces.specs import EPSILON, NORM_TENSORS
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {
@@ -134,20 +135,19 @@ class Unit(nn.Module):
         inputs, largest = x.shape[1], conv.kernel_size[0]
         y: Tensor
         if (inputs, outputs, kernel) == (conv.in_channels, conv.out_channels, largest):
-            y = conv(x)
+            y = convolved(conv, x, conv.groups)
             y = self.act(y if norm is None else whole_norm(norm, y))
             return y
         part = self._lent(inputs, outputs, kernel)
         dilation = conv.dilation[0]
-        y = functional.conv2d(
-            x,
-            part["conv.weight"],
-            part.get("conv.bias"),
-            conv.stride,
-            int(conv.padding[0]) - dilation * (largest - kernel) // 2,
-            dilation,
-            inputs // self.group if self.group else 1,
-        )
+        padding = int(conv.padding[0]) - dilation * (largest - kernel) // 2
+        groups = inputs // self.group if self.group else 1
+
+        def convolve(x: Tensor) -> Tensor:
+            weight, bias = part["conv.weight"].to(x.dtype), part.get("conv.bias")
+            return functional.conv2d(x, weight, bias, conv.stride, padding, dilation, groups)
+
+        y = convolved(convolve, x, groups)
         if norm is not None:
             y = run_norm(norm, y, *(part[f"norm.{name}"] for name in NORM_TENSORS))
         y = self.act(y)
