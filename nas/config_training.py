@@ -139,7 +139,8 @@ class TrainConfig:
         help="Before a phase leaves channels out for the first time, put the important ones first.",
     )
     precision: Literal["float32", "bfloat16"] = option(
-        "float32", help="bfloat16: mixed precision, for GPUs that are faster at it."
+        "float32",
+        help="bfloat16: mixed precision, for GPUs and processors that are faster at it (AMX).",
     )
     compile: bool = option(
         False, help="Compile the teacher of progressive shrinking, which never changes."

@@ -9,6 +9,7 @@ from nas.config import Config, DataConfig, SpaceConfig, TrainConfig
 from nas.data.decode import Fit
 from nas.data.digits import DIGITS
 from nas.data.summary import DatasetSummary, inspect
+from nas.processor import multiplies_bfloat16
 from search_spaces.errors import ConfigError
 from search_spaces.files import write_atomic
 
@@ -120,4 +121,10 @@ def _train(summary: DatasetSummary, notes: dict[str, str]) -> TrainConfig:
     while batch_size > 16 and count < 16 * batch_size:
         batch_size //= 2
     scaled = None if phases == train.schedule else phases
-    return replace(train, phases=scaled, batch_size=batch_size)
+    train = replace(train, phases=scaled, batch_size=batch_size)
+    if multiplies_bfloat16():
+        notes["train.precision"] = (
+            "This processor multiplies bfloat16 (AMX). On one that does not, float32 is faster."
+        )
+        train = replace(train, precision="bfloat16")
+    return train

@@ -8,6 +8,7 @@ from PIL import Image
 
 from nas.config import Config, TrainConfig
 from nas.init import DatasetSummary, inspect, suggest, write_config
+from nas.processor import multiplies_bfloat16
 from search_spaces.errors import ConfigError, DataError
 
 
@@ -108,6 +109,27 @@ def test_epochs_and_batches_follow_the_number_of_images() -> None:
     assert of(11_250) == (2 * epochs, batch_size)
     assert of(200) == (4 * epochs, 16)
     assert of(1_000_000) == (epochs // 2, batch_size)
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [
+        (("fpu amx_bf16 amx_tile", "amx_tile amx_bf16"), "bfloat16"),
+        (("fpu amx_bf16", "fpu avx512_bf16"), "float32"),
+        (("fpu amx_bf16x",), "float32"),
+        ((), "float32"),
+    ],
+)
+def test_precision_is_what_the_processor_is_fast_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], precision: str
+) -> None:
+    told = tmp_path / "cpuinfo"
+    told.write_text("\n".join(f"processor\t: {n}\nflags\t\t: {f}\n" for n, f in enumerate(flags)))
+    monkeypatch.setattr("nas.init.multiplies_bfloat16", lambda: multiplies_bfloat16(told))
+    config, notes = suggest(summary())
+    assert config.train.precision == precision
+    assert ("train.precision" in notes) == (precision == "bfloat16")
+    assert not multiplies_bfloat16(tmp_path / "none")
 
 
 def test_the_file_says_why_and_is_not_overwritten(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""Units in mixed precision on a CPU, against PyTorch's functions in the types they should have."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from search_spaces.blocks.slicing import Unit
+
+HALF = torch.bfloat16
+
+
+def mixed(unit: Unit, x: Tensor, outputs: int, kernel: int) -> Tensor:
+    with torch.autocast("cpu", HALF):
+        y: Tensor = unit(x, outputs, kernel)
+    return y
+
+
+def drawn(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(("channels", "kernel"), [(8, 5), (6, 5), (8, 3), (6, 3)])
+@pytest.mark.parametrize("taken", [torch.float32, HALF])
+def test_groups_are_convolved_in_float32_and_rounded(
+    channels: int, kernel: int, taken: torch.dtype
+) -> None:
+    unit = Unit(8, 8, 5, group=1, kernels=(3,), norm=False)
+    x = drawn(2, channels, 6, 6).to(taken)
+    y = mixed(unit, x, channels, kernel)
+    # The transform to the smaller kernel starts as identity: its middle.
+    edge = (5 - kernel) // 2
+    weight = unit.conv.weight.detach()[:channels, :, edge : 5 - edge, edge : 5 - edge]
+    if kernel < 5:  # a matrix product, which is of half precision
+        weight = weight.to(HALF).float()
+    expected = functional.conv2d(x.float(), weight, padding=kernel // 2, groups=channels)
+    assert y.dtype == HALF
+    torch.testing.assert_close(y, expected.to(HALF))
+
+    gradient = drawn(*y.shape).to(HALF)
+    y.backward(gradient)
+    wide = weight.clone().requires_grad_()
+    of_wide = functional.conv2d(x.float(), wide, padding=kernel // 2, groups=channels)
+    of_wide.backward(gradient.float())
+    assert unit.conv.weight.grad is not None and wide.grad is not None
+    found = unit.conv.weight.grad[:channels, :, edge : 5 - edge, edge : 5 - edge]
+    assert found.dtype == torch.float32
+    # Exact, but for the rounding of the transform's own gradient.
+    close = {"rtol": 0.01, "atol": 1e-5} if kernel < 5 else {"rtol": 1e-5, "atol": 1e-6}
+    torch.testing.assert_close(found, wide.grad, **close)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("outputs", [8, 6])
+def test_all_channels_together_are_convolved_in_half_precision(outputs: int) -> None:
+    unit = Unit(8, 8, 3, norm=False)
+    x = drawn(2, 8, 6, 6)
+    weight = unit.conv.weight.detach()[:outputs]
+    expected = functional.conv2d(x.to(HALF), weight.to(HALF), padding=1)
+    found = mixed(unit, x, outputs, 3)
+    assert found.dtype == HALF
+    torch.testing.assert_close(found, expected)
+
+
+def test_without_mixed_precision_nothing_is_rounded() -> None:
+    unit = Unit(8, 8, 5, group=1, norm=False)
+    x = drawn(2, 8, 6, 6)
+    expected = functional.conv2d(x, unit.conv.weight, padding=2, groups=8)
+    found = unit(x, 8, 5)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
