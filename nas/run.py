@@ -163,6 +163,16 @@ class Run:
         return self.folder / "report.html"
 
     @property
+    def tunings(self) -> Path:
+        """A folder for each fine-tuning."""
+        return self.folder / "finetuned"
+
+    @property
+    def tunings_test(self) -> Path:
+        """What fine-tuned subnets are worth on test images."""
+        return self.tunings / "test.json"
+
+    @property
     def fleet(self) -> Path:
         """What a search for many devices left: a folder with ``fleet.json`` and a ``best.json``."""
         return self.folder / "fleet"

@@ -84,7 +84,15 @@ def report(
 
     screen = Screen(json)
     data = report_command(run, screen, search)
-    screen.result(data, f"wrote {data['report']}")
+    text = f"wrote {data['report']}"
+    if "test_accuracy" in data:
+        text += f"; {data['test_accuracy']:.2f}% of the test images"
+    for one in data.get("finetuned", ()):
+        text += (
+            f"; {one['folder']} {one['test_finetuned']:.2f}% of them fine-tuned, "
+            f"{one['test_inherited']:.2f}% inherited"
+        )
+    screen.result(data, text)
 
 
 def demo(

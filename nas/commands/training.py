@@ -120,8 +120,8 @@ def finetune(
         return
     chosen = chosen_architecture(trained, architecture)
     data = finetune_command(trained, chosen, epochs, learning_rate, out, resume, screen)
-    screen.result(
-        data,
-        f"held-out accuracy {data['val_inherited']:.2f}% inherited, {data['val_finetuned']:.2f}% "
-        f"fine-tuned; next: nas export {run} --weights {data['weights']}",
-    )
+    before, after = data["val_inherited"], data["val_finetuned"]
+    text = f"held-out accuracy {before:.2f}% inherited, {after:.2f}% fine-tuned"
+    if after <= before:
+        text += " (no gain: more --epochs, or keep the inherited weights)"
+    screen.result(data, f"{text}; next: nas export {run} --weights {data['weights']}")

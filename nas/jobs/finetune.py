@@ -38,7 +38,7 @@ EPOCHS = 10
 def finetuned_folder(trained: TrainedRun, architecture: Architecture) -> Path:
     """Where a subnet's weights go, if no other folder is named."""
     digest = trained.space.digest(architecture)
-    return trained.run.folder / "finetuned" / digest[:12]
+    return trained.run.tunings / digest[:12]
 
 
 def fine_tune(

@@ -113,7 +113,7 @@ def finetune_search(
     """
     require_tunable(trained)
     name = f"{options.searcher}-{options.latency_ms:g}ms"
-    out = out or trained.run.folder / "finetuned" / name
+    out = out or trained.run.tunings / name
     there = require_folder(out, CANDIDATES, "search over fine-tunings", resume)
     table, _ = chosen_table(trained, where.device, where.threads, where.table)
     config = tuning_config(trained.config.train, options.epochs, learning_rate)

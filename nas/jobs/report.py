@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from nas.data.batches import as_tensors
 from nas.jobs.trained import TrainedRun
+from nas.jobs.tuned import test_fine_tuned
 from nas.report import gather, write_report
 from nas.run import Run
 from nas.terminal import Screen
@@ -46,7 +48,8 @@ def test_front(
 
 
 def report_command(folder: Path, screen: Screen, searched: Path | None = None) -> dict[str, Any]:
-    """The command ``nas report``: test the front if there is one, write ``report.html``.
+    """The command ``nas report``: test the front and what was fine-tuned, if there is any, and
+    write ``report.html``.
 
     ``searched`` is the folder of a search that did not write into the run; it gets the report.
 
@@ -56,12 +59,16 @@ def report_command(folder: Path, screen: Screen, searched: Path | None = None) -
     run = Run.open(folder)
     found = run if searched is None else _search(searched, folder)
     result: dict[str, Any] = {"report": str(found.report)}
+    trained = TrainedRun(run)
     if found.front.is_file() and run.supernet.is_file():
-        trained = TrainedRun(run)
         front = _front(trained, found.front)
         if trained.has_images:
             tested = test_front(trained, found, front, screen)
             result["test_accuracy"] = tested[front["best"]]["test_accuracy"]
+    if searched is None and run.supernet.is_file() and run.tunings.is_dir():
+        tuned = test_fine_tuned(trained, screen)
+        if tuned:
+            result["finetuned"] = [asdict(one) for one in tuned]
     write_report(gather(run, searched=searched), found.report)
     return result
 

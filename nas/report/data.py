@@ -17,6 +17,8 @@ __all__ = [
     "Table",
     "TableNetwork",
     "Test",
+    "Tuned",
+    "TunedSubnet",
 ]
 
 
@@ -26,6 +28,25 @@ class Test:
 
     images: int
     accuracy: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class TunedSubnet:
+    """A fine-tuned subnet, by the name of its folder: top-1 accuracies in percent."""
+
+    folder: str
+    val_inherited: float
+    val_finetuned: float
+    test_inherited: float
+    test_finetuned: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Fine-tuned subnets and the number of test images that they were tested on."""
+
+    images: int
+    subnets: tuple[TunedSubnet, ...]
 
 
 @dataclass(frozen=True)
@@ -128,4 +149,5 @@ class ReportData:
     curves: Curves | None = None
     fleet: Fleet | None = None
     test: Test | None = None
+    tuned: Tuned | None = None
     network: Network | None = None

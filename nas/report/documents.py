@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nas.report.data import Test
+from nas.report.data import Test, Tuned, TunedSubnet
 from search_spaces.errors import ArtefactError
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "pairs",
     "read_document",
     "read_test",
+    "read_tuned",
     "require_format",
 ]
 
@@ -54,6 +56,16 @@ def read_test(document: Mapping[str, Any], front: Mapping[str, Any]) -> Test:
     order = sorted(range(len(points)), key=lambda i: float(points[i]["latency_ms"]))
     accuracy = tuple(float(tested[i]["test_accuracy"]) for i in order)
     return Test(int(document["images"]), accuracy)
+
+
+def read_tuned(document: Mapping[str, Any], weights: str) -> tuple[Tuned, tuple[str, ...]]:
+    """``finetuned/test.json`` of the supernet with the digest ``weights``, and its warnings."""
+    require_format(document, FORMAT)
+    if document["weights"] != weights:
+        raise ValueError("it belongs to other weights")
+    names = [field.name for field in fields(TunedSubnet)]
+    subnets = (TunedSubnet(**{name: one[name] for name in names}) for one in document["subnets"])
+    return Tuned(int(document["images"]), tuple(subnets)), tuple(document["left_out"])
 
 
 def number(value: Any) -> float:

@@ -15,8 +15,8 @@ from nas.header import Header, peek, space_of
 from nas.report.again import commands
 from nas.report.course import Curves
 from nas.report.course_documents import read_curves
-from nas.report.data import Epoch, Network, Provenance, ReportData, Table, Test
-from nas.report.documents import read_document, read_test
+from nas.report.data import Epoch, Network, Provenance, ReportData, Table, Test, Tuned
+from nas.report.documents import read_document, read_test, read_tuned
 from nas.report.front_documents import read_fleet, read_front
 from nas.report.fronts import Fleet, Front
 from nas.report.network import network_of
@@ -88,6 +88,7 @@ class _Reader:
             curves=self.curves(self.found, document) if front and document else None,
             fleet=fleet,
             test=self.test(document) if front else None,
+            tuned=self.tuned(header) if self.searched is None else None,
             network=self.network(space, front, tables) if front and space else None,
             warnings=tuple(self.warnings),
         )
@@ -154,6 +155,22 @@ class _Reader:
         return self.tried(
             lambda: read_document(path, lambda document: read_test(document, front or {}))
         )
+
+    def tuned(self, header: Header | None) -> Tuned | None:
+        """What was fine-tuned, if a report tested it."""
+        if header is None:
+            return None
+        weights = sha256_of(self.run.supernet)
+        read = self.tried(
+            lambda: read_document(
+                self.run.tunings_test, lambda document: read_tuned(document, weights)
+            )
+        )
+        if read is None:
+            return None
+        tuned, left_out = read
+        self.warnings += left_out
+        return tuned
 
     def curves(self, folder: Run, found: Mapping[str, Any]) -> Curves | None:
         """Of the search that left the document ``found`` in the folder."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 
 from nas.report.data import ReportData
 from nas.report.draw.markup import Html, el
 from nas.report.sections.costs import costs
+from nas.report.sections.finetuned import finetuned
 from nas.report.sections.fleet import fleet
 from nas.report.sections.frontier import frontier
 from nas.report.sections.history import history
@@ -27,18 +29,23 @@ PARTS = {
     "network": ("Network", network),
     "training": ("Training", training),
     "costs": ("Costs", costs),
+    "finetuned": ("Fine-tuned", finetuned),
     "fleet": ("Fleet", fleet),
     "latency": ("Latency table", latency),
     "search": ("Search", history),
     "provenance": ("Provenance", origin),
 }
+OPTIONAL: Mapping[str, Callable[[ReportData], bool]] = {
+    "fleet": lambda data: data.fleet is not None,
+    "finetuned": lambda data: data.tuned is not None and bool(data.tuned.subnets),
+}
+"""Parts that few runs have, and that nobody misses elsewhere."""
 
 
 def render(data: ReportData) -> str:
     """The page as text: HTML with its style sheet and its figures, and nothing to load."""
     style = resources.files("nas.report").joinpath("style.css").read_text(encoding="utf-8")
-    # Most runs are for one device, and there is nothing to miss.
-    parts = {name: part for name, part in PARTS.items() if name != "fleet" or data.fleet}
+    parts = {name: part for name, part in PARTS.items() if OPTIONAL.get(name, bool)(data)}
     links = [el("li", el("a", title, href=f"#{name}")) for name, (title, _) in parts.items()]
     head = el(
         "head",
