@@ -124,7 +124,8 @@ def _train(summary: DatasetSummary, notes: dict[str, str]) -> TrainConfig:
     train = replace(train, phases=scaled, batch_size=batch_size)
     if multiplies_bfloat16():
         notes["train.precision"] = (
-            "This processor multiplies bfloat16 (AMX). On one that does not, float32 is faster."
+            "This machine's processor multiplies bfloat16 (AMX). Where training takes another one "
+            "that does not, float32 may be faster."
         )
         train = replace(train, precision="bfloat16")
     return train

@@ -170,7 +170,7 @@ class Run:
     @property
     def tunings_test(self) -> Path:
         """What fine-tuned subnets are worth on test images."""
-        return self.tunings / "test.json"
+        return self.folder / "finetuned_test.json"
 
     @property
     def fleet(self) -> Path:

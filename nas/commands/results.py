@@ -89,8 +89,8 @@ def report(
         text += f"; {data['test_accuracy']:.2f}% of the test images"
     for one in data.get("finetuned", ()):
         text += (
-            f"; {one['folder']} {one['test_finetuned']:.2f}% of them fine-tuned, "
-            f"{one['test_inherited']:.2f}% inherited"
+            f"; finetuned/{one['folder']}: {one['test_finetuned']:.2f}% of the test images, "
+            f"{one['test_inherited']:.2f}% as inherited"
         )
     screen.result(data, text)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nas.data.batches import as_tensors
+from nas.jobs.tested import TestPart
 from nas.jobs.trained import TrainedRun
 from nas.jobs.tuned import test_fine_tuned
 from nas.report import gather, write_report
@@ -15,35 +15,29 @@ from nas.run import Run
 from nas.terminal import Screen
 from search_spaces import Architecture
 from search_spaces.errors import ArtefactError, SpaceError
-from search_spaces.files import write_atomic
 
 __all__ = ["report_command", "test_front"]
 
-FORMAT = 1
-
 
 def test_front(
-    trained: TrainedRun, found: Run, front: dict[str, Any], screen: Screen
+    part: TestPart, found: Run, front: dict[str, Any], screen: Screen
 ) -> list[dict[str, Any]]:
     """Test accuracy in percent of every point of a front of ``found``, in its order.
 
     Points that an earlier call tested with the same weights and images are not run again.
     """
-    test = trained.dataset.splits.test()
-    images, labels = as_tensors(test)
-    belongs = {"weights": trained.belongs()["weights"], "data": test.fingerprint}
-    known = _known(found, belongs)
+    trained = part.trained
+    known = part.known(_file(found), _accuracies)
     points = []
     with screen.progress("test the front", len(front["points"])) as advance:
         for done, point in enumerate(front["points"]):
             architecture = Architecture.from_json(json.dumps(point["architecture"]))
             digest = trained.space.digest(architecture)
             if digest not in known:
-                known[digest] = trained.evaluator.accuracy(architecture, images, labels)
+                known[digest] = trained.evaluator.accuracy(architecture, part.images, part.labels)
             points.append({"digest": digest, "test_accuracy": known[digest]})
             advance(done + 1, "subnets")
-    document = {"format": FORMAT, **belongs, "images": len(labels), "points": points}
-    write_atomic(_file(found), json.dumps(document, indent=1) + "\n")
+    part.keep(_file(found), points=points)
     return points
 
 
@@ -59,16 +53,18 @@ def report_command(folder: Path, screen: Screen, searched: Path | None = None) -
     run = Run.open(folder)
     found = run if searched is None else _search(searched, folder)
     result: dict[str, Any] = {"report": str(found.report)}
-    trained = TrainedRun(run)
-    if found.front.is_file() and run.supernet.is_file():
-        front = _front(trained, found.front)
-        if trained.has_images:
-            tested = test_front(trained, found, front, screen)
-            result["test_accuracy"] = tested[front["best"]]["test_accuracy"]
-    if searched is None and run.supernet.is_file() and run.tunings.is_dir():
-        tuned = test_fine_tuned(trained, screen)
-        if tuned:
-            result["finetuned"] = [asdict(one) for one in tuned]
+    if run.supernet.is_file():
+        trained = TrainedRun(run)
+        part = TestPart(trained)
+        if found.front.is_file():
+            front = _front(trained, found.front)
+            if trained.has_images:
+                tested = test_front(part, found, front, screen)
+                result["test_accuracy"] = tested[front["best"]]["test_accuracy"]
+        if searched is None and trained.has_images:
+            tuned = test_fine_tuned(part, screen)
+            if tuned:
+                result["finetuned"] = [asdict(one) for one in tuned]
     write_report(gather(run, searched=searched), found.report)
     return result
 
@@ -107,14 +103,5 @@ def _file(run: Run) -> Path:
     return run.folder / "test.json"
 
 
-def _known(found: Run, belongs: dict[str, str]) -> dict[str, float]:
-    file = _file(found)
-    if not file.is_file():
-        return {}
-    try:
-        document = json.loads(file.read_text())
-        if any(document[name] != value for name, value in belongs.items()):
-            return {}
-        return {point["digest"]: point["test_accuracy"] for point in document["points"]}
-    except (ValueError, KeyError, TypeError):
-        return {}
+def _accuracies(document: dict[str, Any]) -> dict[str, float]:
+    return {point["digest"]: point["test_accuracy"] for point in document["points"]}

@@ -3,110 +3,81 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from torch import Tensor
-
-from nas.data.batches import as_tensors
 from nas.jobs.export import fine_tuned
-from nas.jobs.trained import TrainedRun
+from nas.jobs.tested import TestPart
 from nas.jobs.tuning import DOCUMENT, FINETUNED
+from nas.report.data import TunedSubnet
 from nas.terminal import Screen
 from nas.training.evaluate import correct
 from search_spaces.errors import ArtefactError
-from search_spaces.files import write_atomic
 
-__all__ = ["TunedSubnet", "test_fine_tuned"]
-
-FORMAT = 1
+__all__ = ["test_fine_tuned"]
 
 
-@dataclass(frozen=True)
-class TunedSubnet:
-    """A fine-tuning in the run's folder ``folder``: accuracies in percent; digests of its weights
-    and of the network.
-    """
-
-    folder: str
-    weights: str
-    network: str
-    val_inherited: float
-    val_finetuned: float
-    test_inherited: float
-    test_finetuned: float
-
-
-def test_fine_tuned(trained: TrainedRun, screen: Screen) -> list[TunedSubnet]:
+def test_fine_tuned(part: TestPart, screen: Screen) -> list[TunedSubnet]:
     """All fine-tunings that ended in ``RUN/finetuned``, by the names of their folders.
 
     Those that an earlier call tested with the same weights and images are not run again. The
-    outcome is left in ``test.json`` there, with a sentence for each that cannot be tested.
+    outcome is left in ``RUN/finetuned_test.json``, with a sentence for each that cannot be tested;
+    where there are none, so is no outcome.
+
+    Raises:
+        ArtefactError: the supernet's weights are damaged, or other images were given.
     """
-    inside = trained.run.tunings
-    folders = sorted(path.parent for path in inside.glob(f"*/{DOCUMENT}"))
+    run = part.trained.run
+    folders = sorted(path.parent for path in run.tunings.glob(f"*/{DOCUMENT}"))
     if not folders:
+        run.tunings_test.unlink(missing_ok=True)
         return []
-    test = trained.dataset.splits.test()
-    images, labels = as_tensors(test)
-    belongs = {"weights": trained.belongs()["weights"], "data": test.fingerprint}
-    known = _known(trained.run.tunings_test, belongs)
+    inherits = part.trained.evaluator  # the supernet, or an error that is of no single subnet
+    known = part.known(run.tunings_test, _by_weights)
     tested, left_out = [], []
     with screen.progress("test fine-tuned subnets", len(folders)) as advance:
         for done, folder in enumerate(folders, start=1):
             try:
-                tested.append(_tested(trained, folder, images, labels, known))
+                tuned = fine_tuned(part.trained, folder / FINETUNED)
+                held_out = _held_out(folder / DOCUMENT, part.belongs()["weights"])
             except ArtefactError as error:
                 left_out.append(str(error))
+                continue
+            one = known.get(tuned.digest)
+            if one is None:
+                architecture = tuned.architecture
+                scores = inherits.logits(tuned.subnet, architecture, part.images)
+                one = TunedSubnet(
+                    folder.name,
+                    tuned.digest,
+                    *held_out,
+                    inherits.accuracy(architecture, part.images, part.labels),
+                    correct(scores, part.labels),
+                )
+            tested.append(replace(one, folder=folder.name))
             advance(done, "subnets")
-    document = {
-        "format": FORMAT,
-        **belongs,
-        "images": len(labels),
-        "subnets": [asdict(one) for one in tested],
-        "left_out": left_out,
-    }
-    write_atomic(trained.run.tunings_test, json.dumps(document, indent=1) + "\n")
+    part.keep(run.tunings_test, subnets=[asdict(one) for one in tested], left_out=left_out)
     return tested
 
 
-def _tested(
-    trained: TrainedRun,
-    folder: Path,
-    images: Tensor,
-    labels: Tensor,
-    known: dict[str, TunedSubnet],
-) -> TunedSubnet:
-    """Both accuracies; raises ``ArtefactError`` for files that are damaged, or of other images."""
-    tuned = fine_tuned(trained, folder / FINETUNED)
-    if tuned.digest in known:
-        return replace(known[tuned.digest], folder=folder.name)
-    try:
-        document = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
-        held_out = float(document["val_inherited"]), float(document["val_finetuned"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtefactError(
-            f"{folder / DOCUMENT}: damaged ({type(error).__name__}: {error}); --resume of that "
-            "fine-tuning writes it again"
-        ) from error
-    architecture = tuned.architecture
-    scores = trained.evaluator.logits(tuned.subnet, architecture, images)
-    return TunedSubnet(
-        folder.name,
-        tuned.digest,
-        trained.space.digest(architecture),
-        *held_out,
-        trained.evaluator.accuracy(architecture, images, labels),
-        correct(scores, labels),
-    )
-
-
-def _known(file: Path, belongs: dict[str, str]) -> dict[str, TunedSubnet]:
-    """What an earlier call found, by the digest of weights; nothing where that is of others."""
+def _held_out(file: Path, supernet: str) -> tuple[float, float]:
+    """Held-out accuracies, inherited and fine-tuned, that a fine-tuning wrote."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
-        if any(document[name] != value for name, value in belongs.items()):
-            return {}
-        return {one["weights"]: TunedSubnet(**one) for one in document["subnets"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        taken = document["supernet"]
+        found = float(document["val_inherited"]), float(document["val_finetuned"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(
+            f"{file}: damaged, or of an older version ({type(error).__name__}: {error}); --resume "
+            "of that fine-tuning writes it again"
+        ) from error
+    if taken != supernet:
+        raise ArtefactError(
+            f"{file}: fine-tuned from other weights than the run's; fine-tune again"
+        )
+    return found
+
+
+def _by_weights(document: dict[str, Any]) -> dict[str, TunedSubnet]:
+    return {one["weights"]: TunedSubnet(**one) for one in document["subnets"]}

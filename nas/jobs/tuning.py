@@ -151,12 +151,19 @@ def told(progress: Progress) -> tuple[float, str]:
 def leave(
     trained: TrainedRun, evaluator: Evaluator, architecture: Architecture, folder: Path
 ) -> dict[str, Any]:
-    """Write the weights that a subnet learned; its held-out accuracies [%], before and after."""
+    """Write the weights that a subnet learned.
+
+    Returns its held-out accuracies [%], before and after, and the digest of the supernet's weights.
+    """
     images = tuning_images(trained)
     inherited = trained.evaluator.accuracy(architecture, images.val, images.val_labels)
     tuned = evaluator.accuracy(architecture, images.val, images.val_labels)
     save_subnet(folder / FINETUNED, evaluator.network(architecture), architecture, trained.header)
-    return {"val_inherited": round(inherited, 3), "val_finetuned": round(tuned, 3)}
+    return {
+        "supernet": trained.belongs()["weights"],
+        "val_inherited": round(inherited, 3),
+        "val_finetuned": round(tuned, 3),
+    }
 
 
 def leave_document(folder: Path, document: Mapping[str, Any]) -> None:

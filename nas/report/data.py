@@ -32,9 +32,12 @@ class Test:
 
 @dataclass(frozen=True)
 class TunedSubnet:
-    """A fine-tuned subnet, by the name of its folder: top-1 accuracies in percent."""
+    """A fine-tuned subnet, by its folder's name and the digest of its weights: top-1 accuracies in
+    percent.
+    """
 
     folder: str
+    weights: str
     val_inherited: float
     val_finetuned: float
     test_inherited: float

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +22,7 @@ __all__ = [
 ]
 
 FORMAT = 1
+ACCURACIES = ("val_inherited", "val_finetuned", "test_inherited", "test_finetuned")
 T = TypeVar("T")
 
 
@@ -59,13 +59,18 @@ def read_test(document: Mapping[str, Any], front: Mapping[str, Any]) -> Test:
 
 
 def read_tuned(document: Mapping[str, Any], weights: str) -> tuple[Tuned, tuple[str, ...]]:
-    """``finetuned/test.json`` of the supernet with the digest ``weights``, and its warnings."""
+    """``finetuned_test.json`` of the supernet with the digest ``weights``, and its warnings."""
     require_format(document, FORMAT)
     if document["weights"] != weights:
         raise ValueError("it belongs to other weights")
-    names = [field.name for field in fields(TunedSubnet)]
-    subnets = (TunedSubnet(**{name: one[name] for name in names}) for one in document["subnets"])
-    return Tuned(int(document["images"]), tuple(subnets)), tuple(document["left_out"])
+    subnets = tuple(
+        TunedSubnet(str(one["folder"]), str(one["weights"]), *(number(one[n]) for n in ACCURACIES))
+        for one in document["subnets"]
+    )
+    left_out = document["left_out"]
+    if not isinstance(left_out, list):
+        raise TypeError("left_out is a list of sentences")
+    return Tuned(int(document["images"]), subnets), tuple(str(said) for said in left_out)
 
 
 def number(value: Any) -> float:

@@ -45,7 +45,7 @@ OPTIONAL: Mapping[str, Callable[[ReportData], bool]] = {
 def render(data: ReportData) -> str:
     """The page as text: HTML with its style sheet and its figures, and nothing to load."""
     style = resources.files("nas.report").joinpath("style.css").read_text(encoding="utf-8")
-    parts = {name: part for name, part in PARTS.items() if OPTIONAL.get(name, bool)(data)}
+    parts = {n: part for n, part in PARTS.items() if n not in OPTIONAL or OPTIONAL[n](data)}
     links = [el("li", el("a", title, href=f"#{name}")) for name, (title, _) in parts.items()]
     head = el(
         "head",

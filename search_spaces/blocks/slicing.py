@@ -110,8 +110,15 @@ class Unit(nn.Module):
         return lent
 
     def _lent(self, inputs: int, outputs: int, kernel: int) -> dict[str, Tensor]:
-        conv = self.conv
-        weight = first(conv.weight, outputs, self.group or inputs)
+        lent = {"conv.weight": self._weight(inputs, outputs, kernel)}
+        if self.conv.bias is not None:
+            lent["conv.bias"] = first(self.conv.bias, outputs)
+        if self.norm is not None:
+            lent |= prefixed("norm", lent_norm(self.norm, outputs))
+        return lent
+
+    def _weight(self, inputs: int, outputs: int, kernel: int) -> Tensor:
+        weight = first(self.conv.weight, outputs, self.group or inputs)
         for large, small in zip(self.sizes, self.sizes[1:], strict=False):
             if large <= kernel:
                 break
@@ -119,12 +126,7 @@ class Unit(nn.Module):
             middle = weight[:, :, edge : large - edge, edge : large - edge]
             matrix = getattr(self, f"transform_{large}to{small}")
             weight = functional.linear(middle.reshape(-1, small**2), matrix).reshape(middle.shape)
-        lent = {"conv.weight": weight}
-        if conv.bias is not None:
-            lent["conv.bias"] = first(conv.bias, outputs)
-        if self.norm is not None:
-            lent |= prefixed("norm", lent_norm(self.norm, outputs))
-        return lent
+        return weight
 
     def forward(self, x: Tensor, outputs: int, kernel: int) -> Tensor:
         """[N, inputs, H, W] to [N, outputs, H', W']; the input says how many inputs there are.
@@ -138,18 +140,18 @@ class Unit(nn.Module):
             y = convolved(conv, x, conv.groups)
             y = self.act(y if norm is None else whole_norm(norm, y))
             return y
-        part = self._lent(inputs, outputs, kernel)
         dilation = conv.dilation[0]
         padding = int(conv.padding[0]) - dilation * (largest - kernel) // 2
         groups = inputs // self.group if self.group else 1
 
         def convolve(x: Tensor) -> Tensor:
-            weight, bias = part["conv.weight"].to(x.dtype), part.get("conv.bias")
+            weight = self._weight(inputs, outputs, kernel)
+            bias = None if conv.bias is None else first(conv.bias, outputs)
             return functional.conv2d(x, weight, bias, conv.stride, padding, dilation, groups)
 
         y = convolved(convolve, x, groups)
         if norm is not None:
-            y = run_norm(norm, y, *(part[f"norm.{name}"] for name in NORM_TENSORS))
+            y = run_norm(norm, y, *lent_norm(norm, outputs).values())
         y = self.act(y)
         return y
 

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from nas.dataset import open_dataset
+from nas.report import gather, render
 from nas.run import Run
-from nas.weights import load_subnet
+from nas.training.recalibrate import recalibrate
+from nas.weights import load_subnet, load_supernet
 from tests.nas.tiny import nas, tiny, write_config, write_images
 
 
@@ -46,18 +49,28 @@ def test_accuracies_are_those_of_its_own_weights_on_test_images(run: Path) -> No
     assert said.code == 0, said.err
     (one,) = said.json["finetuned"]
     tuned = load_subnet(run / "finetuned" / one["folder"] / "subnet.safetensors", tiny())
-    test = open_dataset(Run(run).config()).splits.test()
-    shape = (1, 3, 1, 1)
-    mean = np.reshape(tuned.header.mean, shape)
-    pixels = (test.images - mean) / np.reshape(tuned.header.std, shape)
-    side = int(str(tuned.architecture["resolution"]))
-    assert pixels.shape[2:] == (side, side)
-    with torch.no_grad():
-        scores = tuned.subnet(torch.from_numpy(pixels).float())
-    expected = 100 * float(np.mean(scores.argmax(1).numpy() == test.labels))
-    assert one["test_finetuned"] == pytest.approx(expected)
+    dataset = open_dataset(Run(run).config())
+    mean, std = (np.reshape(value, (1, 3, 1, 1)) for value in (tuned.header.mean, tuned.header.std))
+
+    def pixels(images: np.ndarray) -> Tensor:
+        side = int(str(tuned.architecture["resolution"]))
+        assert images.shape[2:] == (side, side)
+        return torch.from_numpy((images - mean) / std).float()
+
+    test = dataset.splits.test()
+    inherits = load_supernet(run / "supernet.safetensors", tiny()).supernet
+    inherited = inherits.extract(tuned.architecture)
+    recalibrate(inherited, iter([pixels(dataset.images.calibration.numpy())]))
+    scores = {}
+    for name, network in (("test_finetuned", tuned.subnet), ("test_inherited", inherited.eval())):
+        with torch.no_grad():
+            scores[name] = network(pixels(test.images)).numpy()
+        expected = 100 * float(np.mean(scores[name].argmax(1) == test.labels))
+        assert one[name] == pytest.approx(expected)
+    assert not np.allclose(*scores.values())
     document = json.loads((run / "finetuned" / one["folder"] / "finetune.json").read_text())
     assert one["val_finetuned"] == document["val_finetuned"]
+    assert one["val_inherited"] == document["val_inherited"]
     page = (run / "report.html").read_text()
     assert "Fine-tuned subnets" in page and one["folder"] in page
     assert f"{len(test.labels):,} test images" in page
@@ -65,7 +78,7 @@ def test_accuracies_are_those_of_its_own_weights_on_test_images(run: Path) -> No
 
 def test_what_was_tested_is_not_tested_again(run: Path) -> None:
     assert nas("report", run).code == 0
-    file = run / "finetuned" / "test.json"
+    file = run / "finetuned_test.json"
     document = json.loads(file.read_text())
     document["subnets"][0]["test_finetuned"] = 12.5
     file.write_text(json.dumps(document))
@@ -88,19 +101,33 @@ def test_what_is_damaged_is_left_out_and_named(run: Path, damaged: str) -> None:
     assert damaged in page and "Fine-tuned subnets" not in page
 
 
-def test_one_that_has_not_ended_is_no_fault(run: Path) -> None:
+def test_one_of_an_earlier_supernet_is_left_out(run: Path) -> None:
+    file = run / "finetuned" / name(run) / "finetune.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"supernet": "another"}))
+    assert "finetuned" not in nas("report", run, "--json").json
+    assert "fine-tuned from other weights" in (run / "report.html").read_text()
+
+
+def test_one_that_has_not_ended_is_no_fault_and_leaves_no_result(run: Path) -> None:
+    assert nas("report", run).code == 0
     (run / "finetuned" / name(run) / "finetune.json").unlink()
     said = nas("report", run, "--json")
     assert said.code == 0 and "finetuned" not in said.json
-    assert not (run / "finetuned" / "test.json").exists()
+    assert not (run / "finetuned_test.json").exists()
+    assert "Fine-tuned subnets" not in (run / "report.html").read_text()
+
+
+def test_a_damaged_supernet_is_named_once(run: Path) -> None:
+    file = run / "supernet.safetensors"
+    file.write_bytes(file.read_bytes()[:-9])
+    said = nas("report", run)
+    assert said.code == 2 and "supernet.safetensors" in said.err
 
 
 def test_a_result_of_other_weights_is_not_shown(run: Path) -> None:
     assert nas("report", run).code == 0
-    (run / "finetuned" / name(run) / "finetune.json").unlink()
-    file = run / "finetuned" / "test.json"
+    file = run / "finetuned_test.json"
     document = json.loads(file.read_text())
     file.write_text(json.dumps(document | {"weights": "of another supernet"}))
-    assert nas("report", run).code == 0
-    page = (run / "report.html").read_text()
+    page = render(gather(Run(run)))
     assert "it belongs to other weights" in page and "Fine-tuned subnets" not in page

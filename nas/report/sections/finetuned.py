@@ -11,11 +11,11 @@ __all__ = ["finetuned"]
 
 HEADER = (
     "folder",
-    "validation inherited, %",
-    "fine-tuned, %",
-    "test inherited, %",
-    "fine-tuned, %",
-    "gain on test, points",
+    "validation, inherited, %",
+    "validation, fine-tuned, %",
+    "test, inherited, %",
+    "test, fine-tuned, %",
+    "test gain, points",
 )
 
 
