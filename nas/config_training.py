@@ -158,7 +158,8 @@ class TrainConfig:
     )
     distillation: float = option(
         1.0,
-        help="Weight of what the largest network teaches; labels have 1 where both teach.",
+        help="Weight of what the largest network teaches; labels have 1 where both teach. With 0 "
+        "labels teach all.",
         rule=at_least(0),
     )
     tensorboard: bool = option(

@@ -1,17 +1,34 @@
-"""What the processor of this machine can do, as Linux tells it."""
+"""The processor of this machine: its name and what it can do, as Linux tells them."""
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["multiplies_bfloat16"]
+__all__ = ["multiplies_bfloat16", "processor_name"]
+
+CPUINFO = Path("/proc/cpuinfo")
 
 
-def multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+def processor_name() -> str:
+    """As Linux names it, else as Python does."""
+    return next(_values("model name", CPUINFO), platform.processor() or platform.machine())
+
+
+def multiplies_bfloat16(cpuinfo: Path = CPUINFO) -> bool:
     """Whether it has units for products of bfloat16 matrices (AMX); false where nothing tells."""
+    flags = list(_values("flags", cpuinfo))
+    return bool(flags) and all("amx_bf16" in several.split() for several in flags)
+
+
+def _values(key: str, cpuinfo: Path) -> Iterator[str]:
+    """What is said under ``key``, core by core."""
     try:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return False
-    flags = [line for line in text.splitlines() if line.startswith("flags")]
-    return bool(flags) and all("amx_bf16" in line.split() for line in flags)
+        return
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            yield value.strip()

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from nas.processor import processor_name
 from search_spaces.files import write_atomic
 
 
@@ -56,22 +57,12 @@ def milliseconds(work: Callable[[], object]) -> float:
 def machine() -> dict[str, object]:
     """What the figures belong to."""
     return {
-        "cpu": cpu_name(),
+        "cpu": processor_name(),
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def cpu_name() -> str:
-    """As Linux names it, else as Python does."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def save(path: Path, document: dict[str, object]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+from units import once, packed, seconds_of
+
 from nas.config import Phase, TrainConfig
 from nas.data.batches import as_tensors
 from nas.dataset import Dataset
+from nas.jobs.train import said
 from nas.jobs.trained import TrainedRun
 from nas.run import write_csv
 from nas.terminal import Screen
@@ -27,16 +30,27 @@ def by_itself(
 ) -> dict[str, Any]:
     """Train the network of ``plan`` alone, or go on with it in ``folder``.
 
-    The recipe of the run without distillation: what it reaches, in percent of the held-out and the
-    test images, and how long it took.
+    The recipe of the run, by labels alone, at the network's own image size from the first epoch
+    on: what it reaches in percent of the held-out and the test images, and how long it took.
     """
-    space = alone(plan, folder.parent.name)
+    space = alone(plan, "alone")
     config = recipe(trained.config.train, epochs, seed)
-    network = trained_in(folder, space, trained.dataset, config, screen)
-    images = trained.dataset.images
-    evaluator = Evaluator(network, images.normalisation, images.calibration)
-    found = accuracies(evaluator, trained, space.decode(space.largest))
-    return {**found, "seed": seed, "epochs": epochs, "seconds": seconds_of(folder / "log.csv")}
+    data = trained.dataset
+
+    def work() -> dict[str, Any]:
+        network = trained_in(folder, space, data, config, screen)
+        evaluator = Evaluator(network, data.images.normalisation, data.images.calibration)
+        one = space.decode(space.largest)
+        found = tested(evaluator, trained, evaluator.network(one), one)
+        seconds = seconds_of(folder / "log.csv")
+        return {**found, "seed": seed, "epochs": epochs, "seconds": seconds}
+
+    return once(folder, belonging(space, data, config), work)
+
+
+def belonging(space: Space, data: Dataset, config: TrainConfig) -> dict[str, str]:
+    """What a training depends on."""
+    return {"space": space.identity, "data": data.fingerprint, **said(config)}
 
 
 def trained_in(
@@ -56,7 +70,7 @@ def trained_in(
             data.images,
             config,
             folder / "checkpoint.pt",
-            {"space": space.identity, "data": data.fingerprint, "config": repr(config)},
+            belonging(space, data, config),
             tell=tell,
             record=lambda rows: write_csv(folder / "log.csv", rows),
         )
@@ -74,17 +88,26 @@ def recipe(config: TrainConfig, epochs: int, seed: int) -> TrainConfig:
     )
 
 
-def accuracies(evaluator: Evaluator, trained: TrainedRun, one: Architecture) -> dict[str, float]:
-    """Held-out and test accuracy of what an evaluator makes of an architecture, in percent."""
+def tested(
+    evaluator: Evaluator, trained: TrainedRun, network: nn.Module, one: Architecture
+) -> dict[str, Any]:
+    """Held-out and test accuracy of a network in percent, and which test images it recognises."""
     images = trained.dataset.images
     test, labels = as_tensors(trained.dataset.splits.test())
-    return {
-        "val": round(evaluator.accuracy(one, images.val, images.val_labels), 3),
-        "test": round(evaluator.accuracy(one, test, labels), 3),
+    hits = {
+        name: (evaluator.logits(network, one, x).argmax(1) == y).numpy()
+        for name, x, y in (("val", images.val, images.val_labels), ("test", test, labels))
     }
+    accuracies = {name: round(100.0 * float(hit.mean()), 3) for name, hit in hits.items()}
+    return {**accuracies, "images": len(labels), "hits": packed(hits["test"])}
 
 
-def seconds_of(log: Path) -> float:
-    """What the epochs in a training's log took."""
-    with log.open() as stream:
-        return round(sum(float(row["seconds"]) for row in csv.DictReader(stream)), 1)
+def inherited(trained: TrainedRun, one: Architecture, folder: Path) -> dict[str, Any]:
+    """What a subnet is worth with the supernet's weights; kept in ``folder``."""
+    digest = trained.space.digest(one)
+    evaluator = trained.evaluator
+    return once(
+        folder,
+        {**trained.belongs(), "network": digest},
+        lambda: tested(evaluator, trained, evaluator.network(one), one),
+    )

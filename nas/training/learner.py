@@ -93,7 +93,7 @@ class Learner:
             LossError: a loss is not finite; nothing is updated.
         """
         taught = self._taught(x)
-        in_place = self.strategy.teacher == "in-place"
+        in_place = self.strategy.teacher == "in-place" and self.config.distillation > 0
         total = 0.0
         for number, architecture in enumerate(architectures, start=1):
             with self.ranks.alone(self.network, number == len(architectures)):
@@ -124,8 +124,8 @@ class Learner:
         return targets_loss(scores, targets, self.config.label_smoothing) + soft
 
     def _taught(self, x: Tensor) -> Tensor | None:
-        """What the teacher of earlier steps says, if there is one: [B, classes]."""
-        if self.teach is None:
+        """What the teacher of earlier steps says, if there is one that is listened to."""
+        if self.teach is None or not self.config.distillation:
             return None
         with torch.no_grad(), self._precise():
             return self.teach(at(x, self.largest)).float()

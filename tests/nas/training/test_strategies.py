@@ -82,12 +82,18 @@ def test_a_step_trains_as_many_subnets_as_its_strategy_says(name: StrategyName) 
     assert len(watched(run, len(run.config.schedule) - 1)[2]) == 6
 
 
-@pytest.mark.parametrize("name", ["single-path", "fair"])
-def test_without_a_teacher_labels_are_all_there_is(name: StrategyName) -> None:
-    run = trainer(name)
+@pytest.mark.parametrize(
+    ("name", "distillation"),
+    [("single-path", 1.0), ("fair", 1.0), ("sandwich", 0.0), ("progressive-shrinking", 0.0)],
+)
+def test_without_a_teacher_labels_are_all_there_is(
+    name: StrategyName, distillation: float
+) -> None:
+    run = trainer(name, distillation=distillation)
     other = twin(run)
-    x, labels, architectures, loss = watched(run, 0)
-    assert run.learner.teacher is None
+    last = len(run.config.schedule) - 1
+    x, labels, architectures, loss = watched(run, last)
+    other.learner.supernet.train()
     with torch.no_grad():
         scores = [other.learner.supernet(resize(x, side(a)), a) for a in architectures]
     assert loss == pytest.approx(np.mean([by_labels(s, labels) for s in scores]), rel=1e-5)

@@ -1,0 +1,68 @@
+"""Work that is done once: a folder with a result, and what that belongs to."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from nas.jobs.trained import TrainedRun
+from nas.processor import processor_name
+from search_spaces.files import write_atomic
+
+RESULT = "result.json"
+Hits = npt.NDArray[np.bool_]
+"""Whether each test image was recognised, [images]."""
+
+
+def once(
+    folder: Path, belongs: Mapping[str, str], work: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """What ``work`` finds, or found earlier with all that it ``belongs`` to.
+
+    Raises:
+        SystemExit: the folder has a result of something else.
+    """
+    file = folder / RESULT
+    if file.is_file():
+        document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if document["belongs"] != dict(belongs):
+            raise SystemExit(f"{file} is of another network, recipe or data; take another -o")
+        return document["found"]  # type: ignore[no-any-return]
+    found = work()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(file, json.dumps({"belongs": dict(belongs), "found": found}, indent=1) + "\n")
+    return found
+
+
+def packed(hits: Hits) -> str:
+    """As hexadecimal digits, eight images in two."""
+    return np.packbits(hits).tobytes().hex()
+
+
+def unpacked(text: str, images: int) -> Hits:
+    """The inverse of ``packed``."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8), count=images).astype(bool)
+
+
+def seconds_of(log: Path) -> float:
+    """What the epochs in a training's log took."""
+    with log.open() as stream:
+        return round(sum(float(row["seconds"]) for row in csv.DictReader(stream)), 1)
+
+
+def machine() -> dict[str, Any]:
+    """What seconds belong to."""
+    return {"cpu": processor_name(), "cores": os.cpu_count(), "torch": torch.__version__}
+
+
+def passes(trained: TrainedRun) -> int:
+    """How often the supernet, and with it its largest network, saw the images."""
+    return sum(phase.epochs for phase in trained.config.train.schedule)
