@@ -20,7 +20,7 @@ NAME = "small-images"
 
 @dataclass(frozen=True)
 class Stage:
-    """One resolution of feature maps: blocks of one kind, the first with the stride."""
+    """Blocks of one kind, the first with the stride."""
 
     name: str
     fused: bool
@@ -28,24 +28,32 @@ class Stage:
     depths: tuple[int, ...]
     kernels: tuple[int, ...]
     expands: tuple[float, ...]
-    stride: int
 
 
 STAGES = (
-    Stage("s1", True, (16, 24, 32), (1, 2), (3,), (1, 1.5, 2), 2),
-    Stage("s2", True, (32, 40, 48), (1, 2), (3,), (1, 1.5, 2), 2),
-    Stage("s3", True, (48, 64, 80), (1, 2, 3), (3,), (0.5, 1, 1.5), 1),
-    Stage("s4", False, (64, 80, 96, 112), (1, 2, 3), (3, 5), (1, 1.5, 2, 2.5), 2),
+    Stage("s1", True, (16, 24, 32), (1, 2), (3,), (1, 1.5, 2)),
+    Stage("s2", True, (32, 40, 48), (1, 2), (3,), (1, 1.5, 2)),
+    Stage("s3", True, (48, 64, 80), (1, 2, 3), (3,), (0.5, 1, 1.5)),
+    Stage("s4", False, (64, 80, 96, 112), (1, 2, 3), (3, 5), (1, 1.5, 2, 2.5)),
 )
+STRIDES = (2, 2, 1, 2)
 
 
 def small_images(
     resolutions: tuple[int, ...] = (24, 28, 32),
     num_classes: int = 10,
     width: float = 1.0,
+    strides: tuple[int, ...] = STRIDES,
 ) -> Space:
-    """The space. ``resolutions`` ascend, each at least 8; ``width`` scales all channels."""
+    """The space. ``resolutions`` ascend, each at least 8; ``width`` scales all channels.
+
+    ``strides`` are those of the four stages, 1 or 2: where maps stay large for longer, as with
+    (1, 2, 2, 2), networks cost and see more.
+    """
     resolutions = tuple(resolutions)
+    strides = tuple(strides)
+    if len(strides) != len(STAGES) or not set(strides) <= {1, 2}:
+        raise SpaceError(f"strides are 1 or 2, one for each of {len(STAGES)} stages; got {strides}")
     if not resolutions or list(resolutions) != sorted(set(resolutions)) or resolutions[0] < 8:
         raise SpaceError(f"resolutions ascend from 8 or more, each once; got {resolutions}")
     if num_classes < 2:
@@ -55,7 +63,7 @@ def small_images(
     act = "h_swish"
     net = Net(image=(3, choice("resolution", *resolutions)))
     net("stem", Conv, out=divisible(16 * width), kernel=3, act=act)
-    for stage in STAGES:
+    for stage, stride in zip(STAGES, strides, strict=True):
         depth = choice(f"{stage.name}.depth", *stage.depths)
         out = choice(
             f"{stage.name}.width", *dict.fromkeys(divisible(w * width) for w in stage.widths)
@@ -67,7 +75,7 @@ def small_images(
                 out=out,
                 kernel=one_of(*stage.kernels) if len(stage.kernels) > 1 else stage.kernels[0],
                 expand=one_of(*stage.expands),
-                stride=1 if i else stage.stride,
+                stride=1 if i else stride,
                 act=act,
                 residual=i > 0,
                 when=depth > i,

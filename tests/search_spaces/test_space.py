@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import hypothesis.strategies as st
@@ -424,9 +425,21 @@ def test_the_catalogue_knows_its_names_and_options() -> None:
         search_spaces.get("small-image")
     with pytest.raises(SpaceError, match="options of space"):
         search_spaces.get("small-images", colour="red")
-    for wrong in ({"resolutions": (32, 24)}, {"num_classes": 1}, {"width": 0}):
+    wrong = {"resolutions": (32, 24), "num_classes": 1, "width": 0, "strides": (2, 2, 2)}
+    for name, value in (*wrong.items(), ("strides", (2, 4, 1, 2))):
         with pytest.raises(SpaceError, match="got"):
-            search_spaces.get("small-images", **wrong)
+            search_spaces.get("small-images", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("strides", "sides"), [((2, 2, 1, 2), (16, 8, 8, 4)), ([1, 2, 2, 1], (32, 16, 8, 8))]
+)
+def test_strides_say_how_large_maps_are(strides: Sequence[int], sides: Sequence[int]) -> None:
+    space = search_spaces.get("small-images", strides=strides)
+    shapes = {node.weights: node.spec.output.shape for node in space.lower_row(space.largest).nodes}
+    for number, side in enumerate(sides, start=1):
+        assert shapes[f"s{number}.0"][1:] == shapes[f"s{number}.1"][1:] == (side, side)
+    assert (space.identity == SMALL_IMAGES.identity) == (tuple(strides) == (2, 2, 1, 2))
 
 
 @pytest.mark.parametrize("width", [0.25, 0.5, 0.75, 1.0])

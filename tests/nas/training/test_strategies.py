@@ -86,9 +86,7 @@ def test_a_step_trains_as_many_subnets_as_its_strategy_says(name: StrategyName) 
     ("name", "distillation"),
     [("single-path", 1.0), ("fair", 1.0), ("sandwich", 0.0), ("progressive-shrinking", 0.0)],
 )
-def test_without_a_teacher_labels_are_all_there_is(
-    name: StrategyName, distillation: float
-) -> None:
+def test_without_a_teacher_labels_are_all_there_is(name: StrategyName, distillation: float) -> None:
     run = trainer(name, distillation=distillation)
     other = twin(run)
     last = len(run.config.schedule) - 1
