@@ -1,4 +1,4 @@
-"""Mixed precision, but where it is slower than none: convolutions of groups on a CPU."""
+"""Mixed precision, but where it is slower than none: convolutions of narrow groups on a CPU."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from torch import Tensor
 
 __all__ = ["convolved"]
 
+NARROW = 8
+"""Groups of fewer channels are faster in float32."""
 
-def convolved(convolve: Callable[[Tensor], Tensor], x: Tensor, groups: int) -> Tensor:
-    """``convolve(x)`` for [N, C, H, W], a convolution of ``groups``.
 
-    In mixed precision on a CPU, groups are convolved in float32 and rounded after that, by weights
-    that ``convolve`` gets ready then and there, so that they are not rounded either: the
-    gradient of a depthwise 5x5 takes ten times as long in bfloat16, or more
+def convolved(convolve: Callable[[Tensor], Tensor], x: Tensor, group: int) -> Tensor:
+    """``convolve(x)`` for [N, C, H, W], by groups of ``group`` channels; 0 for all as one.
+
+    In mixed precision on a CPU, narrow groups are convolved in float32 and rounded after that, by
+    weights that ``convolve`` gets ready then and there, so that they are not rounded either: the
+    gradients of a depthwise 5x5 take 4 to 15 times as long in bfloat16
     (``experiments/speed/mixed_precision.py``).
     """
-    if groups == 1 or x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+    if not 0 < group < NARROW or x.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
         return convolve(x)
     half = torch.get_autocast_dtype("cpu")
     if x.dtype not in (torch.float32, half):

@@ -137,7 +137,7 @@ class Unit(nn.Module):
         inputs, largest = x.shape[1], conv.kernel_size[0]
         y: Tensor
         if (inputs, outputs, kernel) == (conv.in_channels, conv.out_channels, largest):
-            y = convolved(conv, x, conv.groups)
+            y = convolved(conv, x, self.group)
             y = self.act(y if norm is None else whole_norm(norm, y))
             return y
         dilation = conv.dilation[0]
@@ -149,7 +149,7 @@ class Unit(nn.Module):
             bias = None if conv.bias is None else first(conv.bias, outputs)
             return functional.conv2d(x, weight, bias, conv.stride, padding, dilation, groups)
 
-        y = convolved(convolve, x, groups)
+        y = convolved(convolve, x, self.group)
         if norm is not None:
             y = run_norm(norm, y, *lent_norm(norm, outputs).values())
         y = self.act(y)

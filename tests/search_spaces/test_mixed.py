@@ -24,7 +24,7 @@ def drawn(*shape: int) -> Tensor:
 
 @pytest.mark.parametrize(("channels", "kernel"), [(8, 5), (6, 5), (8, 3), (6, 3)])
 @pytest.mark.parametrize("taken", [torch.float32, HALF])
-def test_groups_are_convolved_in_float32_and_rounded(
+def test_depthwise_ones_are_convolved_in_float32_and_rounded(
     channels: int, kernel: int, taken: torch.dtype
 ) -> None:
     unit = Unit(8, 8, 5, group=1, kernels=(3,), norm=False)
@@ -50,12 +50,14 @@ def test_groups_are_convolved_in_float32_and_rounded(
     torch.testing.assert_close(found, wide.grad, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("outputs", [8, 6])
-def test_all_channels_together_are_convolved_in_half_precision(outputs: int) -> None:
-    unit = Unit(8, 8, 3, norm=False)
-    x = drawn(2, 8, 6, 6)
-    weight = unit.conv.weight.detach()[:outputs]
-    expected = functional.conv2d(x.to(HALF), weight.to(HALF), padding=1)
+@pytest.mark.parametrize(("outputs", "group"), [(8, 0), (6, 0), (8, 8), (16, 8)])
+def test_wide_groups_are_convolved_in_half_precision(outputs: int, group: int) -> None:
+    channels = outputs if group else 8
+    unit = Unit(16 if group else 8, 16 if group else 8, 3, group=group, norm=False)
+    x = drawn(2, channels, 6, 6)
+    weight = unit.conv.weight.detach()[:outputs].to(HALF)
+    groups = channels // group if group else 1
+    expected = functional.conv2d(x.to(HALF), weight, padding=1, groups=groups)
     found = mixed(unit, x, outputs, 3)
     assert found.dtype == HALF
     torch.testing.assert_close(found, expected)
