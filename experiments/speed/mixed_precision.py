@@ -4,8 +4,8 @@
 
 Claim: where the CPU multiplies bfloat16 (AMX), a training step of `small-images`' largest network
 (batch 128, forward, backward and update, as `training_step.py` has them) is at least 1.4 times as
-fast in mixed precision as in float32. And why convolutions of groups stay in float32: their
-gradients in both.
+fast in mixed precision as in float32. And why convolutions of narrow groups stay in
+float32: their gradients in both.
 """
 
 from __future__ import annotations

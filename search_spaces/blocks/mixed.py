@@ -10,7 +10,7 @@ from torch import Tensor
 __all__ = ["convolved"]
 
 NARROW = 8
-"""Groups of fewer channels are faster in float32."""
+"""Groups of 4 channels are faster in float32, those of 16 in bfloat16; between is a guess."""
 
 
 def convolved(convolve: Callable[[Tensor], Tensor], x: Tensor, group: int) -> Tensor:
