@@ -9,11 +9,16 @@ weights: the recipe of the run by labels alone, at the network's own image size 
 many passes over the images as the supernet had (or ``--epochs``). The smallest and the middle one
 by MACs are trained with ``--seeds`` seeds, the others with one. ``--what`` leaves parts for later.
 
-Claimed, over networks, seeds averaged: inherited minus
+Claimed, over six networks or more, two of them with three seeds, seeds averaged: inherited minus
 alone at least -0.5 points in the mean and -1.5 everywhere, fine-tuned minus alone at least 0.0 in
 the mean, Kendall's tau between inherited and alone at least 0.8. Intervals are paired, Student's t
-over networks. The searched networks were chosen for a high inherited accuracy on held-out images,
-which favours them a little; the two ends were not chosen by anything.
+over networks: they say how networks differ. There is one supernet, and what another seed of it
+would give they leave out. The searched networks were chosen for a high inherited accuracy on
+held-out images, which favours them a little; the two ends were not chosen by anything.
+
+What each way costs is said in hours, which a busy machine makes longer, and in multiply-accumulates
+(``compute.py``), which it does not. The supernet's hours are those of its log, on whatever machine
+that was; every other result says its own.
 
 Everything resumes where it was interrupted, network by network, epoch by epoch, and nothing that is
 done is done again; ``results.json`` has what stands.
@@ -23,19 +28,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from compute import of_one, of_supernet
+from gaps import Row, claims, summary, totals
 from lone import by_itself, inherited, tested
-from scipy import stats
-from units import RESULT, machine, once, passes, seconds_of
+from units import RESULT, once, passes, took
 
 from nas.jobs.export import read_architecture
 from nas.jobs.finetune import FINETUNED, finetune_command
+from nas.jobs.train import said
 from nas.jobs.trained import TrainedRun
+from nas.jobs.tuning import tuning_config
 from nas.run import Run
 from nas.terminal import Screen
 from nas.weights import load_subnet
@@ -43,7 +50,6 @@ from search_spaces import Architecture
 from search_spaces.files import write_atomic
 
 PARTS = ("inherited", "alone", "fine-tuned", "repeated")
-Row = dict[str, Any]
 
 
 def fine_tuned(
@@ -54,73 +60,12 @@ def fine_tuned(
     def work() -> dict[str, Any]:
         finetune_command(trained, one, epochs, None, folder / "run", True, screen)
         subnet = load_subnet(folder / "run" / FINETUNED, trained.space).subnet
-        seconds = seconds_of(folder / "run" / "log.csv")
-        return {**tested(trained.evaluator, trained, subnet, one), "seconds": seconds}
+        found = tested(trained.evaluator, trained, subnet, one)
+        return {**found, **took(folder / "run" / "log.csv")}
 
-    belongs = {**trained.belongs(), "network": trained.space.digest(one), "epochs": str(epochs)}
+    recipe = said(tuning_config(trained.config.train, epochs, None))
+    belongs = {**trained.belongs(), **recipe, "network": trained.space.digest(one)}
     return once(folder, belongs, work)
-
-
-def gaps(rows: Sequence[Row], way: str) -> dict[str, Any]:
-    """``way`` minus alone, network by network, and their mean with its interval."""
-    there = [row for row in rows if row.get(way) and row["alone"]]
-    apart = np.array([row[way]["test"] - lone(row) for row in there])
-    found: dict[str, Any] = {"networks": len(there), "gaps": apart.round(3).tolist()}
-    if len(there) > 1:
-        half = stats.t.ppf(0.975, len(there) - 1) * apart.std(ddof=1) / len(there) ** 0.5
-        found |= {
-            "mean": round(float(apart.mean()), 3),
-            "half": round(float(half), 3),
-            "least": round(float(apart.min()), 3),
-        }
-    return found
-
-
-def lone(row: Row) -> float:
-    """Test accuracy of the network trained alone, in percent: the mean over seeds."""
-    return float(np.mean([one["test"] for one in row["alone"]]))
-
-
-def summary(rows: Sequence[Row]) -> dict[str, Any]:
-    """Gaps, ranks, the spread over seeds, and what each way costs."""
-    done = [row for row in rows if row["alone"] and row.get("inherited")]
-    found: dict[str, Any] = {way: gaps(rows, way) for way in ("inherited", "fine-tuned")}
-    if len(done) > 1:
-        both = [row["inherited"]["test"] for row in done], [lone(row) for row in done]
-        found["kendall"] = round(float(stats.kendalltau(*both)[0]), 3)
-    repeated = [[one["test"] for one in row["alone"]] for row in rows if len(row["alone"]) > 1]
-    if repeated:
-        found["deviation over seeds"] = round(
-            float(np.sqrt(np.mean([np.var(several, ddof=1) for several in repeated]))), 3
-        )
-    return found
-
-
-def claims(found: dict[str, Any]) -> dict[str, bool]:
-    """What is claimed of all networks that are done, and whether it holds."""
-    ours, tuned = found["inherited"], found["fine-tuned"]
-    return {
-        "six networks or more": ours["networks"] >= 6,
-        "inherited minus alone at least -0.5 in the mean": ours.get("mean", -99) >= -0.5,
-        "inherited minus alone at least -1.5 everywhere": ours.get("least", -99) >= -1.5,
-        "fine-tuned minus alone at least 0.0 in the mean": tuned.get("mean", -99) >= 0.0,
-        "Kendall's tau at least 0.8": found.get("kendall", -1) >= 0.8,
-    }
-
-
-def costs(trained: TrainedRun, rows: Sequence[Row]) -> dict[str, float]:
-    """Seconds of training: the supernet for all networks, one network alone or fine-tuned."""
-
-    def mean(several: list[float]) -> float:
-        return round(float(np.mean(several)), 1) if several else 0.0
-
-    return {
-        "supernet": seconds_of(trained.run.log),
-        "a network alone": mean([one["seconds"] for row in rows for one in row["alone"]]),
-        "a network fine-tuned": mean(
-            [row["fine-tuned"]["seconds"] for row in rows if row.get("fine-tuned")]
-        ),
-    }
 
 
 def brief(row: Row) -> Row:
@@ -148,6 +93,12 @@ def main() -> None:
     epochs = given.epochs or passes(trained)
     ends = [space.decode(row) for row in (space.smallest, space.largest)]
     named = [read_architecture(file, space) for file in given.architectures]
+    images = len(trained.dataset.splits.train)
+    teacher = space.lower(ends[1]).macs if trained.config.train.distillation else 0
+    supernet = {
+        "seconds": took(trained.run.log)["seconds"],
+        "tera_macs": of_supernet(space, trained.config.train, images),
+    }
     networks = {space.digest(one): one for one in (*ends, *named)}
     order = sorted(networks, key=lambda digest: space.lower(networks[digest]).macs)
     rows: dict[str, Row] = {}
@@ -170,15 +121,14 @@ def main() -> None:
         document = {
             "run": str(given.run),
             "weights": trained.belongs()["weights"],
-            "machine": machine(),
             "epochs": epochs,
             "rows": [brief(row) for row in rows.values()],
             "summary": found,
             "claims": claims(found),
-            "seconds": costs(trained, list(rows.values())),
+            "cost": totals(list(rows.values()), supernet),
         }
         write_atomic(given.out / "results.json", json.dumps(document, indent=1) + "\n")
-        screen.say(json.dumps({**found, **claims(found)}))
+        screen.say(json.dumps({**found, **document["claims"], **document["cost"]}))
 
     def inherit(digest: str) -> None:
         place = folder(digest, "inherited")
@@ -186,14 +136,18 @@ def main() -> None:
 
     def alone(digest: str, seed: int = 0) -> None:
         plan, place = space.lower(networks[digest]), lone_folder(digest, seed)
-        rows[digest]["alone"].append(by_itself(trained, plan, epochs, seed, place, screen))
+        found = by_itself(trained, plan, epochs, seed, place, screen)
+        cost = round(of_one(plan.macs, epochs, images), 2)
+        rows[digest]["alone"].append({**found, "tera_macs": cost})
 
     def tuned_folder(digest: str) -> Path:
         return folder(digest, f"fine-tuned-{given.fine_tune}")
 
     def tune(digest: str) -> None:
         one, place = networks[digest], tuned_folder(digest)
-        rows[digest]["fine-tuned"] = fine_tuned(trained, one, given.fine_tune, place, screen)
+        found = fine_tuned(trained, one, given.fine_tune, place, screen)
+        cost = round(of_one(rows[digest]["macs"], given.fine_tune, images, teacher), 2)
+        rows[digest]["fine-tuned"] = {**found, "tera_macs": cost}
 
     telling = [order[0], order[-1], *order[1:-1]]
     repeated = (order[0], order[len(order) // 2])

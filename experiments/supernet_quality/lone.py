@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import spinning  # noqa: F401  # before PyTorch
 from torch import nn
-from units import once, packed, seconds_of
+from units import once, packed, took
 
 from nas.config import Phase, TrainConfig
 from nas.data.batches import as_tensors
@@ -16,8 +17,10 @@ from nas.jobs.train import said
 from nas.jobs.trained import TrainedRun
 from nas.run import write_csv
 from nas.terminal import Screen
+from nas.training import ranks
 from nas.training.evaluate import Evaluator
 from nas.training.loop import train
+from nas.training.schedule import peak
 from nas.training.trainer import Progress
 from search_spaces import Architecture, Space
 from search_spaces.alone import alone
@@ -31,7 +34,8 @@ def by_itself(
     """Train the network of ``plan`` alone, or go on with it in ``folder``.
 
     The recipe of the run, by labels alone, at the network's own image size from the first epoch
-    on: what it reaches in percent of the held-out and the test images, and how long it took.
+    on: what it reaches in percent of the held-out and the test images, and how long it took. On the
+    GPU if there is one, as fine-tuning.
     """
     space = alone(plan, "alone")
     config = recipe(trained.config.train, epochs, seed)
@@ -42,8 +46,7 @@ def by_itself(
         evaluator = Evaluator(network, data.images.normalisation, data.images.calibration)
         one = space.decode(space.largest)
         found = tested(evaluator, trained, evaluator.network(one), one)
-        seconds = seconds_of(folder / "log.csv")
-        return {**found, "seed": seed, "epochs": epochs, "seconds": seconds}
+        return {**found, "seed": seed, "epochs": epochs, **took(folder / "log.csv")}
 
     return once(folder, belonging(space, data, config), work)
 
@@ -73,14 +76,17 @@ def trained_in(
             belonging(space, data, config),
             tell=tell,
             record=lambda rows: write_csv(folder / "log.csv", rows),
+            ranks=ranks.by_itself(),
         )
 
 
 def recipe(config: TrainConfig, epochs: int, seed: int) -> TrainConfig:
-    """How a run was trained, for one network: labels alone, one phase."""
+    """How a run was trained, for one network: labels alone, one phase at the rate of the first."""
     return replace(
         config,
         strategy="single-path",
+        learning_rate=peak(config.schedule[0], config),
+        weight_decay=config.decay,
         phases=(Phase("all", epochs),),
         weights=None,
         subnets=None,

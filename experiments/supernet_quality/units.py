@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import spinning
 import torch
 
 from nas.jobs.trained import TrainedRun
@@ -25,7 +26,7 @@ Hits = npt.NDArray[np.bool_]
 def once(
     folder: Path, belongs: Mapping[str, str], work: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
-    """What ``work`` finds, or found earlier with all that it ``belongs`` to.
+    """What ``work`` finds and on which machine, or found earlier with all that it ``belongs`` to.
 
     Raises:
         SystemExit: the folder has a result of something else.
@@ -33,10 +34,13 @@ def once(
     file = folder / RESULT
     if file.is_file():
         document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if document["belongs"] != dict(belongs):
-            raise SystemExit(f"{file} is of another network, recipe or data; take another -o")
+        known = document["belongs"]
+        if differ := [
+            name for name in sorted({*known, *belongs}) if known.get(name) != belongs.get(name)
+        ]:
+            raise SystemExit(f"{file} is of another {' and '.join(differ)}; take another -o")
         return document["found"]  # type: ignore[no-any-return]
-    found = work()
+    found = {**work(), "machine": machine()}
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(file, json.dumps({"belongs": dict(belongs), "found": found}, indent=1) + "\n")
     return found
@@ -52,15 +56,28 @@ def unpacked(text: str, images: int) -> Hits:
     return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8), count=images).astype(bool)
 
 
-def seconds_of(log: Path) -> float:
-    """What the epochs in a training's log took."""
+def took(log: Path) -> dict[str, float]:
+    """What the epochs in a training's log took: seconds, and images a second of its steps."""
     with log.open() as stream:
-        return round(sum(float(row["seconds"]) for row in csv.DictReader(stream)), 1)
+        rows = list(csv.DictReader(stream))
+    rates = [float(row["images_per_second"]) for row in rows]
+    return {
+        "seconds": round(sum(float(row["seconds"]) for row in rows), 1),
+        # Every epoch has as many images: their rates as those of equal ways.
+        "images_per_second": round(len(rates) / sum(1 / rate for rate in rates), 1),
+    }
 
 
 def machine() -> dict[str, Any]:
     """What seconds belong to."""
-    return {"cpu": processor_name(), "cores": os.cpu_count(), "torch": torch.__version__}
+    return {
+        "cpu": processor_name(),
+        "cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        **spinning.waiting(),
+    }
 
 
 def passes(trained: TrainedRun) -> int:

@@ -108,8 +108,10 @@ def said(config: TrainConfig) -> dict[str, str]:
     """What a configuration says that is not the default, key by key.
 
     A key that a later version adds is at its default in earlier runs, which go on. Whoever changes
-    a default changes the checkpoint's format.
+    a default changes the checkpoint's format. A learning rate or weight decay that is left to what
+    is usual is said as the number that it is, since what is usual has changed.
     """
+    config = replace(config, learning_rate=config.highest_rate, weight_decay=config.decay)
     pairs = ((entry, getattr(config, entry.name)) for entry in fields(config))
     return {f"train.{one.name}": repr(value) for one, value in pairs if value != one.default}
 

@@ -14,6 +14,8 @@ from search_spaces.files import write_atomic
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
 FORMAT = 2
+UNSAID = {"adamw": (0.004, 0.05), "sgd": (0.1, 0.0005), "muon": (0.1, 0.1)}
+"""Learning rate and weight decay that were usual when checkpoints did not say them."""
 
 
 def save_checkpoint(path: Path, belongs: dict[str, str], state: dict[str, Any]) -> None:
@@ -44,6 +46,7 @@ def load_checkpoint(path: Path, belongs: dict[str, str]) -> dict[str, Any]:
         ) from None
     if format_ != FORMAT:
         raise ArtefactError(f"{path}: checkpoint format {format_}, this version reads {FORMAT}")
+    known = {**_unsaid(known, belongs), **known}
     names = sorted({*known, *belongs})
     differ = [name for name in names if known.get(name) != belongs.get(name)]
     if differ:
@@ -52,3 +55,11 @@ def load_checkpoint(path: Path, belongs: dict[str, str]) -> dict[str, Any]:
             "it was started with, or train into a new run folder"
         )
     return state
+
+
+def _unsaid(known: dict[str, str], belongs: dict[str, str]) -> dict[str, str]:
+    """What an earlier version meant by leaving it out, of what is said in ``belongs``."""
+    optimizer = known.get("train.optimizer", "'adamw'").strip("'")
+    names = ("train.learning_rate", "train.weight_decay")
+    meant = dict(zip(names, map(repr, UNSAID.get(optimizer, ())), strict=False))
+    return {name: value for name, value in meant.items() if name in belongs}

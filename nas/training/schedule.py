@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from nas.config import Phase, TrainConfig
 from nas.data.augment import AugmentOptions
+from nas.training.phases import Options, kind, largest, smallest_open
+from search_spaces import Space
 
-__all__ = ["LATER_PHASES", "harder", "hardness", "peak", "rate", "resolutions"]
+__all__ = ["LATER_PHASES", "harder", "hardness", "opened", "peak", "rate", "resolutions"]
 
 LATER_PHASES = 0.3
 """Later phases start from trained weights: this fraction of the learning rate by default."""
@@ -58,3 +63,17 @@ def harder(
 def resolutions(count: int, hard: float) -> int:
     """How many of ``count`` ascending resolutions are used at ``hard``: 1 to all."""
     return 1 + round(hard * (count - 1))
+
+
+def opened(
+    space: Space, phases: Sequence[Phase], number: int, hard: float
+) -> tuple[Options, Options]:
+    """The smallest and the largest open option of every choice [choices] in phase ``number``.
+
+    Below the highest ``hard`` large images are left out.
+    """
+    low, high = smallest_open(space, phases, number), largest(space)
+    for i, choice in enumerate(space.choices):
+        if kind(choice) == "resolution":
+            high[i] = resolutions(len(choice.values), hard) - 1
+    return np.minimum(low, high), high

@@ -20,7 +20,7 @@ from nas.training import schedule
 from nas.training.evaluate import Evaluator
 from nas.training.images import Images
 from nas.training.learner import Learner, LossError
-from nas.training.phases import Options, kind, largest, smallest_open
+from nas.training.phases import Options, smallest_open
 from nas.training.ranks import Ranks
 from nas.training.sampling import Draw
 from nas.training.start import Start
@@ -168,16 +168,8 @@ class Trainer:
         return self.evaluator.network(self.learner.largest)
 
     def open(self, number: int, hard: float) -> tuple[Options, Options]:
-        """The smallest and the largest open option of every choice [choices] in phase ``number``.
-
-        Below the highest ``hard`` large images are left out.
-        """
-        low = smallest_open(self.space, self.config.schedule, number)
-        high = largest(self.space)
-        for i, choice in enumerate(self.space.choices):
-            if kind(choice) == "resolution":
-                high[i] = schedule.resolutions(len(choice.values), hard) - 1
-        return np.minimum(low, high), high
+        """The smallest and the largest open option of every choice, see ``schedule.opened``."""
+        return schedule.opened(self.space, self.config.schedule, number, hard)
 
     def draw(
         self, low: Options, high: Options, rng: np.random.Generator, x: Tensor, targets: Tensor

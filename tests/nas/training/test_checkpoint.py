@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from nas.config import TrainConfig
+from nas.jobs.train import said
 from nas.training.checkpoint import load_checkpoint, save_checkpoint
 from search_spaces.errors import ArtefactError, NasLoopError
 
@@ -96,3 +99,38 @@ def test_a_failed_write_keeps_the_old_one(
     monkeypatch.undo()
     assert load_checkpoint(checkpoint, BELONGS)["epoch"] == 3
     assert list(checkpoint.parent.iterdir()) == [checkpoint]
+
+
+def test_what_is_usual_is_said_as_a_number() -> None:
+    usual = TrainConfig("sandwich", optimizer="muon", learning_rate=0.1)
+    explicit = replace(usual, weight_decay=usual.decay)
+    assert said(usual) == said(explicit)
+    assert said(TrainConfig()) == {"train.learning_rate": "0.004", "train.weight_decay": "0.05"}
+    assert said(replace(usual, weight_decay=0.25)) == {
+        "train.strategy": "'sandwich'",
+        "train.optimizer": "'muon'",
+        "train.learning_rate": "0.1",
+        "train.weight_decay": "0.25",
+    }
+
+
+MUON = {"train.optimizer": "'muon'"}
+
+
+@pytest.mark.parametrize(
+    ("known", "fits", "differs"),
+    [
+        ({**MUON, "train.weight_decay": "0.01"}, ("0.1", "0.01"), ("0.1", "0.1")),
+        (MUON, ("0.1", "0.1"), ("0.1", "0.01")),
+        ({}, ("0.004", "0.05"), ("0.004", "0.1")),
+        ({"train.optimizer": "'sgd'"}, ("0.1", "0.0005"), ("0.1", "0.005")),
+    ],
+)
+def test_what_an_earlier_version_left_unsaid_was_what_was_usual_then(
+    tmp_path: Path, known: dict[str, str], fits: tuple[str, str], differs: tuple[str, str]
+) -> None:
+    save_checkpoint(tmp_path / "c.pt", known, STATE)
+    names = ("train.learning_rate", "train.weight_decay")
+    assert load_checkpoint(tmp_path / "c.pt", known | dict(zip(names, fits, strict=True)))
+    with pytest.raises(ArtefactError, match=r"belongs to another train\.weight_decay;"):
+        load_checkpoint(tmp_path / "c.pt", known | dict(zip(names, differs, strict=True)))

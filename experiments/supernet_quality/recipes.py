@@ -1,0 +1,96 @@
+"""The recipes that ablations compare."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from compute import of_supernet
+
+from nas.config import Phase, TrainConfig
+from nas.training.schedule import peak
+from search_spaces import Space
+
+
+def shrinking(epochs: int) -> tuple[Phase, ...]:
+    """Half of the passes for the largest network, the others for what opens in turn."""
+    rest = epochs - epochs // 2
+    each = rest // 8
+    names = ("kernel", "depth", "depth", "expand", "expand")
+    return (
+        Phase("largest", epochs // 2),
+        *(Phase(name, each) for name in names),  # type: ignore[arg-type]
+        Phase("width", rest - len(names) * each),
+    )
+
+
+def base(config: TrainConfig) -> TrainConfig:
+    """A configuration's recipe, its learning rate that of its first phase, for other phases."""
+    return replace(
+        config, learning_rate=peak(config.schedule[0], config), weight_decay=config.decay
+    )
+
+
+def _shrinking(config: TrainConfig, epochs: int, **others: Any) -> TrainConfig:
+    return replace(
+        config,
+        strategy="progressive-shrinking",
+        subnets=None,
+        stages=1,
+        phases=shrinking(epochs),
+        **others,
+    )
+
+
+def _sandwich(config: TrainConfig, epochs: int, **others: Any) -> TrainConfig:
+    return replace(config, strategy="sandwich", phases=(Phase("all", epochs),), **others)
+
+
+LONGER = "progressive shrinking for longer"
+VARIANTS: Mapping[str, Callable[[TrainConfig, int], TrainConfig]] = {
+    "sandwich": _sandwich,
+    "sandwich without distillation": functools.partial(_sandwich, distillation=0.0),
+    "progressive shrinking": _shrinking,
+    "sandwich without stages": functools.partial(_sandwich, stages=1),
+    "sandwich with SGD": functools.partial(
+        _sandwich, optimizer="sgd", learning_rate=None, weight_decay=None
+    ),
+    LONGER: _shrinking,
+    "progressive shrinking without distillation": functools.partial(_shrinking, distillation=0.0),
+    "progressive shrinking without sorting": functools.partial(_shrinking, sort_channels=False),
+}
+"""Of a recipe and its passes over the images."""
+AGAINST = {
+    "distillation, in place": ("sandwich", "sandwich without distillation"),
+    # Shrinking has no stages.
+    "sandwich instead of progressive shrinking, as many passes": (
+        "sandwich without stages",
+        "progressive shrinking",
+    ),
+    "sandwich instead of progressive shrinking, as much computing": (
+        "sandwich without stages",
+        LONGER,
+    ),
+    "stages": ("sandwich", "sandwich without stages"),
+    "the optimizer instead of SGD": ("sandwich", "sandwich with SGD"),
+    "distillation, shrinking": (
+        "progressive shrinking",
+        "progressive shrinking without distillation",
+    ),
+    "sorting, shrinking": ("progressive shrinking", "progressive shrinking without sorting"),
+}
+"""What a part brings is the first variant less the second."""
+
+
+@functools.cache
+def passes_of(name: str, space: Space, config: TrainConfig, epochs: int) -> int:
+    """How often a variant sees the images: ``epochs`` times.
+
+    Shrinking for longer computes as much as the sandwich without stages does in ``epochs``.
+    """
+    if name != LONGER:
+        return epochs
+    sandwich = of_supernet(space, VARIANTS["sandwich without stages"](config, epochs), 1)
+    return round(epochs * sandwich / of_supernet(space, _shrinking(config, epochs), 1))
