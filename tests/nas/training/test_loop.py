@@ -30,7 +30,7 @@ from nas.training.evaluate import Evaluator, correct
 from nas.training.images import Images
 from nas.training.learner import Learner
 from nas.training.loop import train
-from nas.training.trainer import Progress
+from nas.training.trainer import DivergedError, Progress
 from nas.weights import load_supernet
 from search_spaces import Architecture
 from search_spaces.errors import ArtefactError, NasLoopError
@@ -236,6 +236,41 @@ def test_a_loss_that_is_no_number_is_named(
     generator = epoch_generator(0, 0)
     batches = list(shuffled(len(dataset.images.train_labels), BATCH, generator))
     assert json.loads(named[2]) == batches[len(told)].tolist()
+
+
+@pytest.mark.parametrize(
+    ("epochs", "batch_size", "rate", "said"),
+    [
+        (1, BATCH, 1e30, r"the loss is (nan|inf) at step \d of epoch 1 \(phase width\), of"),
+        # All images in one step, whose loss nothing has spoilt yet.
+        (2, 1000, 1e39, r"\S+ is not finite after epoch 1 \(phase width\), though all losses"),
+    ],
+    ids=["loss", "weights"],
+)
+def test_what_diverges_later_leaves_the_checkpoint_as_it_was(
+    config: Config,
+    dataset: Dataset,
+    tmp_path: Path,
+    epochs: int,
+    batch_size: int,
+    rate: float,
+    said: str,
+) -> None:
+    phases = (Phase("largest", 1), Phase("width", epochs, learning_rate=rate))
+    wild = replace(config, train=replace(config.train, phases=phases, batch_size=batch_size))
+    run = Run(tmp_path)
+    before: list[bytes] = []
+
+    def tell(progress: Progress) -> None:
+        assert np.isfinite(progress.loss)
+        if (progress.epoch, progress.step) == (1, 0):
+            before.append(run.checkpoint.read_bytes())
+
+    with pytest.raises(DivergedError, match=said) as e:
+        train_run(run, wild, dataset, tell)
+    assert "\n" not in str(e.value) and "lower train.learning_rate" in str(e.value)
+    assert [run.checkpoint.read_bytes()] == before
+    assert len(run.log.read_text().splitlines()) == 2 and not run.supernet.exists()
 
 
 def test_accuracy_is_what_it_says(

@@ -180,6 +180,16 @@ def test_what_is_kept_is_the_average() -> None:
     )
 
 
+def test_what_is_not_finite_is_named() -> None:
+    learner = trainer("single-path", ema=0.9).learner
+    name = "blocks.stem.main.conv.weight"
+    assert learner.spoilt() is None
+    learner.result.state_dict()[name][0, 0] = torch.inf
+    assert learner.spoilt() == f"the average of {name}"
+    learner.supernet.state_dict()[name][0, 0] = torch.nan
+    assert learner.spoilt() == name
+
+
 def test_strategies_differ_in_who_teaches() -> None:
     teachers = {name: strategy_of(TrainConfig(name)).teacher for name in get_args(StrategyName)}
     assert teachers == {
