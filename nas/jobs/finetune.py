@@ -54,7 +54,7 @@ def fine_tune(
 
     Raises:
         ArtefactError: a checkpoint that is damaged, or of another run, subnet or schedule.
-        DivergedError: the loss is not a number.
+        DivergedError: a loss or weights are not finite.
     """
     return leave(trained, tune(trained, architecture, config, folder, tell), architecture, folder)
 

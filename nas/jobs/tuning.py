@@ -113,7 +113,7 @@ def tune(
 
     Raises:
         ArtefactError: a checkpoint that is damaged, or of another run, subnet or schedule.
-        DivergedError: the loss is not a number.
+        DivergedError: a loss or weights are not finite.
         NasLoopError: the disk is full.
     """
     images = tuning_images(trained)

@@ -81,7 +81,7 @@ class Tunings:
         """Held-out errors [n] in percent of rows [n, choices] after shares [n] of the epochs.
 
         Raises:
-            DivergedError: a loss is not a number, for which the subnet is to blame.
+            DivergedError: a loss or weights are not finite, for which the subnet is to blame.
             MachineError: anything else: the disk is full, a file is damaged, memory ran out.
         """
         try:

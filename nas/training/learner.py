@@ -72,6 +72,15 @@ class Learner:
             teacher.load_state_dict(state["teacher"])
             self.learn_from(teacher)
 
+    def spoilt(self) -> str | None:
+        """The first of the weights and statistics, or of their average, that is not finite."""
+        networks = {"": self.supernet, "the average of ": self.average}
+        for what, network in networks.items():
+            for name, tensor in network.state_dict().items() if network else ():
+                if not torch.isfinite(tensor).all():
+                    return f"{what}{name.removeprefix('module.')}"
+        return None
+
     def learn_from(self, teacher: nn.Module) -> None:
         """From now on subnets learn from ``teacher``, which stays as it is."""
         self.teacher = teacher

@@ -49,7 +49,7 @@ def train(
 
     Raises:
         ConfigError: a choice that no phase opens; or fewer images than all processes take at once.
-        DivergedError: the loss is not a number; the checkpoint of the last epoch stays.
+        DivergedError: a loss or weights are not finite; the checkpoint of the last epoch stays.
         ArtefactError: a checkpoint that is damaged or belongs to something else.
     """
     if config.threads:

@@ -1,4 +1,8 @@
-"""What changes within a phase: the learning rate, and how hard the images are made."""
+"""What changes within a phase: the learning rate, and how hard the images are made.
+
+The size of images and what regularises, mixup and the magnitude of RandAugment, rise together in
+stages: training-aware progressive learning (Tan and Le, "EfficientNetV2", ICML 2021, section 4).
+"""
 
 from __future__ import annotations
 

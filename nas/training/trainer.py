@@ -34,6 +34,8 @@ Row = dict[str, float | int | str]
 VALIDATED, FEWEST = 2000, 256
 """What an epoch is judged on: held-out images, and at least so many for recalibration."""
 
+WAY_OUT = "Train a new run with a lower train.learning_rate, or look at the images"
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -49,7 +51,7 @@ class Progress:
 
 
 class DivergedError(NasLoopError):
-    """The loss of a step is not a number: what is trained, or how, is at fault, not the machine."""
+    """A loss or weights are no numbers: what is trained, or how, is at fault, not the machine."""
 
 
 class Trainer:
@@ -90,7 +92,10 @@ class Trainer:
     def one_epoch(
         self, number: int, epoch: int, epochs: int, tell: Callable[[Progress], None]
     ) -> None:
-        """Epoch ``epoch`` of phase ``number``; there are ``epochs`` in all phases together."""
+        """Epoch ``epoch`` of phase ``number``; there are ``epochs`` in all phases together.
+
+        Raises ``DivergedError`` where a loss is not finite, or weights are not in the end.
+        """
         config, images, learner = self.config, self.images, self.learner
         phase = config.schedule[number]
         if epoch == 0:
@@ -128,12 +133,16 @@ class Trainer:
                 raise DivergedError(
                     f"the loss is {error.loss} at step {step} of epoch {self.epoch} (phase "
                     f"{phase.name}), of the subnet {subnet} on the training "
-                    f"images {batch.tolist()}; the checkpoint of the last epoch is kept. Train a "
-                    "new run with a lower train.learning_rate, or look at the images"
+                    f"images {batch.tolist()}; the checkpoint of the last epoch is kept. {WAY_OUT}"
                 ) from None
             losses += loss
             speed = (step + 1) * len(batch) / (time.perf_counter() - began)
             tell(Progress(phase.name, self.epoch, epochs, step, steps, loss, speed))
+        if spoilt := learner.spoilt():
+            raise DivergedError(
+                f"{spoilt} is not finite after epoch {self.epoch} (phase {phase.name}), though all "
+                f"losses were; the checkpoint of the last epoch is kept. {WAY_OUT}"
+            )
         seconds = time.perf_counter() - began
         self.epoch += 1
         if not self.ranks.writes:

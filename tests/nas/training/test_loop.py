@@ -30,11 +30,11 @@ from nas.training.evaluate import Evaluator, correct
 from nas.training.images import Images
 from nas.training.learner import Learner
 from nas.training.loop import train
-from nas.training.trainer import Progress
+from nas.training.trainer import DivergedError, Progress
 from nas.weights import load_supernet
 from search_spaces import Architecture
 from search_spaces.errors import ArtefactError, NasLoopError
-from tests.nas.tiny import tiny
+from tests.nas.tiny import ROOT, registered, tiny
 
 PHASES = (
     Phase("largest", 2),
@@ -53,10 +53,12 @@ from nas.dataset import open_dataset
 from nas.header import space_of
 from nas.jobs.train import train_run
 from nas.run import Run
+from tests.nas.tiny import registered
 
-config = Config.load(sys.argv[1])
-run = Run.create(sys.argv[2], config, resume=True)
-train_run(run, config, open_dataset(config), lambda p: print(p.epoch, p.step, flush=True))
+with registered():
+    config = Config.load(sys.argv[1])
+    run = Run.create(sys.argv[2], config, resume=True)
+    train_run(run, config, open_dataset(config), lambda p: print(p.epoch, p.step, flush=True))
 """
 
 
@@ -66,6 +68,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[int]:
+    """For a training to set; all others go on with one."""
+    yield 2
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
@@ -136,29 +145,61 @@ def test_it_learns(whole: tuple[Run, list[Progress]]) -> None:
 def test_killed_twice_and_resumed_it_ends_in_the_same_weights(
     config: Config, dataset: Dataset, whole: tuple[Run, list[Progress]], tmp_path: Path
 ) -> None:
-    config.save(tmp_path / "config.yaml")
-    folder = tmp_path / "killed"
-    for epoch, step in ((1, 2), (4, 3)):
-        kill_at(epoch, step, tmp_path / "config.yaml", folder)
-        assert not (folder / "supernet.safetensors").exists()
-    run = Run.create(folder, config, resume=True)
+    ends_the_same(config, dataset, whole[0], ((1, 2), (4, 3)), tmp_path)
+
+
+def test_killed_with_all_that_a_recipe_has_it_ends_in_the_same_weights(
+    config: Config, two_threads: int, tmp_path: Path
+) -> None:
+    """With every part of it that has a state, or draws something."""
+    data = replace(config.images, size=10, cutout=3, randaugment=2, horizontal_flip=True)
+    recipe = TrainConfig(
+        "sandwich",
+        subnets=3,
+        batch_size=BATCH,
+        optimizer="muon",
+        mixup=0.2,
+        ema=0.9,
+        stages=3,
+        precision="bfloat16",
+        threads=two_threads,
+        phases=(Phase("all", 3),),
+    )
+    space = SpaceConfig("tiny", resolutions=(8, 9, 10))
+    config = Config(data=data, space=space, train=recipe)
+    dataset = open_dataset(config)
+    with registered():
+        whole = Run.create(tmp_path / "whole", config, resume=False)
+        train_run(whole, config, dataset, lambda _: None)
+        ends_the_same(config, dataset, whole, ((1, 2), (2, 1)), tmp_path)
+
+
+def ends_the_same(
+    config: Config, dataset: Dataset, whole: Run, kills: tuple[tuple[int, int], ...], folder: Path
+) -> None:
+    """Killed at each epoch and step, the training ends as the ``whole`` one did."""
+    config.save(folder / "config.yaml")
+    for epoch, step in kills:
+        kill_at(epoch, step, folder / "config.yaml", folder / "killed")
+        assert not (folder / "killed" / "supernet.safetensors").exists()
+    run = Run.create(folder / "killed", config, resume=True)
     told: list[Progress] = []
     train_run(run, config, dataset, told.append)
-    assert (told[0].epoch, told[0].step) == (4, 0)
-    expected, found = weights(whole[0], dataset), weights(run, dataset)
+    assert (told[0].epoch, told[0].step) == (kills[-1][0], 0)
+    expected, found = weights(whole, dataset), weights(run, dataset)
     assert expected.keys() == found.keys()
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
 
     def kept(run: Run) -> list[list[str]]:
         return [row.split(",")[:6] for row in run.log.read_text().splitlines()]  # without times
 
-    assert kept(run) == kept(whole[0])
+    assert kept(run) == kept(whole)
 
 
 def kill_at(epoch: int, step: int, config: Path, folder: Path) -> None:
     """Start a training and end it the hard way in the middle of an epoch."""
     arguments = [sys.executable, "-c", CHILD, str(config), str(folder)]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
         assert child.stdout is not None
         for line in child.stdout:
             if line.split() == [str(epoch), str(step)]:
@@ -236,6 +277,41 @@ def test_a_loss_that_is_no_number_is_named(
     generator = epoch_generator(0, 0)
     batches = list(shuffled(len(dataset.images.train_labels), BATCH, generator))
     assert json.loads(named[2]) == batches[len(told)].tolist()
+
+
+@pytest.mark.parametrize(
+    ("epochs", "batch_size", "rate", "said"),
+    [
+        (1, BATCH, 1e30, r"the loss is (nan|inf) at step \d of epoch 1 \(phase width\), of"),
+        # All images in one step, whose loss nothing has spoilt yet.
+        (2, 1000, 1e39, r"\S+ is not finite after epoch 1 \(phase width\), though all losses"),
+    ],
+    ids=["loss", "weights"],
+)
+def test_what_diverges_later_leaves_the_checkpoint_as_it_was(
+    config: Config,
+    dataset: Dataset,
+    tmp_path: Path,
+    epochs: int,
+    batch_size: int,
+    rate: float,
+    said: str,
+) -> None:
+    phases = (Phase("largest", 1), Phase("width", epochs, learning_rate=rate))
+    wild = replace(config, train=replace(config.train, phases=phases, batch_size=batch_size))
+    run = Run(tmp_path)
+    before: list[bytes] = []
+
+    def tell(progress: Progress) -> None:
+        assert np.isfinite(progress.loss)
+        if (progress.epoch, progress.step) == (1, 0):
+            before.append(run.checkpoint.read_bytes())
+
+    with pytest.raises(DivergedError, match=said) as e:
+        train_run(run, wild, dataset, tell)
+    assert "\n" not in str(e.value) and "lower train.learning_rate" in str(e.value)
+    assert [run.checkpoint.read_bytes()] == before
+    assert len(run.log.read_text().splitlines()) == 2 and not run.supernet.exists()
 
 
 def test_accuracy_is_what_it_says(

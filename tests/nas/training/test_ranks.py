@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 from torch.nn import functional
 
 from nas.config import Config, DataConfig, Phase, SpaceConfig, StrategyName, TrainConfig
@@ -22,10 +23,11 @@ from nas.data.augment import normalise
 from nas.data.batches import epoch_generator, shuffled
 from nas.dataset import open_dataset
 from nas.header import space_of
-from nas.training.learner import at
+from nas.training.learner import Learner, at
 from nas.training.ranks import note_launch, restarted
 from nas.training.schedule import rate
 from nas.training.trainer import Trainer
+from search_spaces import Architecture
 from tests.nas.tiny import ROOT
 
 BATCH = 16
@@ -33,31 +35,37 @@ IMAGES = 104
 STEPS = IMAGES // (2 * BATCH)
 PHASES = (Phase("largest", 1), Phase("width", 1))
 
-# Trains in one process or under torchrun and leaves the losses of every step.
+# Trains in one process or under torchrun, each with a run folder of its own; leaves the losses of
+# every step and the weights of each.
 CHILD = """
 import json, sys
 from pathlib import Path
+from unittest import mock
 import torch
 from nas.config import Config
 from nas.dataset import open_dataset
-from nas.header import space_of
-from nas.training.loop import train
+from nas.jobs import train as job
+from nas.run import Run
 from nas.training.ranks import joined
 
 torch.set_num_threads(1)
 config = Config.load(sys.argv[1])
-dataset = open_dataset(config)
-losses = []
-with joined() as ranks:
-    supernet = train(
-        space_of(config, len(dataset.classes)), dataset.images, config.train,
-        Path(sys.argv[2]) / "checkpoint.pt", {},
-        tell=lambda progress: losses.append(progress.loss), record=lambda rows: None, ranks=ranks,
-    )
-    weights = {name: t for name, t in supernet.state_dict().items() if "running" not in name}
-    torch.save(weights, Path(sys.argv[2]) / f"weights.{ranks.rank}.pt")
-    if ranks.writes:
-        (Path(sys.argv[2]) / "losses.json").write_text(json.dumps(losses))
+out = Path(sys.argv[2])
+losses, supernets, train = [], [], job.train
+
+def kept(*given, **named):
+    supernets.append(train(*given, **named))
+    return supernets[-1]
+
+with joined() as ranks, mock.patch.object(job, "train", kept):
+    run = Run(out / str(ranks.rank))
+    run.folder.mkdir()
+    tell = lambda progress: losses.append(progress.loss)
+    job.train_run(run, config, open_dataset(config), tell, ranks)
+    state = supernets[0].state_dict().items()
+    weights = {name: tensor for name, tensor in state if "running" not in name}
+    torch.save(weights, out / f"weights.{ranks.rank}.pt")
+    (out / f"losses.{ranks.rank}.json").write_text(json.dumps(losses))
 """
 
 
@@ -95,7 +103,7 @@ def config(folder: Path, strategy: StrategyName, batch: int, **options: Any) -> 
 def trained(command: list[str], folder: Path) -> list[float]:
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stderr
-    losses: list[float] = json.loads((folder / "losses.json").read_text())
+    losses: list[float] = json.loads((folder / "losses.0.json").read_text())
     return losses
 
 
@@ -113,24 +121,29 @@ def test_with_shared_norms_two_processes_are_one_with_twice_the_batch(
     script.write_text(CHILD)
     single = config(one, strategy, 2 * BATCH)
     expected = trained([sys.executable, str(script), str(single), str(one)], one)
-    pair = config(two, strategy, BATCH, sync_batch_norm=True)
+    pair = config(two, strategy, BATCH, sync_batch_norm=True, tensorboard=True)
     found = trained(torchrun(2, script, pair, two), two)
     assert len(found) == len(expected) == 2 * STEPS
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     here, there = (torch.load(two / f"weights.{rank}.pt") for rank in (0, 1))
     whole = torch.load(one / "weights.0.pt")
+    files = {"checkpoint.pt", "log.csv", "supernet.safetensors", "tensorboard"}
+    assert {path.name for path in (two / "0").iterdir()} == files
+    assert list((two / "1").iterdir()) == [], "only the first of them writes"
+    assert json.loads((two / "losses.1.json").read_text()) == [], "nor do the others say anything"
     for name, tensor in whole.items():
         assert torch.equal(here[name], there[name]), name
         torch.testing.assert_close(here[name], tensor, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("strategy", ["progressive-shrinking", "sandwich"])
 def test_with_norms_of_their_own_two_processes_are_one_that_takes_half_batches_in_turn(
-    tmp_path: Path,
+    tmp_path: Path, strategy: StrategyName
 ) -> None:
     two = folder(tmp_path, "two")
     script = tmp_path / "child.py"
     script.write_text(CHILD)
-    path = config(two, "progressive-shrinking", BATCH)
+    path = config(two, strategy, BATCH)
     found = trained(torchrun(2, script, path, two), two)
     given = Config.load(path)
     dataset = open_dataset(given)
@@ -140,35 +153,54 @@ def test_with_norms_of_their_own_two_processes_are_one_that_takes_half_batches_i
     torch.set_num_threads(1)
     run = Trainer(space_of(given, len(dataset.classes)), images, given.train)
     expected: list[float] = []
+    # Two phases of an epoch, or one of two.
+    phases = len(given.train.schedule)
+    steps = 2 * STEPS // phases
     for epoch in range(2):
-        run.begin(epoch)
+        number = epoch % phases
+        if epoch < phases:
+            run.begin(number)
         run.learner.supernet.train()
         rng = np.random.default_rng((0, epoch))
-        low, high = run.open(epoch, 1.0)
+        low, high = run.open(number, 1.0)
         order = shuffled(len(images.train_labels), 2 * BATCH, epoch_generator(0, epoch))
-        for step, batch in enumerate(order):
-            (row,) = run.draw(low, high, rng, torch.zeros(0), torch.zeros(0))
-            architecture = run.space.decode(row)
+        for step, batch in enumerate(order, start=epoch * STEPS % steps):
+            rows = run.draw(low, high, rng, torch.zeros(0), torch.zeros(0))
+            asked = [run.space.decode(row) for row in rows]
             total = 0.0
             for part in (batch[0::2], batch[1::2]):
                 x = normalise(images.train[part], images.normalisation)
-                scores = run.learner.supernet(at(x, architecture), architecture)
-                loss = functional.cross_entropy(
-                    scores, images.train_labels[part], label_smoothing=0.1
-                )
-                if run.learner.teacher is not None:
-                    with torch.no_grad():
-                        taught = run.learner.teacher(at(x, run.learner.largest)).softmax(1)
-                    loss = loss + functional.cross_entropy(scores, taught)
+                loss = mean_loss(run.learner, x, images.train_labels[part], asked)
                 (loss / 2).backward()
                 total += loss.item() / 2
             for group in run.learner.optimizer.param_groups:
-                group["lr"] = rate(step, STEPS, 0.05 if epoch == 0 else 0.015)
+                group["lr"] = rate(step, steps, 0.015 if number else 0.05)
             run.learner.optimizer.step()
             run.learner.optimizer.zero_grad()
             expected.append(total)
     torch.set_num_threads(threads)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def mean_loss(learner: Learner, x: Tensor, labels: Tensor, asked: list[Architecture]) -> Tensor:
+    """Of the subnets on images [B, C, H, W] with labels [B].
+
+    The largest of before teaches beside the labels; where it is the first of a sandwich, alone.
+    """
+    losses: list[Tensor] = []
+    taught: Tensor | None = None
+    if learner.teacher is not None:
+        with torch.no_grad():
+            taught = learner.teacher(at(x, learner.largest)).softmax(1)
+    for architecture in asked:
+        scores = learner.supernet(at(x, architecture), architecture)
+        hard = functional.cross_entropy(scores, labels, label_smoothing=0.1)
+        soft = torch.zeros(()) if taught is None else functional.cross_entropy(scores, taught)
+        in_place = learner.teacher is None and taught is not None
+        losses.append(soft if in_place else hard + soft)
+        if len(asked) > 1 and taught is None:
+            taught = scores.detach().softmax(1)
+    return torch.stack(losses).mean()
 
 
 @pytest.mark.slow

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from nas.config import Phase, StrategyName, TrainConfig
-from nas.data.augment import AugmentOptions, Normalisation, resize
+from nas.data.augment import AugmentOptions, Normalisation, normalise, resize
 from nas.training.images import Images
 from nas.training.learner import Learner
 from nas.training.losses import adaptive_alpha
@@ -115,6 +116,31 @@ def test_in_place_the_largest_learns_from_labels_and_teaches_the_others(name: St
     assert loss == pytest.approx(np.mean(losses), rel=1e-5)
 
 
+@pytest.mark.parametrize("name", ["fair", "sandwich"])
+def test_a_step_goes_down_the_gradient_of_the_mean_loss(name: StrategyName) -> None:
+    run = trainer(name, optimizer="sgd", learning_rate=0.1, weight_decay=0.0, subnets=3)
+    plain = twin(run).learner.supernet.train()
+    run.learner.supernet.train()
+    x = normalise(images().train, images().normalisation)
+    labels = images().train_labels
+    largest, smallest = run.learner.largest, run.space.decode(run.space.smallest)
+    losses, taught = [], None
+    for architecture in (largest, smallest, smallest):
+        scores = plain(resize(x, side(architecture)), architecture)
+        wanted = labels if taught is None else taught
+        smoothing = SMOOTHING if taught is None else 0.0
+        losses.append(functional.cross_entropy(scores, wanted, label_smoothing=smoothing))
+        if name == "sandwich" and taught is None:
+            taught = scores.detach().softmax(1)
+    mean = torch.stack(losses).mean()
+    mean.backward()
+    assert run.learner.step(x, labels, [largest, smallest, smallest]) == pytest.approx(mean.item())
+    for was, now in zip(plain.parameters(), run.learner.supernet.parameters(), strict=True):
+        # Nesterov's first step, of a momentum of 0.9; what no subnet reads stays.
+        down = 0.0 if was.grad is None else 0.1 * 1.9 * was.grad
+        torch.testing.assert_close(now, was - down)
+
+
 def side(architecture: Architecture) -> int:
     return int(str(architecture["resolution"]))
 
@@ -178,6 +204,16 @@ def test_what_is_kept_is_the_average() -> None:
     assert (
         logged == run.validate(run.learner.largest) and run.observer.supernet is run.learner.result
     )
+
+
+def test_what_is_not_finite_is_named() -> None:
+    learner = trainer("single-path", ema=0.9).learner
+    name = "blocks.stem.main.conv.weight"
+    assert learner.spoilt() is None
+    learner.result.state_dict()[name][0, 0] = torch.inf
+    assert learner.spoilt() == f"the average of {name}"
+    learner.supernet.state_dict()[name][0, 0] = torch.nan
+    assert learner.spoilt() == name
 
 
 def test_strategies_differ_in_who_teaches() -> None:

@@ -1,0 +1,76 @@
+"""The compiled teacher of progressive shrinking says what the plain one says."""
+
+from __future__ import annotations
+
+import shutil
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+
+from nas.config import Config, Phase, TrainConfig
+from nas.dataset import Dataset, open_dataset
+from nas.training.loop import train
+from tests.nas.tiny import registered, tiny, write_config, write_images
+
+# The teacher is there from the last phases on, and knows something by then.
+LARGEST = 4
+PLAIN = TrainConfig(
+    batch_size=16,
+    threads=1,
+    phases=(Phase("largest", LARGEST), Phase("kernel", 1), Phase("width", 1)),
+)
+HEADER = Path(sysconfig.get_path("include")) / "Python.h"
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Dataset:
+    with registered():
+        config = write_config(tmp_path / "config.yaml", write_images(tmp_path / "images.npz"))
+        return open_dataset(Config.load(config))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is compiled is left here alone, and the number of threads as it was."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
+    before = torch.get_num_threads()
+    yield
+    torch.compiler.reset()
+    torch.set_num_threads(before)
+
+
+def losses(dataset: Dataset, config: TrainConfig, checkpoint: Path, *stops: int) -> list[float]:
+    """Of every step; stopped after so many epochs, and gone on with."""
+    found: list[float] = []
+    for until in (*stops, LARGEST + 2):
+        train(
+            *(tiny(), dataset.images, config, checkpoint, {}),
+            tell=lambda progress: found.append(progress.loss),
+            record=lambda _: None,
+            until=until,
+        )
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("g++") is None or not HEADER.is_file(),
+    reason="needs a C++ compiler and Python's headers (Debian: g++, python3-dev)",
+)
+def test_a_compiled_teacher_teaches_the_same_and_resumes(dataset: Dataset, tmp_path: Path) -> None:
+    expected = losses(dataset, PLAIN, tmp_path / "plain.pt")
+    compiled = replace(PLAIN, compile=True)
+    with mock.patch.object(torch, "compile", wraps=torch.compile) as compilation:
+        whole = losses(dataset, compiled, tmp_path / "whole.pt")
+        assert compilation.call_count == 1
+        resumed = losses(dataset, compiled, tmp_path / "resumed.pt", LARGEST + 1)
+        assert compilation.call_count == 3, "once before it stops and once after"
+    assert resumed == whole
+    np.testing.assert_allclose(whole, expected, rtol=1e-5)
+    assert any((tmp_path / "compiled").rglob("*.so"))
