@@ -9,6 +9,7 @@ import torch
 
 from nas.config import TrainConfig
 from nas.training.checkpoint import load_checkpoint, save_checkpoint
+from nas.training.compiled import require_compiler
 from nas.training.images import Images
 from nas.training.phases import check_kinds
 from nas.training.ranks import Ranks
@@ -48,7 +49,8 @@ def train(
         until: the epochs of its schedule after which it stops, to be gone on with; else all.
 
     Raises:
-        ConfigError: a choice that no phase opens; or fewer images than all processes take at once.
+        ConfigError: a choice that no phase opens; fewer images than all processes take at once; or
+            a teacher is to be compiled, and nothing can be.
         DivergedError: a loss or weights are not finite; the checkpoint of the last epoch stays.
         ArtefactError: a checkpoint that is damaged or belongs to something else.
     """
@@ -59,6 +61,8 @@ def train(
     check_kinds(space, phases)
     ranks = ranks or Ranks()
     check_enough(config, len(images.train_labels), ranks)
+    if config.compile:
+        require_compiler(ranks.device)
     trainer = Trainer(space, images, config, ranks, start)
     if checkpoint.exists():
         trainer.load(load_checkpoint(checkpoint, belongs))

@@ -16,6 +16,7 @@ import torch
 from nas.config import Config, Phase, TrainConfig
 from nas.dataset import Dataset, open_dataset
 from nas.training.loop import train
+from search_spaces.errors import ConfigError
 from tests.nas.tiny import registered, tiny, write_config, write_images
 
 # The teacher is there from the last phases on, and knows something by then.
@@ -68,9 +69,18 @@ def test_a_compiled_teacher_teaches_the_same_and_resumes(dataset: Dataset, tmp_p
     compiled = replace(PLAIN, compile=True)
     with mock.patch.object(torch, "compile", wraps=torch.compile) as compilation:
         whole = losses(dataset, compiled, tmp_path / "whole.pt")
-        assert compilation.call_count == 1
+        assert compilation.call_count == 2, "a trial and the teacher"
         resumed = losses(dataset, compiled, tmp_path / "resumed.pt", LARGEST + 1)
-        assert compilation.call_count == 3, "once before it stops and once after"
+        assert compilation.call_count == 6, "both before it stops and both after"
     assert resumed == whole
     np.testing.assert_allclose(whole, expected, rtol=1e-5)
     assert any((tmp_path / "compiled").rglob("*.so"))
+
+
+def test_without_a_compiler_it_is_said_before_training(dataset: Dataset, tmp_path: Path) -> None:
+    nowhere = {"cpp.cxx": (str(tmp_path / "no-compiler"),)}
+    with torch._inductor.config.patch(nowhere), pytest.raises(ConfigError) as raised:
+        losses(dataset, replace(PLAIN, compile=True), tmp_path / "checkpoint.pt")
+    assert "train.compile" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "checkpoint.pt").exists()
