@@ -282,8 +282,8 @@ first, second = found()
 images, labels = as_tensors(first)
 held = own() - before
 batch = images[torch.arange(0, len(images), 8)]
-total = int(sum(few[:, 2].sum() for few in images.split(8)))
-assert Normalisation.of_histogram(first.histogram).mean[2] == 3 == total / images[:, 2].numel()
+assert all(0 < few.flatten()[::4096].sum() for few in images.split(8))  # Every page is read.
+assert Normalisation.of_histogram(first.histogram).mean[2] == 3
 print(first.images.nbytes, held, own() - before - batch.nbytes, opened)
 """
 
