@@ -57,6 +57,8 @@ def cached(
 ) -> list[ImageSet]:
     """As ``decode``, once for each of ``wanted``, with pixels that are mapped from ``folder``.
 
+    In memory are labels, and while images are decoded a few pieces that threads are at.
+
     What is not there, or does not hold, is decoded and written: by one process, for which others
     wait. They wait for its lock and not for one another, since decoding may take longer than
     processes that train together wait for each other. A file is believed once it is complete: of
@@ -67,7 +69,10 @@ def cached(
         NasLoopError: there is no room in ``folder``, it cannot be written, or its file system
             knows no locks.
     """
-    entries = [_Entry(folder, source, part, indices, options) for part, indices in wanted]
+    states = {part: _state(source, part) for part in {part for part, _ in wanted}}
+    entries = [
+        _Entry(folder, source, part, states[part], indices, options) for part, indices in wanted
+    ]
     if not all(entry.known() for entry in entries):
         with _alone(folder, told):
             missing = [entry for entry in entries if not entry.known()]
@@ -92,6 +97,7 @@ class _Entry:
     folder: Path
     source: Source
     part: PartName
+    state: str
     indices: NDArray[np.int64]
     options: ImageOptions
 
@@ -129,16 +135,8 @@ class _Entry:
 
     @cached_property
     def digest(self) -> str:
-        """Of the key, and of the sizes and times of the files that images come from."""
-        digest = hashlib.sha256(self.key.encode())
-        for file in self.source.parts[self.part].files():
-            try:
-                found = file.stat()
-            except OSError as error:
-                raise DataError(f"{file}: cannot be read ({error.strerror})") from error
-            place = str(file).removeprefix(self.source.path).lstrip(os.sep)
-            digest.update(f"{place}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
-        return digest.hexdigest()
+        """Of the key, and of the state of the files that images come from."""
+        return hashlib.sha256((self.key + self.state).encode()).hexdigest()
 
     @cached_property
     def file(self) -> Path:
@@ -164,7 +162,12 @@ class _Entry:
     def clear(self) -> None:
         """Take away what does not hold, and what a writer left that was killed."""
         for left in (self.facts_file, self.file, *self.folder.glob(f".{self.file.name}.*.tmp.npy")):
-            left.unlink(missing_ok=True)
+            try:
+                left.unlink(missing_ok=True)
+            except OSError as error:
+                raise NasLoopError(
+                    f"{left}: cannot be removed ({error.strerror}); choose another data.cache"
+                ) from error
 
     def write(self, told: Told) -> None:
         """Decode the images; in memory are a few pieces. What lies beside is written last."""
@@ -188,9 +191,29 @@ class _Entry:
             raise NasLoopError(
                 f"{self.file}: was changed or removed while it was read; run the command again"
             )
-        with self.file.open("rb") as stream:
-            images = np.frombuffer(_mapped(stream.fileno()), np.uint8, offset=len(self.header))
+        try:
+            with self.file.open("rb") as stream:
+                whole = _mapped(stream.fileno())
+        except OSError as error:
+            raise NasLoopError(
+                f"{self.file}: cannot be mapped into memory ({error.strerror}); set data.cache to "
+                "null, or to another folder"
+            ) from error
+        images = np.frombuffer(whole, np.uint8, offset=len(self.header))
         return ImageSet(images.reshape(self.shape), self.labels, self.source.classes, facts)
+
+
+def _state(source: Source, part: PartName) -> str:
+    """A digest of the sizes and times of all files that images of a part come from."""
+    digest = hashlib.sha256()
+    for file in source.parts[part].files():
+        try:
+            found = file.stat()
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+        place = str(file).removeprefix(source.path).lstrip(os.sep)
+        digest.update(f"{place}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def _written(stream: BinaryIO, piece: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -241,6 +241,26 @@ def test_a_folder_that_cannot_be_made(images: Path) -> None:
         all_of(images, images / "below")
 
 
+def test_a_system_that_refuses_the_map(
+    images: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: int) -> mmap.mmap:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(cache, "_mapped", refuse)
+    with pytest.raises(NasLoopError, match=r"npy: cannot be mapped into memory \(Cannot allocate"):
+        all_of(images, folder)
+
+
+def test_what_may_not_be_removed(images: Path, folder: Path) -> None:
+    all_of(images, folder)
+    (file,) = data_files(folder)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(NasLoopError, match=r"npy: cannot be removed .*another data\.cache"):
+        all_of(images, folder)
+
+
 # Decodes slowly, and tells what it decoded.
 CHILD = """
 import sys, time
