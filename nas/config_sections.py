@@ -40,6 +40,12 @@ class DataConfig:
     background: tuple[int, int, int] = option(
         (255, 255, 255), help="Colour (RGB, 0-255) under transparent pixels and around padding."
     )
+    cache: str | None = option(
+        None,
+        help="A folder that keeps decoded images (size x size x 3 bytes each), read from there by "
+        "all commands and processes instead of decoded again into memory; null for memory.",
+        rule=not_empty(),
+    )
     val_fraction: float = option(
         0.1,
         help="Part of the training images held out for the search, unless the data has train, "
@@ -93,10 +99,23 @@ class DataConfig:
         Raises:
             ConfigError: a variable that is not set.
         """
-        place = os.path.expandvars(str(Path(self.path).expanduser()))
-        if "$" in place:
-            raise ConfigError(f"data.path names a variable that is not set, got {self.path!r}")
-        return place
+        return _expanded("data.path", self.path)
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """`cache` with ~ and $VARIABLES replaced.
+
+        Raises:
+            ConfigError: a variable that is not set.
+        """
+        return None if self.cache is None else Path(_expanded("data.cache", self.cache))
+
+
+def _expanded(key: str, place: str) -> str:
+    expanded = os.path.expandvars(str(Path(place).expanduser()))
+    if "$" in expanded:
+        raise ConfigError(f"{key} names a variable that is not set, got {place!r}")
+    return expanded
 
 
 @dataclass(frozen=True)

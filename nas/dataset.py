@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.config import Config, DataConfig
-from nas.data import ImageOptions, Splits, load_splits
+from nas.data import ImageOptions, Splits, Told, load_splits
 from nas.data.augment import AugmentOptions, Normalisation
 from nas.data.batches import as_tensors
+from nas.terminal import Lines
 from nas.training.images import Images
 
 __all__ = ["Dataset", "image_options", "open_dataset"]
@@ -28,6 +29,11 @@ class Dataset:
         return self.splits.train.classes
 
     @property
+    def bytes(self) -> int:
+        """Of all pixels of training and held-out images."""
+        return self.splits.train.images.nbytes + self.splits.val.images.nbytes
+
+    @property
     def fingerprint(self) -> str:
         """What results belong to: the pixels and labels of training and held-out images."""
         return f"{self.splits.train.fingerprint}{self.splits.val.fingerprint}"
@@ -38,11 +44,15 @@ def image_options(data: DataConfig) -> ImageOptions:
     return ImageOptions(size=data.size, fit=data.fit, background=data.background)
 
 
-def open_dataset(config: Config) -> Dataset:
+def open_dataset(config: Config, told: Told | None = None) -> Dataset:
     """Read and divide what the configuration names; errors name the path.
+
+    In memory are all training and held-out images as bytes; with ``data.cache`` they are mapped
+    from files, and tensors share the map. ``told`` hears how far decoding is, else lines do.
 
     Raises:
         ConfigError: the configuration names no images.
+        NasLoopError: there is no room in ``data.cache``, or it cannot be written.
     """
     data = config.images
     options = image_options(data)
@@ -52,6 +62,8 @@ def open_dataset(config: Config) -> Dataset:
         data.val_fraction,
         data.test_fraction,
         np.random.default_rng(data.split_seed),
+        data.cache_folder,
+        told or Lines(as_json=True),
     )
     train, train_labels = as_tensors(splits.train)
     val, val_labels = as_tensors(splits.val)
@@ -62,5 +74,5 @@ def open_dataset(config: Config) -> Dataset:
         randaugment=data.randaugment,
         magnitude=data.magnitude,
     )
-    normalisation = Normalisation.of(train)
+    normalisation = Normalisation.of_histogram(splits.train.histogram)
     return Dataset(splits, Images(train, train_labels, val, val_labels, normalisation, augment))

@@ -9,16 +9,19 @@ from nas.config import Config, DataConfig, SpaceConfig, TrainConfig
 from nas.data.decode import Fit
 from nas.data.digits import DIGITS
 from nas.data.summary import DatasetSummary, inspect
+from nas.disk import megabytes
+from nas.memory import machine_memory
 from nas.processor import multiplies_bfloat16
 from search_spaces.errors import ConfigError
 from search_spaces.files import write_atomic
 
-__all__ = ["DatasetSummary", "inspect", "lasting_path", "suggest", "write_config"]
+__all__ = ["DatasetSummary", "inspect", "lasting_path", "proposed_cache", "suggest", "write_config"]
 
 # Networks of `small-images` halve their maps three times; two cores train no larger images.
 _SIZES = (16, 24, 32)
 # As many images as the default numbers of epochs were chosen with (CIFAR-10).
 _REFERENCE_IMAGES = 45_000
+_CACHE = "~/.cache/nas-loop/images"
 
 
 def write_config(summary: DatasetSummary, out: str | Path, overwrite: bool = False) -> Config:
@@ -63,10 +66,19 @@ def _data(summary: DatasetSummary, notes: dict[str, str]) -> DataConfig:
             f"Classes have {min(counts):,} to {max(counts):,} training images; every class is "
             "divided by itself."
         )
+    images = sum(map(sum, summary.counts.values()))
+    cache = proposed_cache(images, size)
+    if cache is not None:
+        notes["data.cache"] = (
+            f"Decoded, {images:,} images take {megabytes(_bytes(images, size))}, more than half of "
+            "this machine's memory. They are kept there, which takes as much room on disk; choose "
+            "a fast disk."
+        )
     return DataConfig(
         path=lasting_path(summary.path),
         size=size,
         fit=fit,
+        cache=cache,
         # Predictors are fitted on it: a few hundred images at least, where there are so few.
         val_fraction=0.1 if summary.training_images >= 5_000 else 0.2,
         shift=size // 8,
@@ -85,6 +97,15 @@ def _size(summary: DatasetSummary, notes: dict[str, str]) -> int:
             else ""
         )
     return size
+
+
+def proposed_cache(images: int, size: int) -> str | None:
+    """Where to keep so many images, decoded, that take more than half of this machine's memory."""
+    return _CACHE if 2 * _bytes(images, size) > machine_memory() else None
+
+
+def _bytes(images: int, size: int) -> int:
+    return images * 3 * size * size
 
 
 def _resolutions(size: int) -> tuple[int, ...]:

@@ -191,7 +191,7 @@ class Run:
         write_csv(self.log, rows)
 
 
-ELSEWHERE = ("data.path", "train.weights", "train.tensorboard")
+ELSEWHERE = ("data.path", "data.cache", "train.weights", "train.tensorboard")
 """Keys that may change: where files lie, and what is told."""
 
 

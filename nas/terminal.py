@@ -21,7 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["Advance", "Screen"]
+__all__ = ["Advance", "Lines", "Screen"]
 
 Advance = Callable[[float, str], None]
 """Called with the number of units done so far and a short remark."""
@@ -91,6 +91,15 @@ class Screen:
                 self.say(f"{title}: {done:g}/{total:g}, {left} left  {remark}".rstrip())
 
         return advance
+
+
+class Lines(Screen):
+    """Progress as lines on a terminal too, where another bar might be."""
+
+    @contextmanager
+    def progress(self, title: str, total: float) -> Iterator[Advance]:
+        """A line now and then."""
+        yield self._lines(title, total)
 
 
 def duration(seconds: float) -> str:

@@ -38,7 +38,7 @@ from torch import Tensor, nn
 import search_spaces
 from nas.data import ImageOptions, Part, Source, open_source
 from nas.data.augment import Normalisation, normalise
-from nas.data.source import decode
+from nas.data.decoding import decode
 from predictors import proxies, ranks
 from predictors.proxies import combine
 from predictors.proxies.parzc import STATISTICS, ParZC, nodes

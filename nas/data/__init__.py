@@ -5,6 +5,7 @@ torch, and looking at a data set does not.
 """
 
 from nas.data.decode import FITS, Fit, ImageOptions
+from nas.data.decoding import SILENT, Told
 from nas.data.images import ImageSet
 from nas.data.load import load, open_source
 from nas.data.source import Part, PartName, Source
@@ -13,6 +14,7 @@ from nas.data.summary import DatasetSummary, inspect
 
 __all__ = [
     "FITS",
+    "SILENT",
     "DatasetSummary",
     "Fit",
     "ImageOptions",
@@ -21,6 +23,7 @@ __all__ = [
     "PartName",
     "Source",
     "Splits",
+    "Told",
     "inspect",
     "load",
     "load_splits",

@@ -1,17 +1,21 @@
 """Augmentation of whole batches as tensors: no loop over images, no second process.
 
 Pixels stay uint8 until the end, because gathers and resizes of bytes move a quarter of
-the memory that those of floats do.
+the memory that those of floats do. They are changed on the device that they are on. What is drawn
+is drawn on the CPU, wherever they are, and sent there: a few numbers an image.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from nas.data.facts import histogram_of
 from nas.data.randaugment import rand_augment
 from search_spaces.errors import ConfigError
 
@@ -29,10 +33,15 @@ class Normalisation:
     def of(images: Tensor) -> Normalisation:
         """Measured on uint8 [N, 3, H, W]; a channel that never varies gets a deviation of 1."""
         # By a histogram: exact, and without a float copy of all images.
+        return Normalisation.of_histogram(histogram_of(images.numpy()))
+
+    @staticmethod
+    def of_histogram(histogram: NDArray[np.int64]) -> Normalisation:
+        """As ``of``, by how many pixels of each channel have each value: [3, 256]."""
         mean, std = [], []
         values = torch.arange(256, dtype=torch.float64)
-        for channel in range(3):
-            counts = torch.bincount(images[:, channel].flatten(), minlength=256).double()
+        for channel in torch.from_numpy(histogram):
+            counts = channel.double()
             centre = (counts * values).sum() / counts.sum()
             spread = ((counts * (values - centre) ** 2).sum() / counts.sum()).sqrt()
             mean.append(float(centre))
@@ -78,14 +87,14 @@ def augment(
     """Shift, flip, change by random operations, resize, normalise, and cut out.
 
     Args:
-        batch: uint8 [B, 3, H, W].
-        generator: what all randomness comes from.
+        batch: uint8 [B, 3, H, W], on any device.
+        generator: what all randomness comes from, on the CPU.
         options: what is done, in pixels of H and W.
         normalisation: of the training images.
         resolution: height and width of what comes out; None for H and W.
 
     Returns:
-        float32 [B, 3, resolution, resolution], channels-last.
+        float32 [B, 3, resolution, resolution], channels-last, on the same device.
     """
     moved = _move(batch, generator, options)
     if options.randaugment:
@@ -98,14 +107,14 @@ def augment(
 
 
 def normalise(batch: Tensor, normalisation: Normalisation, resolution: int | None = None) -> Tensor:
-    """uint8 [B, 3, H, W] to float32 [B, 3, resolution, resolution], channels-last."""
+    """uint8 [B, 3, H, W] to float32 [B, 3, resolution, resolution], channels-last; same device."""
     if resolution is not None:
         batch = resize(batch, resolution)
     out = batch.to(torch.float32, memory_format=torch.channels_last)
     if out is batch:  # it was float32 already, and belongs to the caller
         out = out.clone(memory_format=torch.channels_last)
-    mean = torch.tensor(normalisation.mean).view(3, 1, 1)
-    std = torch.tensor(normalisation.std).view(3, 1, 1)
+    mean = torch.tensor(normalisation.mean, device=batch.device).view(3, 1, 1)
+    std = torch.tensor(normalisation.std, device=batch.device).view(3, 1, 1)
     return out.sub_(mean).div_(std)
 
 
@@ -113,7 +122,12 @@ def resize(batch: Tensor, resolution: int) -> Tensor:
     """[B, 3, H, W] to [B, 3, resolution, resolution], bilinear and antialiased; type kept."""
     if batch.shape[2] == batch.shape[3] == resolution:
         return batch
-    return interpolate(batch, size=(resolution, resolution), mode="bilinear", antialias=True)
+    size = (resolution, resolution)
+    if batch.is_floating_point() or batch.device.type == "cpu":
+        return interpolate(batch, size=size, mode="bilinear", antialias=True)
+    # PyTorch resizes bytes on the CPU alone.
+    resized = interpolate(batch.float(), size=size, mode="bilinear", antialias=True)
+    return resized.round_().clamp_(0, 255).to(batch.dtype)
 
 
 def _move(batch: Tensor, generator: torch.Generator, options: AugmentOptions) -> Tensor:
@@ -131,6 +145,7 @@ def _move(batch: Tensor, generator: torch.Generator, options: AugmentOptions) ->
         right = torch.randint(low, high, (count, 1), generator=generator)
         rows = (rows + down).clamp(0, height - 1)
         columns = (columns + right).clamp(0, width - 1)
+    rows, columns = rows.to(batch.device), columns.to(batch.device)
     pixels = (rows[:, :, None] * width + columns[:, None, :]).view(count, 1, height * width)
     flat = batch.reshape(count, channels, height * width)
     moved = flat.gather(2, pixels.expand(count, channels, height * width))
@@ -145,4 +160,5 @@ def _squares(out: Tensor, generator: torch.Generator, side: int) -> Tensor:
     rows, columns = torch.arange(height), torch.arange(width)
     in_rows = (rows >= top) & (rows < top + side)
     in_columns = (columns >= left) & (columns < left + side)
+    in_rows, in_columns = in_rows.to(out.device), in_columns.to(out.device)
     return (in_rows[:, :, None] & in_columns[:, None, :])[:, None]

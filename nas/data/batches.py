@@ -10,12 +10,19 @@ from torch import Tensor
 
 from nas.data.images import ImageSet
 
-__all__ = ["as_tensors", "epoch_generator", "shuffled"]
+__all__ = ["as_tensors", "epoch_generator", "sent", "shuffled"]
 
 
 def as_tensors(images: ImageSet) -> tuple[Tensor, Tensor]:
-    """Images uint8 [N, 3, H, W] and labels int64 [N], sharing memory with the set."""
+    """Images uint8 [N, 3, H, W] and labels int64 [N], sharing memory, or the map, with the set."""
     return torch.from_numpy(images.images), torch.from_numpy(images.labels)
+
+
+def sent(batch: Tensor, device: str | torch.device) -> Tensor:
+    """The batch on a device; to a GPU from pinned memory, so that nobody waits for the copy."""
+    if torch.device(device).type == "cuda":
+        batch = batch.pin_memory()
+    return batch.to(device, non_blocking=True)
 
 
 def epoch_generator(seed: int, *epoch: int) -> torch.Generator:

@@ -87,4 +87,5 @@ def _part(files: list[Path], labels: list[int]) -> Part:
         labels=np.array(labels, np.int64),
         open=lambda index: Image.open(files[index]),
         where=lambda index: str(files[index]),
+        files=lambda: files,
     )

@@ -1,14 +1,14 @@
-"""A labelled set of images in memory, all of one size."""
+"""A labelled set of images, all of one size: in memory, or in a file that is mapped."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.data.facts import Facts, fingerprint_of, histogram_of
 from search_spaces.errors import DataError
 
 __all__ = ["ImageSet"]
@@ -19,9 +19,12 @@ class ImageSet:
     """Images, their labels, and what the labels are called.
 
     Attributes:
-        images: uint8 [N, 3, H, W], RGB, 0-255.
+        images: uint8 [N, 3, H, W], RGB, 0-255. Where they are mapped from a file, memory holds
+            what was read of late, as long as nothing else needs the room; an index of images
+            copies those, a slice none.
         labels: int64 [N], indices into `classes`.
         classes: the names of the classes.
+        known: what would take a pass over all pixels, if that was done before.
 
     Raises:
         DataError: a shape, a type or a label that breaks the rules above.
@@ -30,6 +33,7 @@ class ImageSet:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+    known: Facts | None = None
 
     def __post_init__(self) -> None:
         shape, count = self.images.shape, len(self.labels)
@@ -64,12 +68,11 @@ class ImageSet:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over shape, pixels, labels and class names: what a result belongs to."""
-        digest = hashlib.sha256(repr((self.images.shape, self.classes)).encode())
-        digest.update(np.ascontiguousarray(self.images).data)
-        # A fixed byte order, so that the fingerprint is the same on every machine.
-        digest.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
-        return digest.hexdigest()
+        if self.known is not None:
+            return self.known.fingerprint
+        return fingerprint_of(self.images, self.labels, self.classes)
 
-    def subset(self, indices: NDArray[np.integer]) -> ImageSet:
-        """The images at `indices` (integers [n]) in that order, as a copy."""
-        return ImageSet(self.images[indices], self.labels[indices], self.classes)
+    @cached_property
+    def histogram(self) -> NDArray[np.int64]:
+        """int64 [3, 256]: how many pixels of each channel have each value."""
+        return histogram_of(self.images) if self.known is None else self.known.histogram

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from nas.data.decode import ImageOptions
+from nas.data.decoding import decode
 from nas.data.digits import DIGITS, read_digits
 from nas.data.folder import read_folder
 from nas.data.images import ImageSet
 from nas.data.npz import read_npz
 from nas.data.parquet import parquet_files, read_parquet
-from nas.data.source import PartName, Source, decode
+from nas.data.source import PartName, Source
 from search_spaces.errors import DataError
 
-__all__ = ["load", "load_part", "open_source"]
+__all__ = ["load", "open_source"]
 
 
 def open_source(path: str | Path) -> Source:
@@ -43,16 +44,12 @@ def open_source(path: str | Path) -> Source:
 
 
 def load(path: str | Path, options: ImageOptions, part: PartName = "train") -> ImageSet:
-    """The images of one part of a data set.
+    """The images of one part of a data set, in memory.
 
     Raises:
         DataError: the data set has no such part, or cannot be read; the text names the path.
     """
-    return load_part(open_source(path), part, options)
-
-
-def load_part(source: Source, part: PartName, options: ImageOptions) -> ImageSet:
-    """As `load`, from a source that was opened before."""
+    source = open_source(path)
     if part not in source.parts:
         raise DataError(f"{source.path}: has no {part} part, only {', '.join(source.parts)}")
     return decode(source, part, options)

@@ -17,7 +17,7 @@ def mixup(
 
     Args:
         images: float [B, C, H, W].
-        labels: int64 [B].
+        labels: int64 [B], on the same device.
         classes: how many there are.
         alpha: above 0; the larger, the more equal the shares.
         rng: what all randomness comes from.
@@ -26,7 +26,7 @@ def mixup(
         Images [B, C, H, W] and probabilities [B, classes].
     """
     share = float(rng.beta(alpha, alpha))
-    others = torch.from_numpy(rng.permutation(len(labels)))
+    others = torch.from_numpy(rng.permutation(len(labels))).to(images.device)
     targets = one_hot(labels, classes).to(images.dtype)
     return (
         torch.lerp(images[others], images, share),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def read_npz(path: Path) -> Source:
 
     Images are [N, H, W], [N, H, W, C] or [N, C, H, W] with C of 1, 3 or 4 (the last is opacity).
     uint8 is taken as it is, uint16 spans 0..65535, floats span 0..1 or, if any value of the
-    array exceeds 1, 0..255. Labels are integers from 0; `classes` may hold their names.
+    array exceeds 1, 0..255. Labels are integers from 0; `classes` may hold their names. All arrays
+    are in memory as long as the source is.
 
     Raises:
         DataError: not an `.npz`, arrays missing or of the wrong shape or type, NaN.
@@ -38,7 +40,9 @@ def read_npz(path: Path) -> Source:
     parts: dict[PartName, Part] = {}
     for name, images, labels in _NAMES:
         if images in arrays and labels in arrays:
-            parts[name] = part_of_arrays(arrays[images], arrays[labels], f"{path}:{images}")
+            where = f"{path}:{images}"
+            part = part_of_arrays(arrays[images], arrays[labels], where)
+            parts[name] = replace(part, files=lambda: (path,))
     if "train" not in parts:
         raise DataError(
             f"{path}: arrays named images and labels, or x_train and y_train, are needed, "

@@ -1,10 +1,12 @@
-"""Images from Parquet in the Hugging Face layout."""
+"""Images from Parquet in the Hugging Face layout: labels at once, images as they are asked for."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ __all__ = ["parquet_files", "read_parquet"]
 
 _IMAGE_COLUMNS = ("image", "img")
 _LABEL_COLUMNS = ("label", "labels")
+_HELD = 4096
+"""Encoded images that stay in memory beside a row group: more than all threads are at."""
 
 
 def parquet_files(path: Path) -> list[Path]:
@@ -36,20 +40,20 @@ def read_parquet(path: Path) -> Source:
     Shards (`train-00000-of-00002.parquet`) are read in order. The image column is `image` or
     `img` (a struct `{bytes, path}`, or bytes), the label column `label` or `labels` (integers,
     or strings that name the class). Class names are those of the Hugging Face metadata if it is
-    there, else "0", "1", ...
+    there, else "0", "1", ... Of the images a few row groups at a time are in memory.
 
     Raises:
         DataError: not Parquet, a missing column or one of the wrong type, an empty label.
     """
     shards = _shards(path)
     tables = {
-        name: pa.concat_tables([_table(file) for file in files], promote_options="default")
+        name: pa.concat_tables([_labelled(file) for file in files], promote_options="default")
         for name, files in shards.items()
     }
     labels = {name: _labels(tables[name], shards[name][0]) for name in tables}
     classes = _class_names(shards["train"][0]) or _named_by(labels["train"])
     parts = {
-        name: _part(tables[name], _numbered(labels[name], classes, files[0]), files)
+        name: _part(_numbered(labels[name], classes, files[0]), files)
         for name, files in shards.items()
     }
     return Source(str(path), classes, parts)
@@ -70,17 +74,18 @@ def _shards(path: Path) -> dict[PartName, list[Path]]:
     return name_parts(named)
 
 
-def _table(file: Path) -> pa.Table:
+def _labelled(file: Path) -> pa.Table:
+    """The labels alone, once the columns are what they should be."""
     try:
         schema = pq.read_schema(file)
         image = _column(schema, _IMAGE_COLUMNS, file)
         label = _column(schema, _LABEL_COLUMNS, file)
-        table = pq.read_table(file, columns=[image, label])
+        table = pq.read_table(file, columns=[label])
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{file}: cannot be read as Parquet ({reason})") from error
-    _check_image_type(table.schema.field(image).type, file)
-    return table.select([image, label]).rename_columns(["image", "label"])
+    _check_image_type(schema.field(image).type, file)
+    return table.rename_columns(["label"])
 
 
 def _column(schema: pa.Schema, names: tuple[str, ...], file: Path) -> str:
@@ -140,24 +145,91 @@ def _numbered(labels: NDArray[Any], classes: tuple[str, ...], file: Path) -> NDA
     return np.array([number[name] for name in labels.tolist()], np.int64)
 
 
-def _part(table: pa.Table, labels: NDArray[np.int64], files: Iterable[Path]) -> Part:
-    column = table.column("image").combine_chunks()
-    rows = [(file, row) for file in files for row in range(pq.read_metadata(file).num_rows)]
-
-    def where(index: int) -> str:
-        file, row = rows[index]
-        return f"{file}, row {row}"
+def _part(labels: NDArray[np.int64], files: Sequence[Path]) -> Part:
+    rows = _Rows(files)
 
     def open_row(index: int) -> Image.Image:
-        value = column[index].as_py()
+        value = rows[index]
         if isinstance(value, dict):
             content, beside = value["bytes"], value.get("path")
             if content is None and beside:
-                return Image.open(rows[index][0].parent / beside)
+                return Image.open(rows.place(index)[0].parent / beside)
         else:
             content = value
         if content is None:
             raise DataError("the image is empty")
         return Image.open(io.BytesIO(content))
 
-    return Part(labels, open_row, where)
+    def where(index: int) -> str:
+        file, row = rows.place(index)
+        return f"{file}, row {row}"
+
+    return Part(labels, open_row, where, rows.files)
+
+
+class _Rows:
+    """The image column of several files, of which memory holds the row groups used last.
+
+    For several threads that go through it in order, each at another image.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._paths = files
+        self._groups: list[tuple[Path, int]] = []
+        starts, first_rows = [0], [0]
+        for file in files:
+            metadata = pq.read_metadata(file)
+            for group in range(metadata.num_row_groups):
+                self._groups.append((file, group))
+                starts.append(starts[-1] + metadata.row_group(group).num_rows)
+            first_rows.append(starts[-1])
+        self._starts, self._first_rows = np.array(starts), np.array(first_rows)
+        self._held: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def place(self, index: int) -> tuple[Path, int]:
+        """The file of an image, and its row there."""
+        number = int(np.searchsorted(self._first_rows, index, side="right")) - 1
+        return self._paths[number], index - int(self._first_rows[number])
+
+    def __getitem__(self, index: int) -> Any:
+        number = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return self._group(number)[index - int(self._starts[number])].as_py()
+
+    def files(self) -> Iterator[Path]:
+        """The Parquet files, and images that lie beside them."""
+        yield from self._paths
+        for file in self._paths:
+            metadata = pq.read_metadata(file)
+            for group in range(metadata.num_row_groups):
+                if _may_lie_beside(metadata.row_group(group)):
+                    for value in _images(file, group).to_pylist():
+                        if isinstance(value, dict) and value["bytes"] is None and value.get("path"):
+                            yield file.parent / value["path"]
+
+    def _group(self, number: int) -> pa.ChunkedArray:
+        with self._lock:
+            if number not in self._held:
+                self._held[number] = _images(*self._groups[number])
+            self._held.move_to_end(number)
+            sizes = [len(one) for one in self._held.values()]
+            while sum(sizes) - sizes[0] >= _HELD:
+                self._held.popitem(last=False)
+                del sizes[0]
+            return self._held[number]
+
+
+def _may_lie_beside(group: pq.RowGroupMetaData) -> bool:
+    """Whether there are, by what the file says of a row group, images without bytes in it."""
+    for column in map(group.column, range(group.num_columns)):
+        if column.path_in_schema in {f"{name}.bytes" for name in _IMAGE_COLUMNS}:
+            known = column.statistics
+            return known is None or not known.has_null_count or known.null_count > 0
+    return False
+
+
+def _images(file: Path, group: int) -> pa.ChunkedArray:
+    """The image column of a row group."""
+    with pq.ParquetFile(file) as opened:
+        column = _column(opened.schema_arrow, _IMAGE_COLUMNS, file)
+        return opened.read_row_group(group, columns=[column]).column(column)

@@ -30,13 +30,13 @@ def rand_augment(
     """Apply ``operations`` random ones of ``OPERATIONS`` to every image, one after another.
 
     Args:
-        batch: uint8 [B, 3, H, W]; not changed.
-        generator: what all randomness comes from.
+        batch: uint8 [B, 3, H, W], on any device; not changed.
+        generator: what all randomness comes from, on the CPU.
         operations: how many each image gets (N of the paper).
         strength: 0 for as good as nothing to 1 for the strongest (M of the paper, of 10).
 
     Returns:
-        uint8 [B, 3, H, W].
+        uint8 [B, 3, H, W], on the same device.
     """
     out = batch.clone()
     for _ in range(operations):
@@ -45,7 +45,9 @@ def rand_augment(
         for number, operation in enumerate(OPERATIONS.values()):
             chosen = (dealt == number).nonzero().flatten()
             if len(chosen):
-                out[chosen] = operation(out[chosen], strength * signs[chosen])
+                signed = (strength * signs[chosen]).to(batch.device)
+                chosen = chosen.to(batch.device)
+                out[chosen] = operation(out[chosen], signed)
     return out
 
 
@@ -65,13 +67,13 @@ def _autocontrast(images: Tensor, strength: Tensor) -> Tensor:
 def _equalize(images: Tensor, strength: Tensor) -> Tensor:
     """Each channel with an even histogram."""
     flat = images.flatten(2).long()
-    counts = torch.zeros(*flat.shape[:2], 256, dtype=torch.int64)
+    counts = torch.zeros(*flat.shape[:2], 256, dtype=torch.int64, device=images.device)
     counts.scatter_add_(2, flat, torch.ones_like(flat))
     brightest = counts.gather(2, flat.amax(2, keepdim=True))
     step = (flat.shape[2] - brightest) // 255
     before = counts.cumsum(2) - counts
     table = (before + step // 2) // step.clamp(min=1)
-    table = torch.where(step > 0, table.clamp(max=255), torch.arange(256))
+    table = torch.where(step > 0, table.clamp(max=255), torch.arange(256, device=images.device))
     return table.gather(2, flat).to(torch.uint8).view_as(images)
 
 
@@ -101,12 +103,12 @@ def _contrast(images: Tensor, strength: Tensor) -> Tensor:
 
 def _brightness(images: Tensor, strength: Tensor) -> Tensor:
     """Towards black, or away from it."""
-    return _blend(torch.zeros(1), images, strength)
+    return _blend(torch.zeros(1, device=images.device), images, strength)
 
 
 def _sharpness(images: Tensor, strength: Tensor) -> Tensor:
     """Towards a smoothed image, or away from it; the border stays."""
-    kernel = torch.ones(3, 1, 3, 3)
+    kernel = torch.ones(3, 1, 3, 3, device=images.device)
     kernel[:, :, 1, 1] = 5
     smooth = images.float()
     smooth[:, :, 1:-1, 1:-1] = (conv2d(images.float(), kernel / 13, groups=3) + 0.5).floor()
@@ -157,7 +159,7 @@ OPERATIONS: dict[str, Operation] = {
 
 def _grey(images: Tensor) -> Tensor:
     """[B, 3, H, W] to whole numbers [B, 1, H, W]."""
-    weights = torch.tensor(LUMA).view(1, 3, 1, 1)
+    weights = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
     return ((images * weights).sum(1, keepdim=True) + 0x8000).div(65536).floor()
 
 
@@ -171,9 +173,11 @@ def _affine(
     images: Tensor, rows: list[tuple[Tensor | float, Tensor | float, Tensor | float]]
 ) -> Tensor:
     """Each pixel from where the matrix ``rows`` (of [B] or numbers) says; coordinates -1 to 1."""
-    matrix = torch.stack(
-        [torch.stack([torch.as_tensor(v).expand(len(images)) for v in row], 1) for row in rows], 1
-    ).float()
+
+    def column(value: Tensor | float) -> Tensor:
+        return torch.as_tensor(value, device=images.device).expand(len(images))
+
+    matrix = torch.stack([torch.stack([column(v) for v in row], 1) for row in rows], 1).float()
     grid = affine_grid(matrix, list(images.shape), align_corners=False)
     moved = grid_sample(images.float() - GREY, grid, align_corners=False)
     return _pixels(moved + GREY + 0.5)

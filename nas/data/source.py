@@ -1,22 +1,21 @@
 """Where images come from: labels at once, pixels on demand.
 
-Every reader returns a `Source`; decoding, splitting and looking at a data set are written once,
+Every reader returns a `Source`; splitting, decoding and looking at a data set are written once,
 on top of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from nas.data.decode import ImageOptions, square
-from nas.data.images import ImageSet
 from search_spaces.errors import DataError
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "Part",
     "PartName",
     "Source",
-    "decode",
     "name_parts",
     "reading",
 ]
@@ -50,13 +48,16 @@ class Part:
 
     Attributes:
         labels: int64 [N], indices into the source's classes.
-        open: image number -> an image of Pillow, perhaps not decoded yet.
+        open: image number -> an image of Pillow, perhaps not decoded yet. Threads may call it at
+            the same time.
         where: image number -> where it lies, for error messages.
+        files: the paths of all files that images are read from; none for what a library brings.
     """
 
     labels: NDArray[np.int64]
     open: Callable[[int], Image.Image]
     where: Callable[[int], str]
+    files: Callable[[], Iterable[Path]] = tuple
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -101,20 +102,6 @@ class Source:
                 f"0..{len(self.classes) - 1} ({len(self.classes)} classes); "
                 f"{len(wrong)} such labels in {name}"
             )
-
-
-def decode(source: Source, name: PartName, options: ImageOptions) -> ImageSet:
-    """All images of one part, converted as the options say.
-
-    Raises:
-        DataError: a corrupt or unreadable image, named by its path.
-    """
-    part = source.parts[name]
-    images = np.empty((len(part), 3, options.size, options.size), np.uint8)
-    for index in range(len(part)):
-        with reading(part, index), part.open(index) as image:
-            images[index] = square(image, options)
-    return ImageSet(images, part.labels, source.classes)
 
 
 @contextmanager

@@ -9,13 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.data.cache import Wanted, cached
 from nas.data.decode import ImageOptions
+from nas.data.decoding import SILENT, Told, decode
 from nas.data.images import ImageSet
-from nas.data.load import load_part, open_source
-from nas.data.source import Source
+from nas.data.load import open_source
+from nas.data.source import PartName, Source
 from search_spaces.errors import ConfigError, DataError
 
 __all__ = ["Splits", "load_splits", "stratified"]
+
+Read = Callable[[Source, list[Wanted]], list[ImageSet]]
+"""Images of several parts of a source."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +31,8 @@ class Splits:
         train: what weights are fitted and batch norms recalibrated on.
         val: held out of the training images; what predictors and the search are fitted on.
         test: a function, so that nobody holds test images by accident. The final report calls
-            it, once, and nothing else does.
+            it, once, and nothing else does. It opens the data set again; until then nothing of
+            it but labels is held. Raises ``DataError`` where it has other labels by now.
     """
 
     train: ImageSet
@@ -40,6 +46,8 @@ def load_splits(
     val_fraction: float,
     test_fraction: float,
     rng: np.random.Generator,
+    cache: Path | None = None,
+    told: Told = SILENT,
 ) -> Splits:
     """Load and divide a data set, stratified by class.
 
@@ -47,39 +55,64 @@ def load_splits(
     fraction of the images becomes it. A validation part beside a test part is used as it is;
     else `val_fraction` of the remaining training images becomes it.
 
+    Labels are divided, and then each part's images are decoded: into memory, or into files of
+    the folder `cache`, which are mapped (see `nas.data.cache`).
+
     Raises:
         DataError: see `load`; or a class with too few images to be in every part.
         ConfigError: a fraction outside 0..1, ends excluded.
+        NasLoopError: there is no room in `cache`, or it cannot be written.
     """
+
+    def read(source: Source, wanted: list[Wanted]) -> list[ImageSet]:
+        if cache is not None:
+            return cached(cache, source, wanted, options, told)
+        return [decode(source, name, options, indices, told) for name, indices in wanted]
+
     source = open_source(path)
-    rest = load_part(source, "train", options)
+    rest = _all(source, "train")
     if "test" in source.parts:
-        test = _later(source, options)
+        test = _later(path, source, ("test", _all(source, "test")), read)
     else:
-        rest, held = _divide(rest, test_fraction, rng, source)
-        test = _known(held)
+        rest, held = _divide(source, rest, test_fraction, rng)
+        test = _later(path, source, ("train", held), read)
     if "val" in source.parts:
-        return Splits(rest, load_part(source, "val", options), test)
-    train, val = _divide(rest, val_fraction, rng, source)
-    return Splits(train, val, test)
+        val: Wanted = ("val", _all(source, "val"))
+    else:
+        rest, held = _divide(source, rest, val_fraction, rng)
+        val = ("train", held)
+    train, held_out = read(source, [("train", rest), val])
+    return Splits(train, held_out, test)
 
 
-def _later(source: Source, options: ImageOptions) -> Callable[[], ImageSet]:
-    return lambda: load_part(source, "test", options)
+def _all(source: Source, name: PartName) -> NDArray[np.int64]:
+    return np.arange(len(source.parts[name]))
 
 
-def _known(images: ImageSet) -> Callable[[], ImageSet]:
-    return lambda: images
+def _later(path: str | Path, source: Source, wanted: Wanted, read: Read) -> Callable[[], ImageSet]:
+    name, labels, classes = wanted[0], source.parts[wanted[0]].labels, source.classes
+
+    def test() -> ImageSet:
+        again = open_source(path)
+        same = again.classes == classes and name in again.parts
+        if not (same and np.array_equal(again.parts[name].labels, labels)):
+            raise DataError(f"{path}: has other images than when it was opened; start again")
+        (images,) = read(again, [wanted])
+        return images
+
+    return test
 
 
 def _divide(
-    images: ImageSet, fraction: float, rng: np.random.Generator, source: Source
-) -> tuple[ImageSet, ImageSet]:
+    source: Source, indices: NDArray[np.int64], fraction: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Those training images at ``indices`` that are kept, and those held out."""
+    labels = source.parts["train"].labels[indices]
     try:
-        kept, held = stratified(images.labels, fraction, rng, images.classes)
+        kept, held = stratified(labels, fraction, rng, source.classes)
     except DataError as error:
         raise DataError(f"{source.path}: {error}") from error
-    return images.subset(kept), images.subset(held)
+    return indices[kept], indices[held]
 
 
 def stratified(

@@ -13,10 +13,9 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from nas.config import Config, DataConfig, Phase, SpaceConfig, TrainConfig
+from nas.config import Config, Phase, SpaceConfig, TrainConfig
 from nas.data.augment import Normalisation
-from nas.init import lasting_path
-from nas.jobs.outside import IMAGENET, save_run
+from nas.jobs.outside import IMAGENET, data_section, save_run
 from nas.run import Run
 from nas.tensors import read_tensors
 from search_spaces.convert import from_module
@@ -141,7 +140,7 @@ def convert_command(
         origin = f"{origin}, {weights.name}, SHA-256 {sha256_of(weights)}"
     sides = tuple(sorted(set(resolutions))) or (224,)
     space, supernet = from_module(module, sides, **elastic)
-    data = None if images is None else DataConfig(path=lasting_path(images), size=sides[-1])
+    data = None if images is None else data_section(images, sides[-1])
     options = dict(space.options or {})
     run = Run(out)
     usual = TrainConfig("sandwich", phases=PHASES, weights=str(run.supernet.absolute()))

@@ -10,6 +10,7 @@ import torch
 
 from nas.config import Config
 from nas.data.augment import augment
+from nas.data.batches import sent
 from nas.dataset import Dataset
 from nas.header import space_of
 from nas.training.ranks import Ranks
@@ -70,8 +71,8 @@ def estimate_training(
         times = []
         for _ in range(STEPS):
             began = time.perf_counter()
-            x = augment(pixels, generator, images.augment, images.normalisation)
-            x = x.to(ranks.device)
+            batch = sent(pixels, ranks.device)
+            x = augment(batch, generator, images.augment, images.normalisation)
             rows = trainer.draw(low, high, rng, x, targets)
             trainer.learner.step(x, targets, [space.decode(row) for row in rows])
             times.append(time.perf_counter() - began)

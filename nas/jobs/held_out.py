@@ -23,7 +23,8 @@ class HeldOutAccuracy:
 
     In this process that is the run's own, which reads weights and images when it is first asked.
     Another process gets what it takes and no more: the supernet, the images that norms are
-    recalibrated on, and the held-out ones; it needs no run folder.
+    recalibrated on, and the held-out ones, which it holds in memory, mapped here or not; it needs
+    no run folder.
     """
 
     trained: TrainedRun

@@ -10,10 +10,9 @@ from typing import Any
 
 import yaml
 
-from nas.config import Config, DataConfig, SpaceConfig
+from nas.config import Config, SpaceConfig
 from nas.header import space_of
-from nas.init import lasting_path
-from nas.jobs.outside import IMAGENET, save_run
+from nas.jobs.outside import IMAGENET, data_section, save_run
 from nas.run import Run
 from nas.tensors import read_tensors
 from nas.terminal import Screen
@@ -73,9 +72,7 @@ def import_ofa_command(
     classes = int(found["num_classes"])
     seen = {key: value for key, value in found.items() if key != "num_classes"}
     section = _section(space_name, resolutions, {**seen, **given})
-    data = None
-    if images is not None:
-        data = DataConfig(path=lasting_path(images), size=section.resolutions[-1])
+    data = None if images is None else data_section(images, section.resolutions[-1])
     config = Config(data=data, space=section)
     run = Run.check(out, config, resume=True)
     supernet = space_of(config, classes).supernet()

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from nas.config import Config
+from nas.config import Config, DataConfig
+from nas.data import open_source
 from nas.data.augment import Normalisation
 from nas.dataset import open_dataset
 from nas.disk import require_room
+from nas.init import lasting_path, proposed_cache
 from nas.run import Run
 from nas.weights import save_supernet
 from search_spaces.errors import ConfigError
 from search_spaces.supernet import Supernet
 
-__all__ = ["IMAGENET", "save_run"]
+__all__ = ["IMAGENET", "data_section", "save_run"]
 
 IMAGENET = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 """What networks for ImageNet normalise images by, in units of 0-255 (0.485, 0.456, 0.406 of 1)."""
+
+
+def data_section(images: str, size: int) -> DataConfig:
+    """What a configuration says of images that somebody names, in ``size`` pixels.
+
+    Raises:
+        DataError: nothing there that is understood.
+    """
+    count = sum(map(len, open_source(images).parts.values()))
+    return DataConfig(path=lasting_path(images), size=size, cache=proposed_cache(count, size))
 
 
 def save_run(

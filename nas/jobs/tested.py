@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class TestPart:
-    """Test images, read when they are first asked for."""
+    """Test images, read when they are first asked for: into memory, or mapped (``data.cache``)."""
 
     trained: TrainedRun
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.config import Config, TrainConfig
+from nas.data import SILENT
 from nas.dataset import Dataset, open_dataset
 from nas.disk import megabytes, require_room
 from nas.header import peek, space_of
@@ -151,10 +152,13 @@ def announce_training(
     if run.checkpoint.exists():  # Before anything is written, or timed.
         done = load_checkpoint(run.checkpoint, _belongs(config, dataset, ranks))["epoch"]
     estimate = estimate_training(config, dataset, done, ranks)
+    kept, cache = "", config.images.cache_folder
+    if cache is not None:
+        kept = f", beside {megabytes(dataset.bytes)} of images in {cache}"
     screen.say(
         f"{len(dataset.splits.train):,} training images, {len(dataset.splits.val):,} held out; "
         f"about {duration(estimate.seconds)} to go and {megabytes(estimate.bytes)} in "
-        f"{run.folder} (interrupt at will, {way_on} goes on)"
+        f"{run.folder}{kept} (interrupt at will, {way_on} goes on)"
     )
     require_room(run.folder, estimate.bytes, "--out")
     return estimate
@@ -172,7 +176,8 @@ def train_command(
         if ranks.writes:
             return _train(config_file, out, resume, screen, ranks)
         config = Config.load(config_file)
-        dataset = open_dataset(config)
+        # With a cache this one may be the one that decodes, and tells; else all of them do.
+        dataset = open_dataset(config, SILENT if config.images.cache is None else None)
         ranks.wait()  # Until the run's folder is there.
         train_run(Run.open(out), config, dataset, lambda progress: None, ranks)
     return None
@@ -199,7 +204,7 @@ def _train(
             f"{run.supernet} is trained and there is no checkpoint to go on from; choose another "
             "--out"
         )
-    dataset = open_dataset(config)
+    dataset = open_dataset(config, screen)
     _check(run, config, dataset, ranks)
     estimate = announce_training(run, config, dataset, screen, "--resume", ranks)
     Run.create(out, config, resume)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nas.data.augment import Normalisation, normalise
+from nas.data.batches import sent
 from nas.training.recalibrate import recalibrate
 from search_spaces import Architecture
 from search_spaces.subnet import Subnet
@@ -59,12 +60,12 @@ class Evaluator:
     def batches(self, images: Tensor, resolution: int) -> Iterator[Tensor]:
         """Normalised batches [B, C, resolution, resolution] of uint8 images [N, C, H, W].
 
-        They are where the supernet is.
+        They are where the supernet is. Of images that are mapped no more is read than a batch.
         """
         device = next(self.supernet.parameters()).device
         for start in range(0, len(images), self.batch_size):
             part = images[start : start + self.batch_size]
-            yield normalise(part, self.normalisation, resolution).to(device)
+            yield normalise(sent(part, device), self.normalisation, resolution)
 
     def logits(self, network: nn.Module, architecture: Architecture, images: Tensor) -> Tensor:
         """Logits [N, classes] of a network of ``architecture`` on uint8 images."""

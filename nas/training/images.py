@@ -17,7 +17,10 @@ CALIBRATION = 2048
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Training and held-out images as tensors: uint8 [N, C, H, W] and labels [N]."""
+    """Training and held-out images as tensors: uint8 [N, C, H, W] and labels [N].
+
+    They may be a map of files larger than memory: a slice or a batch is taken, never all of them.
+    """
 
     train: Tensor
     train_labels: Tensor
@@ -28,7 +31,7 @@ class Images:
 
     @property
     def calibration(self) -> Tensor:
-        """The training images that batch norms are recalibrated on, in shuffled order.
+        """A copy of the training images that batch norms are recalibrated on, in shuffled order.
 
         Data sets often come sorted by class; a batch of one class has statistics of its own.
         """

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nas.config import TrainConfig
 from nas.data.augment import augment
-from nas.data.batches import epoch_generator, shuffled
+from nas.data.batches import epoch_generator, sent, shuffled
 from nas.data.mixing import mixup
 from nas.training import schedule
 from nas.training.evaluate import Evaluator
@@ -73,11 +73,10 @@ class Trainer:
         self.log: list[Row] = []
         self.learner = Learner(space, config, self.ranks, start)
         self.start = start
-        self.evaluator = Evaluator(self.learner.result, images.normalisation, images.calibration)
+        calibration = images.calibration
+        self.evaluator = Evaluator(self.learner.result, images.normalisation, calibration)
         few = max(FEWEST, len(images.train) // 8)
-        self.observer = Evaluator(
-            self.learner.result, images.normalisation, images.calibration[:few]
-        )
+        self.observer = Evaluator(self.learner.result, images.normalisation, calibration[:few])
         self.classes = space.classes
 
     def state(self) -> dict[str, Any]:
@@ -119,12 +118,11 @@ class Trainer:
             now = schedule.rate(epoch * steps + step, phase.epochs * steps, highest)
             for group in learner.optimizer.param_groups:
                 group["lr"] = now
-            labels = images.train_labels[chosen]
-            x = augment(images.train[chosen], generator, options, images.normalisation)
-            targets = labels
+            pixels, targets = sent(images.train[chosen], device), images.train_labels[chosen]
+            targets = sent(targets, device)
+            x = augment(pixels, generator, options, images.normalisation)
             if alpha:
-                x, targets = mixup(x, labels, self.classes, alpha, own)
-            x, targets = x.to(device), targets.to(device)
+                x, targets = mixup(x, targets, self.classes, alpha, own)
             rows = self.draw(low, high, rng, x, targets)
             try:
                 loss = learner.step(x, targets, [self.space.decode(row) for row in rows])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from nas.data import ImageOptions, ImageSet, load, open_source
+from nas.data.facts import Facts
 from search_spaces.errors import DataError
 
 
@@ -44,9 +46,23 @@ def test_the_fingerprint_sees_pixels_labels_and_names() -> None:
         image_set(images=base.images.reshape(2, 3, 1, 4)),
         image_set(labels=np.array([1, 0], np.int64)),
         image_set(classes=("a", "c")),
-        base.subset(np.array([0])),
+        image_set(images=base.images[:1], labels=base.labels[:1]),
     ]
     assert len({base.fingerprint, *(other.fingerprint for other in others)}) == 6
+
+
+def test_a_pass_over_pixels_is_made_a_few_at_a_time() -> None:
+    count = 600  # more than two steps
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 3, 4, 4), np.uint8)
+    labels = np.arange(count) % 2
+    images = ImageSet(pixels, labels, ("a", "b"))
+    whole = repr(((count, 3, 4, 4), ("a", "b"))).encode() + pixels.tobytes()
+    assert images.fingerprint == hashlib.sha256(whole + labels.astype("<i8").tobytes()).hexdigest()
+    expected = [np.bincount(pixels[:, channel].ravel(), minlength=256) for channel in range(3)]
+    np.testing.assert_array_equal(images.histogram, expected)
+    known = Facts("told", np.zeros((3, 256), np.int64))
+    told = ImageSet(pixels, labels, ("a", "b"), known)
+    assert told.fingerprint == "told" and told.histogram.sum() == 0
 
 
 def test_image_sets_check_themselves() -> None:

@@ -96,3 +96,29 @@ def test_given_validation_and_test_parts_are_used_as_they_are(
     assert [len(s) for s in (splits.train, splits.val, splits.test())] == [10, 6, 4]
     expected = load(tmp_path / "set", OPTIONS, "val").fingerprint
     assert splits.val.fingerprint == expected
+
+
+def test_labels_are_divided_as_images_would_be(class_folders: Writer) -> None:
+    root = class_folders({"a": 30, "b": 10, "c": 7})
+    whole, draws = load(root, OPTIONS), rng(3)
+    rest, test = stratified(whole.labels, 0.2, draws, whole.classes)
+    train, val = stratified(whole.labels[rest], 0.3, draws, whole.classes)
+    splits = load_splits(root, OPTIONS, 0.3, 0.2, rng(3))
+    for found, indices in (
+        (splits.train, rest[train]),
+        (splits.val, rest[val]),
+        (splits.test(), test),
+    ):
+        np.testing.assert_array_equal(found.images, whole.images[indices])
+        np.testing.assert_array_equal(found.labels, whole.labels[indices])
+
+
+def test_test_images_are_not_decoded_before(class_folders: Writer) -> None:
+    root = class_folders({"a": 10, "b": 10})
+    whole = load(root, OPTIONS)
+    _, held = stratified(whole.labels, 0.2, rng(), whole.classes)
+    damaged = sorted(root.rglob("*.png"))[held[1]]
+    damaged.write_bytes(b"junk")
+    splits = load_splits(root, OPTIONS, 0.2, 0.2, rng())
+    with pytest.raises(DataError, match=f"{damaged.name}: is not an image"):
+        splits.test()
