@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latency_lut import (
+    COSTS_S,
     Device,
     Effort,
     LatencyTable,
@@ -134,6 +135,7 @@ def _announce_all(trained_in: Estimate, classes: int, screen: Screen) -> None:
     seconds = (
         trained_in.seconds
         + plans.cost(Effort(latency.rounds, latency.runs)).seconds
+        + COSTS_S
         + trained_in.accuracy_seconds * (search.samples + most)
         + networks_seconds([SLOW_MS] * most)
     )
