@@ -18,7 +18,7 @@ OptimizerName = Literal["adamw", "sgd", "muon"]
 USUAL: dict[OptimizerName, tuple[float, float]] = {
     "adamw": (0.004, 0.05),
     "sgd": (0.1, 0.0005),
-    "muon": (0.1, 0.1),
+    "muon": (0.1, 0.01),
 }
 """Peak learning rate and weight decay."""
 StrategyName = Literal[

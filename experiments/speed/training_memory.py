@@ -1,9 +1,10 @@
 """What a training step takes of memory: the supernet's against the largest network's own.
 
-    python experiments/speed/training_memory.py [--rounds 3] [--out FILE]
+    python experiments/speed/training_memory.py [--config FILE] [--rounds 3] [--out FILE]
 
 Claim: a step of the supernet takes at most 1.15 times the memory of a step of the largest network,
-built plain, on the same batch of 128 images with the same optimiser.
+built plain, on the same batch of 128 images with the same optimizer and precision (those of a
+configuration, else AdamW and float32).
 
 Every figure is of a fresh process. ``tensors``: the most that PyTorch's allocator holds at once
 during a step, above what it held before (activations, gradients), the most of a few steps.
@@ -16,6 +17,7 @@ what oneDNN compiles: it keeps the code of up to 1,024 convolutions, and a super
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import statistics
@@ -26,17 +28,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from recipe import named, recipe
+from supernet_step import steps
 from timing import machine, save
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from training_step import plain, step
 
-import search_spaces
 from nas.config import TrainConfig
-from nas.training.learner import Learner
-from nas.training.phases import largest
-from nas.training.ranks import Ranks
-from nas.training.sampling import Draw
+from nas.config_training import STRATEGIES
 from search_spaces import Space
 
 BATCH, STEPS, WARM_UP = 128, 5, 2
@@ -44,7 +44,6 @@ BOUND = 1.15
 KEPT: dict[str, str] = {}
 NOTHING = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"}
 PLAIN = "largest network, plain"
-STRATEGIES = ("progressive-shrinking", "sandwich", "alphanet", "single-path", "fair")
 
 
 def resident(line: str) -> int:
@@ -60,31 +59,10 @@ def forget() -> None:
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
-def alone(space: Space, x: Tensor, labels: Tensor) -> Callable[[], object]:
+def alone(space: Space, train: TrainConfig, x: Tensor, labels: Tensor) -> Callable[[], object]:
     """Steps of the largest network, built plain."""
     network = plain(space, space.supernet(), space.decode(space.largest))
-    return step(network, network, x, labels)
-
-
-def of_supernet(space: Space, strategy: str, x: Tensor, labels: Tensor) -> Callable[[], object]:
-    """Steps of the supernet as a training with ``strategy`` does them, all choices open."""
-    learner = Learner(space, TrainConfig(strategy=strategy), Ranks())  # type: ignore[arg-type]
-    if learner.strategy.teacher == "as-it-was":
-        learner.learn_from(learner.supernet.extract(learner.largest))
-    learner.supernet.train()
-    low, high = np.zeros(len(space.choices), dtype=np.int64), largest(space)
-    count = learner.strategy.subnets(space, low, high)
-    rng = np.random.default_rng(0)
-
-    def losses(rows: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return np.array([float(learner.loss(space.decode(row), x, labels)) for row in rows])
-
-    def once() -> None:
-        rows = learner.strategy.sampler(Draw(space, low, high, count, rng, losses))
-        learner.step(x, labels, [space.decode(row) for row in rows])
-
-    return once
+    return step(network, network, x, labels, train)
 
 
 def held(once: Callable[[], object]) -> int:
@@ -96,15 +74,19 @@ def held(once: Callable[[], object]) -> int:
     return int(np.cumsum([size for _, size in moves]).max())
 
 
-def taken(name: str) -> dict[str, int]:
+def taken(name: str, config: Path | None) -> dict[str, int]:
     """Bytes that steps of ``name`` take in this process, which has done nothing yet."""
     torch.set_num_threads(2)
     torch.manual_seed(0)
-    space = search_spaces.get("small-images")
+    space, train = recipe(config)
     x = torch.randn(BATCH, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     labels = torch.randint(0, 10, (BATCH,))
     before = resident("VmRSS")
-    once = alone(space, x, labels) if name == PLAIN else of_supernet(space, name, x, labels)
+    if name == PLAIN:
+        once = alone(space, train, x, labels)
+    else:
+        train = dataclasses.replace(train, strategy=name, phases=None)  # type: ignore[arg-type]
+        _, once = steps(space, train, x, labels)
     for _ in range(WARM_UP):
         once()
     forget()
@@ -117,18 +99,20 @@ def taken(name: str) -> dict[str, int]:
 def main() -> int:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(taken(options.one)))
+        print(json.dumps(taken(options.one, options.config)))
         return 0
     found: dict[str, dict[str, float]] = {}
     ratios: dict[str, dict[str, float]] = {}
     for name in (PLAIN, *STRATEGIES):
         usual, bare = (
-            [_measured(name, kept) for _ in range(options.rounds)] for kept in (KEPT, NOTHING)
+            [_measured(name, options.config, kept) for _ in range(options.rounds)]
+            for kept in (KEPT, NOTHING)
         )
         found[name] = {
             "tensors": _megabytes(usual, "tensors"),
@@ -146,6 +130,7 @@ def main() -> int:
         options.out,
         {
             "machine": machine() | {"torch": torch.__version__},
+            "recipe": named(*recipe(options.config)),
             "batch": BATCH,
             "megabytes": found,
             "ratios": ratios,
@@ -156,8 +141,9 @@ def main() -> int:
     return 0 if within else 1
 
 
-def _measured(name: str, kept: dict[str, str]) -> dict[str, int]:
+def _measured(name: str, config: Path | None, kept: dict[str, str]) -> dict[str, int]:
     command = [sys.executable, __file__, "--one", name]
+    command += ["--config", str(config)] if config else []
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env={**os.environ, **kept}
     )

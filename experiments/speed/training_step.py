@@ -1,8 +1,10 @@
 """What a training step costs: the supernet against plain networks, and formats against each other.
 
-    python experiments/speed/training_step.py [--threads 2] [--rounds 40] [--out FILE]
+    python experiments/speed/training_step.py [--config FILE] [--threads 2] [--rounds 40]
+        [--out FILE]
 
-Claims (medians of interleaved pairs, batch 128, forward, backward and update):
+Claims (medians of interleaved pairs, batch 128, forward, backward and update; the space, the
+optimizer and the precision of a configuration, else `small-images`, AdamW and float32):
 
 1. A step of the supernet on a subnet costs at most 1.10 times the step of the same network
    built plain, for the smallest, the largest and five random subnets.
@@ -15,16 +17,17 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from recipe import named, recipe
 from timing import Pair, interleaved, machine, milliseconds, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-import search_spaces
 from nas.config import TrainConfig
 from nas.training.optimizers import make_optimizer
 from search_spaces import Architecture, Space
@@ -33,6 +36,7 @@ from search_spaces.supernet import Supernet
 Network = Callable[[Tensor], Tensor]
 # A comparison of short steps takes more rounds, so many milliseconds of the plain network.
 ENOUGH_MS = 4000
+MOST, LEAST, FASTEST = 1.10, 1.4, 700
 
 
 class WrittenOut(nn.Module):
@@ -42,12 +46,16 @@ class WrittenOut(nn.Module):
         return x * functional.relu6(x + 3) / 6
 
 
-def step(network: Network, holder: nn.Module, x: Tensor, labels: Tensor) -> Callable[[], None]:
-    """A function that does one update of ``holder``'s weights with the training's optimiser."""
-    optimizer = make_optimizer(holder, TrainConfig(learning_rate=1e-4))
+def step(
+    network: Network, holder: nn.Module, x: Tensor, labels: Tensor, train: TrainConfig
+) -> Callable[[], None]:
+    """A function that does one update of ``holder``'s weights with the training's optimizer."""
+    optimizer = make_optimizer(holder, train)
 
     def once() -> None:
-        functional.cross_entropy(network(x), labels, label_smoothing=0.1).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=train.precision == "bfloat16"):
+            scores = network(x)
+        functional.cross_entropy(scores.float(), labels, label_smoothing=0.1).backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
@@ -69,39 +77,52 @@ def plain(space: Space, supernet: Supernet, architecture: Architecture) -> nn.Mo
 
 
 def supernet_against_plain(
-    space: Space, supernet: Supernet, row: np.ndarray, batch: int, rounds: int
+    supernet: Supernet, row: np.ndarray, train: TrainConfig, batch: int, rounds: int
 ) -> Pair:
+    space = supernet.space
     architecture = space.decode(row)
     x, labels = images(architecture, batch)
     network = plain(space, supernet, architecture)
-    shared = step(lambda x: supernet(x, architecture), supernet, x, labels)
-    alone = step(network, network, x, labels)
+    shared = step(lambda x: supernet(x, architecture), supernet, x, labels, train)
+    alone = step(network, network, x, labels, train)
     return interleaved(shared, alone, max(rounds, round(ENOUGH_MS / milliseconds(alone))))
 
 
-def formats(space: Space, supernet: Supernet, row: np.ndarray, batch: int, rounds: int) -> Pair:
-    architecture = space.decode(row)
-    x, labels = images(architecture, batch)
-    fast = plain(space, supernet, architecture)
-    slow = plain(space, supernet, architecture).to(memory_format=torch.contiguous_format)
-    for module in list(slow.modules()):
+def written_out(network: nn.Module) -> nn.Module:
+    """The network with every fused hard-swish written out, in place."""
+    for module in list(network.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.Hardswish):
                 setattr(module, name, WrittenOut())
+    return network
+
+
+def formats(
+    supernet: Supernet, row: np.ndarray, train: TrainConfig, batch: int, rounds: int
+) -> Pair:
+    space = supernet.space
+    architecture = space.decode(row)
+    x, labels = images(architecture, batch)
+    fast = plain(space, supernet, architecture)
+    slow = written_out(plain(space, supernet, architecture))
+    slow = slow.to(memory_format=torch.contiguous_format)
     nchw = x.contiguous(memory_format=torch.contiguous_format)
-    written_out = step(slow, slow, nchw, labels)
-    fused = step(fast, fast, x, labels)
-    return interleaved(written_out, fused, rounds)
+    return interleaved(
+        step(slow, slow, nchw, labels, train), step(fast, fast, x, labels, train), rounds
+    )
 
 
-def images_per_second(space: Space, supernet: Supernet, batch: int, rounds: int) -> float:
+def images_per_second(supernet: Supernet, train: TrainConfig, batch: int, rounds: int) -> float:
     """Forward and backward of the largest network, built plain."""
+    space = supernet.space
     architecture = space.decode(space.largest)
     x, labels = images(architecture, batch)
     network = plain(space, supernet, architecture)
 
     def once() -> None:
-        functional.cross_entropy(network(x), labels).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=train.precision == "bfloat16"):
+            scores = network(x)
+        functional.cross_entropy(scores.float(), labels).backward()
         network.zero_grad(set_to_none=True)
 
     for _ in range(3):
@@ -109,8 +130,10 @@ def images_per_second(space: Space, supernet: Supernet, batch: int, rounds: int)
     return 1000 * batch / statistics.median(milliseconds(once) for _ in range(rounds))
 
 
-def main() -> None:
+def main() -> int:
+    """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=40)
@@ -120,7 +143,8 @@ def main() -> None:
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    space = search_spaces.get("small-images")
+    space, train = recipe(options.config)
+    print(named(space, train))
     supernet = space.supernet().to(memory_format=torch.channels_last).train()
     random = space.sample(5, np.random.default_rng(options.seed))
     rows = {"smallest": space.smallest, "largest": space.largest}
@@ -128,31 +152,43 @@ def main() -> None:
 
     steps: dict[str, Pair] = {}
     for name, row in rows.items():
-        steps[name] = supernet_against_plain(space, supernet, row, options.batch, options.rounds)
+        steps[name] = supernet_against_plain(supernet, row, train, options.batch, options.rounds)
         print(
             f"{name:9} supernet {steps[name].first_ms:7.1f} ms, plain "
-            f"{steps[name].second_ms:7.1f} ms, ratio {steps[name].ratio:.3f} (at most 1.10)"
+            f"{steps[name].second_ms:7.1f} ms, ratio {steps[name].ratio:.3f} (at most {MOST})"
         )
     against: dict[str, Pair] = {}
     for name in ("smallest", "largest"):
-        against[name] = formats(space, supernet, rows[name], options.batch, options.rounds)
+        against[name] = formats(supernet, rows[name], train, options.batch, options.rounds)
         print(
             f"{name:9} NCHW, written out {against[name].first_ms:7.1f} ms, channels-last, fused "
-            f"{against[name].second_ms:7.1f} ms, ratio {against[name].ratio:.2f} (at least 1.4)"
+            f"{against[name].second_ms:7.1f} ms, ratio {against[name].ratio:.2f} (at least {LEAST})"
         )
-    speed = images_per_second(space, supernet, options.batch, options.rounds)
-    print(f"largest   {speed:.0f} images/s forward and backward (at least 700)")
+    speed = images_per_second(supernet, train, options.batch, options.rounds)
+    print(f"largest   {speed:.0f} images/s forward and backward (at least {FASTEST})")
+    holds = {
+        f"a step at most {MOST} times a plain one": all(s.ratio <= MOST for s in steps.values()),
+        f"at least {LEAST} times as fast as written out": all(
+            pair.ratio >= LEAST for pair in against.values()
+        ),
+        f"at least {FASTEST} images a second": speed >= FASTEST,
+    }
+    for claim, held in holds.items():
+        print(f"{'holds' if held else 'FALLS SHORT'}: {claim}")
     save(
         options.out,
         {
             "machine": machine() | {"torch": torch.__version__, "threads": options.threads},
+            "recipe": named(space, train),
             "batch": options.batch,
             "supernet_against_plain": steps,
             "written_out_nchw_against_fused_channels_last": against,
             "largest_images_per_second": round(speed, 1),
+            "holds": holds,
         },
     )
+    return 0 if all(holds.values()) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -26,17 +26,16 @@ BATCH = 128
 def child(threads: int, steps: int) -> None:
     """Print the images a second of every step but the first three."""
     import torch
+    from recipe import recipe
     from training_step import images, plain, step
-
-    import search_spaces
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    space = search_spaces.get("small-images")
+    space, train = recipe(None)
     architecture = space.decode(space.largest)
     network = plain(space, space.supernet(), architecture)
     x, labels = images(architecture, BATCH)
-    once = step(network, network, x, labels)
+    once = step(network, network, x, labels, train)
     times = [milliseconds(once) for _ in range(steps + 3)][3:]
     print(*(1000 * BATCH / ms for ms in times))
 

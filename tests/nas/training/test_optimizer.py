@@ -130,7 +130,7 @@ def test_each_has_its_usual_values() -> None:
     sgd = TrainConfig(optimizer="sgd")
     assert (sgd.highest_rate, sgd.decay) == (0.1, 0.0005)
     muon = TrainConfig(optimizer="muon")
-    assert (muon.highest_rate, muon.decay) == (0.1, 0.1)
+    assert (muon.highest_rate, muon.decay) == (0.1, 0.01)
     assert TrainConfig(weight_decay=0.0).decay == 0.0
     with pytest.raises(ConfigError, match="optimizer"):
         Config.from_yaml("data: {path: x}\ntrain: {optimizer: lion}")
