@@ -46,8 +46,8 @@ def verify(
     """Measure ten networks of each resolution of ``table`` again, held-out ones first.
 
     ``announce`` hears what that takes from the start before anything is timed; what it raises ends
-    it. What ``folder`` holds of the same verification, which was interrupted, is not measured again;
-    it is gone in the end.
+    it. What ``folder`` holds of the same verification, which was interrupted, is not measured
+    again; it is gone in the end.
 
     Raises:
         ArtefactError: the device is another one, not the same after an update.

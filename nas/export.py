@@ -72,7 +72,6 @@ class ExportOptions:
         std = tuple(value / 255 for value in normalisation.std)
         return Preprocessing(mean, std, True, self.dtype, self.layout)  # type: ignore[arg-type]
 
-
     @property
     def apart(self) -> str:
         """What the file takes that networks which are timed do not, in words; empty if nothing."""

@@ -91,9 +91,9 @@ def measure_table(
         alone = COSTS_S if tells_costs(device.name) else 0.0
         screen.say(
             f"{cost.visits:,} visits to blocks and networks on {device.name}: about "
-            f"{duration(cost.seconds + alone)} to go on a quiet desktop core, several times that on a busy "
-            f"or slow device, and up to {megabytes(cost.bytes)} beside {out}; leave the device "
-            "quiet (interrupt at will, the same command goes on)"
+            f"{duration(cost.seconds + alone)} to go on a quiet desktop core, several times that "
+            f"on a busy or slow device, and up to {megabytes(cost.bytes)} beside {out}; leave the "
+            "device quiet (interrupt at will, the same command goes on)"
         )
         require_room(out, cost.bytes, "-o")
 
