@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +45,14 @@ def read_parquet(path: Path) -> Source:
         DataError: not Parquet, a missing column or one of the wrong type, an empty label.
     """
     shards = _shards(path)
-    tables = {
-        name: pa.concat_tables([_table(file) for file in files], promote_options="default")
-        for name, files in shards.items()
+    for file in itertools.chain.from_iterable(shards.values()):
+        _check(file)
+    labels = {
+        name: _labels(_column(files, _LABEL_COLUMNS), files[0]) for name, files in shards.items()
     }
-    labels = {name: _labels(tables[name], shards[name][0]) for name in tables}
     classes = _class_names(shards["train"][0]) or _named_by(labels["train"])
     parts = {
-        name: _part(tables[name], _numbered(labels[name], classes, files[0]), files)
+        name: _part(_numbered(labels[name], classes, files[0]), files)
         for name, files in shards.items()
     }
     return Source(str(path), classes, parts)
@@ -70,20 +73,33 @@ def _shards(path: Path) -> dict[PartName, list[Path]]:
     return name_parts(named)
 
 
-def _table(file: Path) -> pa.Table:
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
     try:
-        schema = pq.read_schema(file)
-        image = _column(schema, _IMAGE_COLUMNS, file)
-        label = _column(schema, _LABEL_COLUMNS, file)
-        table = pq.read_table(file, columns=[image, label])
+        yield
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{file}: cannot be read as Parquet ({reason})") from error
-    _check_image_type(table.schema.field(image).type, file)
-    return table.select([image, label]).rename_columns(["image", "label"])
 
 
-def _column(schema: pa.Schema, names: tuple[str, ...], file: Path) -> str:
+def _check(file: Path) -> None:
+    with _reading(file):
+        schema = pq.read_schema(file)
+    _named(schema, _LABEL_COLUMNS, file)
+    _check_image_type(schema.field(_named(schema, _IMAGE_COLUMNS, file)).type, file)
+
+
+def _column(files: Iterable[Path], names: tuple[str, ...]) -> pa.ChunkedArray:
+    """The column of one of those names, of all files."""
+    tables = []
+    for file in files:
+        with _reading(file):
+            name = _named(pq.read_schema(file), names, file)
+            tables.append(pq.read_table(file, columns=[name]).rename_columns(["column"]))
+    return pa.concat_tables(tables, promote_options="default").column("column")
+
+
+def _named(schema: pa.Schema, names: tuple[str, ...], file: Path) -> str:
     for name in names:
         if name in schema.names:
             return name
@@ -102,8 +118,7 @@ def _check_image_type(kind: pa.DataType, file: Path) -> None:
         )
 
 
-def _labels(table: pa.Table, file: Path) -> NDArray[Any]:
-    column = table.column("label")
+def _labels(column: pa.ChunkedArray, file: Path) -> NDArray[Any]:
     kind = column.type
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     if not (pa.types.is_integer(kind) or text):
@@ -140,16 +155,20 @@ def _numbered(labels: NDArray[Any], classes: tuple[str, ...], file: Path) -> NDA
     return np.array([number[name] for name in labels.tolist()], np.int64)
 
 
-def _part(table: pa.Table, labels: NDArray[np.int64], files: Iterable[Path]) -> Part:
-    column = table.column("image").combine_chunks()
+def _part(labels: NDArray[np.int64], files: Iterable[Path]) -> Part:
     rows = [(file, row) for file in files for row in range(pq.read_metadata(file).num_rows)]
 
     def where(index: int) -> str:
         file, row = rows[index]
         return f"{file}, row {row}"
 
+    @functools.cache
+    def images() -> pa.Array:
+        # With the first image that is asked for: to look at a data set takes none of them.
+        return _column(files, _IMAGE_COLUMNS).combine_chunks()
+
     def open_row(index: int) -> Image.Image:
-        value = column[index].as_py()
+        value = images()[index].as_py()
         if isinstance(value, dict):
             content, beside = value["bytes"], value.get("path")
             if content is None and beside:
