@@ -1,7 +1,7 @@
 """How fast it is: devices, measurement, latency tables and their error."""
 
 from latency_lut.accuracy import Accuracy, mape
-from latency_lut.alone import COST_NETWORKS, measure_costs
+from latency_lut.alone import COST_NETWORKS, COSTS_S, measure_costs
 from latency_lut.bundle import bundle_bytes, write_bundle
 from latency_lut.campaign import Effort, Progress
 from latency_lut.catalogue import DEVICES, device, is_here, table_name, tells_costs
@@ -27,6 +27,7 @@ from latency_lut.verify import verify
 
 __all__ = [
     "ASIDE",
+    "COSTS_S",
     "COST_NETWORKS",
     "DEVICES",
     "WHOLE_NETWORKS",

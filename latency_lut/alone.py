@@ -16,6 +16,10 @@ from search_spaces.space import Population, Space
 COST_NETWORKS = 12
 POOL = 200
 ENERGY_S = 0.3
+PROCESS_S = 1.0
+"""A guess, to the order: a fresh process that loads ONNX Runtime and one network."""
+COSTS_S = COST_NETWORKS * (PROCESS_S + ENERGY_S)
+"""About how many seconds ``measure_costs`` takes at most."""
 
 
 def run_alone(model: Model, device: Device, energy_s: float = 0.0) -> Loaded:

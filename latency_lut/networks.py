@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from latency_lut.alone import run_alone
+from latency_lut.alone import PROCESS_S, run_alone
 from latency_lut.campaign import Effort, Report, collect, estimate_s
 from latency_lut.errors import DeviceError
 from latency_lut.journal import Journal
@@ -20,8 +20,6 @@ from latency_lut.windows import usual
 
 STANDARD = Effort(rounds=20, runs=8, legs=2)
 """With two legs a noisy machine is visited three times as often as a quiet one, at most."""
-PROCESS_S = 1.0
-"""A guess, to the order: a fresh process that loads ONNX Runtime and one network."""
 
 
 @dataclass(frozen=True)

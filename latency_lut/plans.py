@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,15 @@ class Cost:
     bytes: int
 
 
+def cost_of(models: Sequence[Model], effort: Effort) -> Cost:
+    """What a campaign over ``models`` takes from the start, a table of it aside."""
+    visits = effort.rounds * len(models)
+    names = sum(len(model.name) for model in models)
+    runs = sum(effort.rounds * runs_of(model, effort.runs) for model in models)
+    samples = BUSY * (effort.rounds * names + VISIT_BYTES * visits + RUN_BYTES * runs)
+    return Cost(visits, estimate_s(models, effort), samples)
+
+
 @dataclass(frozen=True, eq=False)
 class Plans:
     """All that a table of ``space`` asks to be timed."""
@@ -102,13 +111,11 @@ class Plans:
     def cost(self, effort: Effort) -> Cost:
         """What measuring takes from the start."""
         models = self.models
-        visits = effort.rounds * len(models)
+        timed = cost_of(models, effort)
         names = sum(len(model.name) for model in models)
-        runs = sum(effort.rounds * runs_of(model, effort.runs) for model in models)
-        samples = BUSY * (effort.rounds * names + VISIT_BYTES * visits + RUN_BYTES * runs)
         fits = sum(len(specs) for specs in self.specs.values()) * len(self.network_names)
-        size = samples + names + 500 * len(models) + 1000 * len(self.specs_once) + 20 * fits
-        return Cost(visits, estimate_s(models, effort), size)
+        table = names + 500 * len(models) + 1000 * len(self.specs_once) + 20 * fits
+        return replace(timed, bytes=timed.bytes + table)
 
 
 def plans_of(space: Space, document: Mapping[str, Any]) -> Plans:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.fingerprint import Fingerprint
 from latency_lut.journal import Journal
 from latency_lut.latency import Latency, disagreement, latencies
-from latency_lut.plans import network_model
+from latency_lut.plans import Cost, cost_of, network_model
 from latency_lut.populations import network_name
 from latency_lut.seam import Device
 from latency_lut.table import LatencyTable, Network
@@ -39,13 +39,15 @@ def verify(
     *,
     rng: np.random.Generator,
     effort: Effort | None = None,
+    announce: Callable[[Cost], None] | None = None,
     report: Report | None = None,
     folder: Path | None = None,
 ) -> Verification:
     """Measure ten networks of each resolution of ``table`` again, held-out ones first.
 
-    What ``folder`` holds of the same verification, which was interrupted, is not measured again;
-    it is gone in the end.
+    ``announce`` hears what that takes from the start before anything is timed; what it raises ends
+    it. What ``folder`` holds of the same verification, which was interrupted, is not measured
+    again; it is gone in the end.
 
     Raises:
         ArtefactError: the device is another one, not the same after an update.
@@ -62,9 +64,12 @@ def verify(
         network_model(name, table.space.lower_row(network.row))
         for name, network in zip(names, chosen, strict=True)
     ]
+    effort = effort or Effort()
+    if announce is not None:
+        announce(cost_of(models, effort))
     with closing(Journal(folder)) as journal:
         journal.go_on({"verify": table.fingerprint.device, "here": asdict(here), "networks": names})
-        effort = settle(device, models, names, effort or Effort(), rng, journal, report)
+        effort = settle(device, models, names, effort, rng, journal, report)
         journal.discard()
     today = latencies(journal.windows, effort.rounds, rng)
     noise = disagreement([today[name] for name in names])

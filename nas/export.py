@@ -23,7 +23,15 @@ from search_spaces.files import write_atomic
 from search_spaces.onnx import INPUT, OPSET, OUTPUT, Preprocessing, write
 from search_spaces.subnet import Subnet, module_name
 
-__all__ = ["Agreement", "ExportOptions", "agreement", "arrays", "model", "save_checked"]
+__all__ = [
+    "TIMED",
+    "Agreement",
+    "ExportOptions",
+    "agreement",
+    "arrays",
+    "model",
+    "save_checked",
+]
 
 TOLERANCE = 1e-3
 """Of the largest logit: weights from elsewhere may have logits of any scale."""
@@ -63,6 +71,20 @@ class ExportOptions:
         mean = tuple(value / 255 for value in normalisation.mean)
         std = tuple(value / 255 for value in normalisation.std)
         return Preprocessing(mean, std, True, self.dtype, self.layout)  # type: ignore[arg-type]
+
+    @property
+    def apart(self) -> str:
+        """What the file takes that networks which are timed do not, in words; empty if nothing."""
+        said = []
+        if self.raw:
+            said.append(f"raw {self.dtype} pixels in {self.layout}")
+        if self.batch != 1:
+            said.append("any number of images" if self.batch is None else f"{self.batch} images")
+        return " and ".join(said)
+
+
+TIMED = ExportOptions()
+"""What tables and searches time networks with: one image, normalised floats in NCHW."""
 
 
 def arrays(subnet: Subnet) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
@@ -111,6 +133,8 @@ def model(
             }
         ),
         "classes": json.dumps(classes),
+        # What latencies of a search are of: with anything else the file takes another time.
+        "input_as_timed": f"no, takes {options.apart}" if options.apart else "yes",
         "batch": "dynamic" if options.batch is None else str(options.batch),
         "opset": str(OPSET),
         "architecture": json.dumps(json.loads(architecture.to_json())),

@@ -166,7 +166,7 @@ def render(result: Profile) -> RenderableType:
         "median, p90, p99": f"{measured.median_ms:.3f}, {measured.p90_ms:.3f}, "
         f"{measured.p99_ms:.3f} ms",
         "pace": _pace(result),
-        "throughput": f"{measured.images_per_s:,.0f} images/s",
+        "throughput": f"{measured.images_per_s:,.0f} images/s, {_at_once(result.shape[0])}",
         "peak memory": "not known here" if memory is None else f"{memory / 1e6:.1f} MB",
         "file": f"{result.file_bytes / 1e6:.2f} MB",
         "MACs": f"{counts.macs / 1e6:,.2f} million",
@@ -188,6 +188,10 @@ def render(result: Profile) -> RenderableType:
     if result.timeline.blocks:
         parts.append(_shares("block", result.timeline.blocks))
     return Group(*parts)
+
+
+def _at_once(batch: int) -> str:
+    return "one after another" if batch == 1 else f"{batch} at once"
 
 
 def _pace(result: Profile) -> str:

@@ -24,6 +24,7 @@ import predictors
 import search_spaces
 from latency_lut.entries import block_key
 from latency_lut.fit import LEADING, Posterior, Scales
+from latency_lut.interpreter import Installed
 from latency_lut.references import NAMES
 from latency_lut.table import Campaign, Fit
 from nas.commands import app
@@ -59,8 +60,12 @@ nas train CONFIG --out RUN --resume
 nas measure RUN
 nas measure RUN --device cpu --threads 1 --resolution 24 --resolution 32 --name pi4 -o TABLE
 nas measure --space small-images
+nas measure RUN --verify TABLE
+nas measure RUN --bundle BUNDLE
+nas measure RUN --import RESULTS
 nas search RUN --latency-ms 5
 nas search RUN --latency-ms 5 --device cpu --searcher nsga2 --budget 100 --seed 1
+nas finetune RUN --architecture FILE
 nas predict RUN --evaluate
 nas export RUN -o best.onnx
 nas export RUN --architecture FILE -o best.onnx
@@ -207,7 +212,16 @@ def test_tables_and_devices(space: Space, rng: np.random.Generator, job: Job) ->
     table.save(job.folder / "again.json")
     again = latency_lut.LatencyTable.load(job.folder / "again.json", space)
     assert np.array_equal(again.predict(X), ms)
-    assert latency_lut.device("cpu", threads=1).name == "cpu"
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda:0", "ssh://host", "adb://serial", "browser"])
+def test_names_of_devices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As where ONNX Runtime has CUDA; the others are not reached before they are asked something.
+    providers = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    here = Installed({"runtime": "onnxruntime"}, providers)
+    monkeypatch.setattr("latency_lut.catalogue.installed", lambda command: here)
+    device = latency_lut.device(name, threads=1)
+    assert isinstance(device, latency_lut.Device) and device.name == name
 
 
 @pytest.mark.parametrize("name", ["auto", "ridge", "gp", "mlp"])

@@ -175,6 +175,8 @@ def main() -> None:
     parser.add_argument("--no-more", action="store_true")
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
+    if min(options.seeds, options.others) < 2:
+        parser.error("--seeds and --others are 2 or more: intervals are over seeds")
     benchmark = Benchmark(options.data)
     refused: dict[str, str] = {}
     if not options.no_more:
@@ -185,6 +187,13 @@ def main() -> None:
     for run in kept(options.out / "macro"):
         runs[run.searcher, run.macs, run.budget].append(run)
     runs = {key: of for key, of in runs.items() if len(of) > 1}
+    needed = [(name, *one) for name in SEARCHES for one in SEARCHES[name]]
+    lacking = {key[0] for key in (*needed, (RANDOM, True, COMPARED_AT)) if key not in runs}
+    if lacking:
+        sys.exit(
+            f"fewer than two runs of {', '.join(sorted(lacking))} in {options.out / 'macro'}, "
+            "which the others are compared with: leave out --only and --no-more"
+        )
     long = {name: runs[name, True, max(b for n, m, b in runs if n == name and m)]
             for name in sorted({name for name, macs, _ in runs if macs})}  # fmt: skip
     curves = {name: [benchmark.volumes(run) for run in of] for name, of in long.items()}

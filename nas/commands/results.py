@@ -44,6 +44,7 @@ def export(
     from nas.export import ExportOptions
     from nas.jobs.chosen import chosen_architecture
     from nas.jobs.export import export_run, fine_tuned
+    from nas.jobs.shipped import shipped
     from nas.jobs.trained import TrainedRun
     from nas.run import Run
 
@@ -57,13 +58,16 @@ def export(
     options = ExportOptions(raw, dtype, layout, batch or None)
     named = weights or architecture
     usual = folder.onnx if named is None else named.with_suffix(folder.onnx.suffix)
-    data = export_run(trained, chosen, out or usual, options, tuned)
+    file = out or usual
+    data = export_run(trained, chosen, file, options, tuned)
+    folders = [folder.folder] if architecture is None else [architecture.parent, folder.folder]
+    data["not_as_timed"], remark = shipped(trained, chosen, options, file, folders)
     agreement = data["agreement"]
     screen.result(
         data,
         f"wrote {data['file']} ({data['bytes'] / 1e6:.2f} MB); on {agreement['images']} "
         f"{data['compared_on']} logits differ from PyTorch's by at most "
-        f"{agreement['largest_difference']:.1e}",
+        f"{agreement['largest_difference']:.1e}{remark and f'; {remark}'}",
     )
 
 

@@ -23,7 +23,7 @@ from latency_lut import (
     pace_of,
 )
 from nas.engine import LOCAL, Engine, LocalEngine
-from nas.export import ExportOptions
+from nas.export import TIMED
 from nas.jobs.campaigns import STEPS, reporting
 from nas.jobs.export import onnx_model
 from nas.jobs.guide import Guide
@@ -194,5 +194,5 @@ def _measured(one: NetworkLatency) -> dict[str, Any]:
 def _file(trained: TrainedRun, row: Sequence[int]) -> bytes:
     architecture = trained.space.decode(row)
     subnet = trained.evaluator.network(architecture)
-    file: bytes = onnx_model(trained, subnet, architecture, ExportOptions()).SerializeToString()
+    file: bytes = onnx_model(trained, subnet, architecture, TIMED).SerializeToString()
     return file

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latency_lut import (
+    COSTS_S,
     Device,
     Effort,
     LatencyTable,
@@ -27,7 +28,7 @@ from nas.config import (
     TrainConfig,
 )
 from nas.dataset import open_dataset
-from nas.export import ExportOptions
+from nas.export import TIMED
 from nas.header import space_of
 from nas.jobs.budget import SearchOptions
 from nas.jobs.estimate import Estimate
@@ -99,7 +100,7 @@ def demo_command(out: Path, screen: Screen) -> tuple[dict[str, Any], str]:
     # What takes long are samples, which are kept; a study may be of a search with another budget.
     front = search_run(trained, table, options, out, device, screen, resume=False)
     best = front["points"][front["best"]]
-    exported = export_run(trained, read_architecture(run.best), run.onnx, ExportOptions())
+    exported = export_run(trained, read_architecture(run.best), run.onnx, TIMED)
     profiled = profile(run.onnx, device="cpu", threads=CONFIG.latency.threads, table=table_file)
     tested = report_command(out, screen)
     seconds = time.monotonic() - began
@@ -134,6 +135,7 @@ def _announce_all(trained_in: Estimate, classes: int, screen: Screen) -> None:
     seconds = (
         trained_in.seconds
         + plans.cost(Effort(latency.rounds, latency.runs)).seconds
+        + COSTS_S
         + trained_in.accuracy_seconds * (search.samples + most)
         + networks_seconds([SLOW_MS] * most)
     )

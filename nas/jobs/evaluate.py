@@ -19,7 +19,13 @@ from nas.disk import existing
 from nas.engine import LOCAL, Engine
 from nas.jobs.engines import engine_of
 from nas.jobs.evaluated import as_csv, as_row, as_table
-from nas.jobs.predictor import fitted_predictor, measured_accuracies, measured_sample
+from nas.jobs.predict_cost import announce_evaluation, announce_fit
+from nas.jobs.predictor import (
+    fitted_predictor,
+    measured_accuracies,
+    measured_sample,
+    sampled,
+)
 from nas.jobs.proxies import COMBINED, proxy_scores
 from nas.jobs.sampling import at_random
 from nas.jobs.trained import TrainedRun
@@ -57,6 +63,7 @@ def fit_command(
     predictors.get(name or predictors.USUAL, trained.space)
     target = out or trained.run.predictor
     _require_writable(target)
+    announce_fit(trained, name or predictors.USUAL, target, screen)
     with engine_of(engine) as working:
         X, accuracy = measured_sample(trained, screen, engine=working)
     fitted = fitted_predictor(trained, name or predictors.USUAL, X, accuracy)
@@ -136,6 +143,10 @@ def evaluate_command(
             f"to fit on {most} networks and rank {LEAST_UNSEEN} others takes {most + LEAST_UNSEEN} "
             f"measured ones; got {total}: raise --networks, or lower --samples"
         )
+    # To be fitted: each of them, and the usual one with the scores beside it.
+    fitted = [*names, *([predictors.USUAL] if with_proxies and predictors.USUAL in names else [])]
+    foreseen = _filled(trained, sampled(trained)[:total], total)
+    announce_evaluation(trained, foreseen, fitted, len(sizes) * repeats, with_proxies, screen)
     with engine_of(engine) as working:
         X, accuracy = measured(trained, total, screen, working)
         scores = proxy_scores(trained, X, screen, working) if with_proxies else {}
@@ -230,10 +241,17 @@ def measured(
 ) -> tuple[Population, Floats]:
     """The run's sample, cut or filled up with random subnets to ``total``: rows and accuracies."""
     X, accuracy = measured_sample(trained, screen, total, engine)
+    whole = _filled(trained, X, total)
+    others = whole[len(X) :]
+    more = measured_accuracies(trained, others, "measure further subnets", screen, engine)
+    return whole, np.concatenate([accuracy, more])
+
+
+def _filled(trained: TrainedRun, X: Population, total: int) -> Population:
+    """``X`` [n, choices] and random rows that are not among them: [total, choices] or more."""
     known = set(map(tuple, X.tolist()))
     rng = np.random.default_rng([trained.config.search.seed, 2])
     wanted = min(trained.space.size, len(X) + total)
     others = at_random(trained.space, wanted, rng) if total > len(X) else X[:0]
     others = others[[tuple(row) not in known for row in others.tolist()]][: max(0, total - len(X))]
-    more = measured_accuracies(trained, others, "measure further subnets", screen, engine)
-    return np.concatenate([X, others]), np.concatenate([accuracy, more])
+    return np.concatenate([X, others])

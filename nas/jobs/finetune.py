@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from nas.config import TrainConfig
-from nas.disk import require_room
+from nas.disk import megabytes, require_room
 from nas.jobs.export import read_architecture
 from nas.jobs.trained import TrainedRun
 from nas.jobs.tuning import (
     ARCHITECTURE,
     FINETUNED,
     checkpoint_bytes,
+    epochs_done,
     leave,
     leave_document,
     require_folder,
@@ -23,7 +24,8 @@ from nas.jobs.tuning import (
     tune,
     tuning_config,
 )
-from nas.terminal import Screen
+from nas.jobs.tuning_cost import tuning_seconds
+from nas.terminal import Screen, duration
 from nas.training.trainer import Progress
 from search_spaces import Architecture
 from search_spaces.errors import ConfigError
@@ -83,8 +85,16 @@ def finetune_command(
         )
     config = tuning_config(run.config.train, epochs, learning_rate)
     # A checkpoint is written beside its predecessor.
-    weights = run.run.supernet.stat().st_size
-    require_room(folder, 2 * checkpoint_bytes(run, config) + weights, "--out")
+    needed = 2 * checkpoint_bytes(run, config) + run.run.supernet.stat().st_size
+    require_room(folder, needed, "--out")
+    done = epochs_done(run, architecture, config, folder)
+    if done < epochs:
+        seconds = tuning_seconds(run, architecture, config, done)
+        to_go = f", {epochs - done} of them to go" if done else ""
+        screen.say(
+            f"one subnet, {epochs} epochs{to_go}: about {duration(seconds)} and "
+            f"{megabytes(needed)} in {folder} (interrupt at will, --resume goes on)"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     if not there:
         write_atomic(folder / ARCHITECTURE, architecture.to_json() + "\n")

@@ -34,6 +34,8 @@ from search_spaces.files import sha256_of
 __all__ = ["finetune_search", "finetune_search_command", "require_one_way"]
 
 STUDY, TRIALS = "study.sqlite", "trials"
+ROUNDING = 1e-6
+"""Of shares that add up to whole fine-tunings."""
 
 
 def require_one_way(searcher: str | None, given: Mapping[str, object]) -> None:
@@ -118,10 +120,19 @@ def finetune_search(
     table, _ = chosen_table(trained, where.device, where.threads, where.table)
     config = tuning_config(trained.config.train, options.epochs, learning_rate)
     first = kept(out, trained.space) if there else searched_before(trained, screen)
-    plan = planned(trained.space, table, options, first, _known(out / STUDY, trained.space))
+    known = _known(out / STUDY, trained.space)
+    plan = planned(trained.space, table, options, first, known)
+    spent = 0.0 if known is None else float(known.records.fidelity.sum())
+    if spent > options.whole + ROUNDING:
+        screen.say(
+            f"{out} has tried {spent:.4g} whole fine-tunings, more than a budget of "
+            f"{options.whole}: no more are tried, and the best of all of them is kept"
+        )
+    recipe = {name: value for name, value in said(config).items() if name != "train.phases"}
     belongs = {
         **trained.belongs(),
-        **said(config),
+        **recipe,
+        "--epochs": str(options.epochs),
         "table": identity_of(table),
         "searcher": f"{options.searcher} {options.seed}",
         "first candidates": sha256_of(first.tobytes()),

@@ -14,6 +14,7 @@ import search_spaces
 from latency_lut import (
     ASIDE,
     COST_NETWORKS,
+    COSTS_S,
     Cost,
     Costs,
     Device,
@@ -87,11 +88,12 @@ def measure_table(
     def announce(cost: Cost) -> None:
         for remark in remarks(device.conditions()):
             screen.say(f"note: {remark}")
+        alone = COSTS_S if tells_costs(device.name) else 0.0
         screen.say(
             f"{cost.visits:,} visits to blocks and networks on {device.name}: about "
-            f"{duration(cost.seconds)} to go on a quiet desktop core, several times that on a busy "
-            f"or slow device, and up to {megabytes(cost.bytes)} beside {out}; leave the device "
-            "quiet (interrupt at will, the same command goes on)"
+            f"{duration(cost.seconds + alone)} to go on a quiet desktop core, several times that "
+            f"on a busy or slow device, and up to {megabytes(cost.bytes)} beside {out}; leave the "
+            "device quiet (interrupt at will, the same command goes on)"
         )
         require_room(out, cost.bytes, "-o")
 
@@ -117,7 +119,10 @@ def measure_table(
 
 def _with_costs(table: LatencyTable, device: Device, out: Path, screen: Screen) -> LatencyTable:
     """The table with memory and energy, saved again; as it is where that cannot be measured."""
-    screen.say(f"running up to {COST_NETWORKS} networks alone, for memory and energy")
+    screen.say(
+        f"running up to {COST_NETWORKS} networks alone, for memory and energy: about "
+        f"{duration(COSTS_S)}"
+    )
     try:
         found = measure_costs(table.space, device, np.random.default_rng(0), list(table.fits))
     except DeviceError as error:

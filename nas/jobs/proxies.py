@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from nas.engine import LOCAL, Engine
 from nas.jobs.row_store import RowStore
+from nas.jobs.search_cost import rows_seconds
 from nas.jobs.trained import TrainedRun
 from nas.terminal import Screen
 from search_spaces import Space
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from nas.data.augment import Normalisation
 
-__all__ = ["ProxyScores", "proxy_scores"]
+__all__ = ["ProxyScores", "proxies_seconds", "proxy_scores"]
 
 BATCH = 64
 """Images that a network is scored on."""
@@ -58,15 +59,9 @@ def proxy_scores(
         ConfigError: the run has no images.
         ArtefactError: scores in the run are of other images, other proxies or other formulas.
     """
-    from predictors import proxies
     from predictors.proxies import combine
 
-    belongs = {
-        "data": trained.dataset.fingerprint,
-        "batch": f"{BATCH} images, seed {SEED}",
-        "proxies": ", ".join(proxies.formulas(proxies.names())),
-    }
-    store = ProxyScores(trained.run.proxies, trained.space, belongs)
+    store = _store(trained)
     with screen.progress("score by proxies", len(X)) as advance:
         found = store.values(
             X, _scoring(trained), lambda done, _: advance(done, "networks"), engine
@@ -76,6 +71,26 @@ def proxy_scores(
     if all(name in table for name in combine.DEFAULT):
         table[COMBINED] = combine.combined(found)
     return table
+
+
+def proxies_seconds(trained: TrainedRun, X: Population) -> float:
+    """About how long it takes to score what is not known of the networks ``X`` [n, choices].
+
+    Where too few scores are known to tell, two networks are scored, and kept. Raises as
+    ``proxy_scores``.
+    """
+    return rows_seconds(_store(trained), _scoring(trained), X) or 0.0
+
+
+def _store(trained: TrainedRun) -> ProxyScores:
+    from predictors import proxies
+
+    belongs = {
+        "data": trained.dataset.fingerprint,
+        "batch": f"{BATCH} images, seed {SEED}",
+        "proxies": ", ".join(proxies.formulas(proxies.names())),
+    }
+    return ProxyScores(trained.run.proxies, trained.space, belongs)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
 from latency_lut import networks_seconds
 from nas.jobs.budget import SearchOptions
+from nas.jobs.row_store import RowStore
 from nas.jobs.samples import Samples
 from nas.jobs.trained import TrainedRun
 from search_spaces.space import Population
 
-__all__ = ["most_evaluations", "round_seconds", "search_bytes", "search_seconds"]
+__all__ = [
+    "most_evaluations",
+    "round_seconds",
+    "rows_seconds",
+    "search_bytes",
+    "search_seconds",
+]
 
 DOCUMENTS = 1 << 18
 """Bytes of front.json and best.json but for the points of the front."""
@@ -22,7 +31,9 @@ SPEED, MOST_SPEED = 20_000, 30_000
 MODELLED = {"linas": 0.1, "mobo": 0.1}
 """Seconds an evaluation by searchers that fit models of their own, about."""
 TOLD_BY = 2
-"""Accuracies whose times tell that of others, by a line over MACs."""
+"""Networks whose times tell that of others, by a line over MACs."""
+
+Value = TypeVar("Value")
 
 
 def search_bytes(choices: int, samples: int, evaluations: int, candidates: int) -> int:
@@ -53,29 +64,46 @@ def round_seconds(options: SearchOptions, size: int) -> float:
 def search_seconds(
     trained: TrainedRun, rows: Population, candidates: int, budget_ms: float
 ) -> float | None:
-    """About how long it takes to measure what is not known of ``rows`` [n, choices], and then
-    ``candidates`` networks of ``budget_ms``.
+    """About how long it takes to measure the accuracies that are not known of ``rows``
+    [n, choices], and then accuracy and latency of ``candidates`` networks of ``budget_ms``.
 
-    Accuracies that were measured before tell how long others will take. Where there are none the
-    space's two ends are timed, and kept, if ``rows`` have to be measured anyway; else nothing is
-    run to tell it, and it is None. A run without images has no accuracies to measure.
+    A run without images has no accuracies to measure; see ``rows_seconds`` for None.
     """
     networks = networks_seconds([budget_ms] * candidates)
     if not trained.has_images:
         return networks
-    space = trained.space
-    samples = Samples(trained.run.samples, space, trained.belongs())
-    took = samples.seconds()
+    samples = Samples(trained.run.samples, trained.space, trained.belongs())
+    seconds = rows_seconds(samples, trained.val_accuracy, rows, candidates)
+    return None if seconds is None else seconds + networks
+
+
+def rows_seconds(
+    store: RowStore[Value],
+    measure: Callable[[Population], Value],
+    rows: Population,
+    middling: int = 0,
+) -> float | None:
+    """About how long it takes to ``measure`` what ``store`` does not know of ``rows`` [n, choices],
+    and so many ``middling`` networks.
+
+    What was measured before tells how long others will take. Where there is nothing the space's two
+    ends are timed, and kept, if ``rows`` have to be measured anyway; else nothing is run to tell
+    it, and it is None.
+    """
+    space = store.space
+    took = store.seconds()
     unknown = rows[[tuple(row.tolist()) not in took for row in rows]]
     if len(took) < TOLD_BY:
         if not len(unknown):
             return None
         ends = np.stack([space.smallest, space.largest])
-        trained.val_accuracy(ends[0])  # Weights and images are read before the clock starts.
-        samples.measure(ends, trained.val_accuracy, lambda done, of: None)
-        took = samples.seconds()
+        measure(ends[0])  # Weights and images are read before the clock starts.
+        store.values(ends, measure, lambda done, of: None)
+        took = store.seconds()
+        unknown = rows[[tuple(row.tolist()) not in took for row in rows]]
     macs = space.macs(np.array(list(took)))
     slope, start = np.polyfit(macs, list(took.values()), 1)
-    middling = np.full(candidates, np.median(macs))
-    costs = np.concatenate([space.macs(unknown), middling]) if len(unknown) else middling
-    return float(np.maximum(start + slope * costs, 0).sum()) + networks
+    costs = np.full(middling, np.median(macs))
+    if len(unknown):
+        costs = np.concatenate([space.macs(unknown), costs])
+    return float(np.maximum(start + slope * costs, 0).sum())

@@ -12,6 +12,7 @@ from nas.config import Phase, TrainConfig
 from nas.jobs.train import said
 from nas.jobs.trained import TrainedRun
 from nas.run import write_csv
+from nas.training.checkpoint import load_checkpoint
 from nas.training.evaluate import Evaluator
 from nas.training.images import Images
 from nas.training.loop import train
@@ -29,6 +30,7 @@ __all__ = [
     "DOCUMENT",
     "FINETUNED",
     "checkpoint_bytes",
+    "epochs_done",
     "leave",
     "leave_document",
     "require_folder",
@@ -117,12 +119,6 @@ def tune(
         NasLoopError: the disk is full.
     """
     images = tuning_images(trained)
-    belongs = {
-        **trained.belongs(),
-        "space": trained.space.identity,
-        "subnet": trained.space.digest(architecture),
-        **said(config),
-    }
 
     def record(rows: Sequence[Mapping[str, object]]) -> None:
         write_csv(folder / "log.csv", rows)
@@ -132,7 +128,7 @@ def tune(
         images,
         config,
         folder / CHECKPOINT,
-        belongs,
+        _belongs(trained, architecture, config),
         tell=tell,
         record=record,
         ranks=by_itself(),
@@ -140,6 +136,32 @@ def tune(
         until=until,
     )
     return Evaluator(learned, images.normalisation, images.calibration)
+
+
+def epochs_done(
+    trained: TrainedRun, architecture: Architecture, config: TrainConfig, folder: Path
+) -> int:
+    """How many epochs of its schedule a subnet has behind it, by the folder's checkpoint.
+
+    Raises ``ArtefactError`` where that is damaged, or of another run, subnet or schedule.
+    """
+    file = folder / CHECKPOINT
+    if not file.exists():
+        return 0
+    done: int = load_checkpoint(file, _belongs(trained, architecture, config))["epoch"]
+    return done
+
+
+def _belongs(
+    trained: TrainedRun, architecture: Architecture, config: TrainConfig
+) -> dict[str, str]:
+    """What a checkpoint belongs to."""
+    return {
+        **trained.belongs(),
+        "space": trained.space.identity,
+        "subnet": trained.space.digest(architecture),
+        **said(config),
+    }
 
 
 def told(progress: Progress) -> tuple[float, str]:

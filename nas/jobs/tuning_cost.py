@@ -18,8 +18,18 @@ from nas.jobs.tuning_trials import Tunings
 from nas.terminal import Screen, duration
 from nas.training.ranks import by_itself
 from nas.training.start import Start
+from search_spaces import Architecture
 
-__all__ = ["announce", "tell_of_open"]
+__all__ = ["announce", "tell_of_open", "tuning_seconds"]
+
+
+def tuning_seconds(
+    trained: TrainedRun, architecture: Architecture, config: TrainConfig, done: int = 0
+) -> float:
+    """About how long it takes to fine-tune one subnet, of whose epochs ``done`` are over."""
+    start = Start(trained.trained.supernet.state_dict(), architecture)
+    tuning = replace(trained.config, train=config)
+    return estimate_training(tuning, trained.dataset, done, by_itself(), start).seconds
 
 
 def announce(
@@ -45,10 +55,8 @@ def announce(
     require_room(out, needed, "--out")
     # A subnet of the middle stands for all.
     middle = plan.rows[np.argsort(trained.space.macs(plan.rows))[len(plan.rows) // 2]]
-    start = Start(trained.trained.supernet.state_dict(), trained.space.decode(middle))
-    tuning = replace(trained.config, train=config)
-    whole = estimate_training(tuning, trained.dataset, ranks=by_itself(), start=start)
-    seconds = left * whole.seconds / options.epochs
+    whole = tuning_seconds(trained, trained.space.decode(middle), config)
+    seconds = left * whole / options.epochs
     total = int(plan.epochs.sum())
     to_go = f", {left} of them to go" if left < total else ""
     screen.say(

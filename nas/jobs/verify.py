@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from latency_lut import LatencyTable, Verification, space_in, verify
+from latency_lut import Cost, LatencyTable, Verification, space_in, verify
 from latency_lut import device as device_of
+from nas.disk import megabytes, require_room
 from nas.jobs.campaigns import STEPS, reporting
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
-from nas.terminal import Screen
+from nas.terminal import Screen, duration
 from search_spaces.errors import ArtefactError
 
 __all__ = ["verify_command"]
@@ -37,13 +38,25 @@ def verify_command(
     table = LatencyTable.load(file, space)
     asked = device_name or table.fingerprint.device
     device = device_of(asked, threads=threads or table.fingerprint.threads)
+    folder = file.with_suffix(".verify")
+
+    def announce(cost: Cost) -> None:
+        screen.say(
+            f"{cost.visits:,} visits to networks on {device.name}: about {duration(cost.seconds)} "
+            "on a quiet desktop core, several times that on a busy or slow device, and up to "
+            f"{megabytes(cost.bytes)} in {folder}; leave the device quiet (interrupt at will, the "
+            "same command goes on)"
+        )
+        require_room(folder, cost.bytes, "place for the table")
+
     with screen.progress("measure networks again", STEPS) as advance:
         found = verify(
             table,
             device,
             rng=np.random.default_rng(0),
+            announce=announce,
             report=reporting(advance),
-            folder=file.with_suffix(".verify"),
+            folder=folder,
         )
     replace(table, verified=(*table.verified, found)).save(file)
     data = {"table": str(file), **asdict(found), "same_pace": found.same_pace}

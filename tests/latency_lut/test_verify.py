@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
-from latency_lut import Effort, Fingerprint, LatencyTable, Verification, measure, verify
+from latency_lut import Cost, Effort, Fingerprint, LatencyTable, Verification, measure, verify
 from latency_lut.errors import DeviceError, NoisyError
 from latency_lut.table_file import require_device
 from latency_lut.verify import SAMPLE
@@ -70,6 +70,24 @@ def test_a_table_holds_on_the_device_that_it_was_measured_on() -> None:
     rows = np.array([known[name].row for name in sorted(held_out)])
     truth = np.array([device.known[name] for name in sorted(held_out)])
     assert found.mape == pytest.approx(np.abs(table().predict(rows) / truth - 1).mean(), abs=0.003)
+
+
+def test_what_a_verification_takes_is_told_before_anything_is_timed(tmp_path: Path) -> None:
+    device = SyntheticDevice(noise=0.002)
+    told: list[Cost] = []
+
+    def announce(cost: Cost) -> None:
+        told.append(cost)
+        assert not device.visits and not folder.exists()
+        raise RuntimeError("no")
+
+    folder = tmp_path / "cpu.verify"
+    with pytest.raises(RuntimeError):
+        verify(table(), device, rng=np.random.default_rng(1), announce=announce, folder=folder)
+    (cost,) = told
+    # 16 rounds of all networks, each of which fills a millisecond at least.
+    assert cost.visits == 16 * 2 * SAMPLE
+    assert 1e-3 * cost.visits < cost.seconds < 1e-2 * cost.visits and cost.bytes > 0
 
 
 def test_an_interrupted_verification_goes_on_with_its_samples(tmp_path: Path) -> None:

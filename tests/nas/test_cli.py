@@ -69,6 +69,7 @@ def test_measure(job: Job) -> None:
     )
     found = re.match(told + re.escape(f"beside {table};"), job.said["measure"].err)
     assert found and int(found[1]) * 1e6 >= table.stat().st_size
+    assert "12 networks alone, for memory and energy: about 16 s" in job.said["measure"].err
 
 
 def test_search(job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from onnx import numpy_helper
 from PIL import Image
 from torch import Tensor, nn
 
+from latency_lut import Device, Effort, Latency, Model, NetworkLatency, measure_networks
 from nas.data.batches import as_tensors
 from nas.export import Agreement, ExportOptions
 from nas.jobs.trained import TrainedRun
@@ -43,6 +45,14 @@ def trained(job: Job) -> TrainedRun:
         run = TrainedRun(Run(job.run))
         assert run.space.name == "tiny"
         return run
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that are timed are timed briefly."""
+    effort = Effort(rounds=2, runs=1, legs=1)
+    timed = functools.partial(measure_networks, effort=effort)
+    monkeypatch.setattr("nas.jobs.shipped.measure_networks", timed)
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +155,17 @@ def test_what_a_deployer_needs_is_in_the_file(
     dtype = onnx.helper.tensor_dtype_to_np_dtype(taken.type.tensor_type.elem_type).name
     assert known["input_dtype"] == dtype == ("uint8" if "uint8" in kind else "float32")
     assert known["input_channels"] == "RGB"
+    takes = {
+        "float": "yes",
+        "raw": "no, takes raw float32 pixels in NCHW",
+        "raw NHWC": "no, takes raw float32 pixels in NHWC",
+        "raw uint8": "no, takes raw uint8 pixels in NCHW",
+        "raw uint8 NHWC": "no, takes raw uint8 pixels in NHWC",
+        "free batch": "no, takes any number of images",
+        "batch of 16": "no, takes 16 images",
+        "raw batch of 64": "no, takes raw float32 pixels in NCHW and 64 images",
+    }
+    assert known["input_as_timed"] == takes[kind]
     raw = "raw" in kind
     assert known["input_range"].startswith("0 to 255") == raw
     normalisation = json.loads(known["normalisation"])
@@ -201,6 +222,56 @@ def test_the_same_again_is_the_same_file(run: Path) -> None:
     before = (run / "best.onnx").read_bytes()
     assert nas("export", run).code == 0
     assert (run / "best.onnx").read_bytes() == before
+
+
+def test_what_was_not_timed_is_said_and_timed_as_it_is_written(
+    run: Path, smaller: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "other.onnx"
+    plain = nas("export", run, "-o", out)
+    assert plain.code == 0 and "not what was timed" not in plain.out
+    asked: list[tuple[bytes, int, bool]] = []
+
+    def known(models: list[Model], device: Device, **options: Any) -> list[NetworkLatency]:
+        # Of whatever is timed, beside networks of the table that have its pace.
+        (model,) = models
+        asked.append((model.content(), device.fingerprint().threads, bool(options["pace"].anchors)))
+        latency = Latency(takes_ms, 0.01, (takes_ms, takes_ms), takes_ms, 5)
+        return [NetworkLatency(model.name, latency, 1.0, 1.0, 1.0, 1.0, None, 1.0)]
+
+    monkeypatch.setattr("nas.jobs.shipped.measure_networks", known)
+    front = json.loads((run / "front.json").read_text())
+    searched, budget = front["points"][front["best"]]["latency_ms"], front["budget_ms"]
+    for takes_ms, words in ((0.9 * budget, "keeps"), (1.1 * budget, "is over")):
+        said = nas("export", run, "-o", out, "--raw", "--dtype", "uint8")
+        told = " ".join(said.out.split())
+        assert "this file takes raw uint8 pixels in NCHW; timed now it takes " in told
+        assert f"{takes_ms:.4g} ms ± 0.01 ({searched:.4g} ms in the search), which {words} " in told
+    assert asked == [(out.read_bytes(), 1, True)] * 2
+    # Named by a file of another folder it is the same network.
+    copy = tmp_path / "copy.json"
+    copy.write_bytes((run / "best.json").read_bytes())
+    said = nas("export", run, "--architecture", copy, "--batch", 0, "--json")
+    assert said.json["not_as_timed"] == {
+        "takes": "any number of images",
+        "latency_ms": takes_ms,
+        "latency_error_ms": 0.01,
+        "searched_ms": searched,
+        "budget_ms": budget,
+        "within": False,
+    }
+    # Without a search of it, or of several images, or without the table, there is where to ask.
+    (run / "latency" / "cpu.json").unlink()
+    ask = f"`nas profile {out} --table {run}` times it"
+    for options, more in (
+        (("--raw", "--architecture", smaller), ""),
+        (("--batch", 8), ""),
+        (("--raw",), " (not done here: "),
+    ):
+        said = nas("export", run, "-o", out, *options)
+        told = " ".join(said.out.split())
+        assert said.code == 0 and "not what was timed" in told and ask + more in told
+    assert len(asked) == 3
 
 
 @pytest.mark.parametrize("scale", [-1.0, 1.01, float("nan")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -86,7 +87,15 @@ def test_the_subnet_alone_is_trained_and_taught_by_the_largest() -> None:
 
 
 def test_its_weights_are_exported_with_their_own_digest(run: Path, tmp_path: Path) -> None:
-    said = tuned(run, "--epochs", 2, "-o", tmp_path / "tuned")
+    chosen = ("--architecture", run / "chosen.json", "--epochs", 2, "-o", tmp_path / "tuned")
+    answer = nas("finetune", run, *chosen, "--json")
+    assert answer.code == 0, answer.err
+    said = answer.json
+    assert answer.err.startswith("one subnet, 2 epochs: about "), answer.err
+    # What is left is no more than what was said.
+    megabytes = int(answer.err.split(" MB in ")[0].rpartition(" ")[2])
+    left = sum(file.stat().st_size for file in (tmp_path / "tuned").iterdir())
+    assert 0.2e6 * megabytes < left <= 1e6 * megabytes
     weights = Path(str(said["weights"]))
     assert json.loads((tmp_path / "tuned" / "finetune.json").read_text()) == said
     header, *rows = (tmp_path / "tuned" / "log.csv").read_text().splitlines()
@@ -126,7 +135,11 @@ def test_killed_and_resumed_it_ends_in_the_same_weights(run: Path, tmp_path: Pat
     assert not (tmp_path / "cut" / "subnet.safetensors").exists()
     again = nas(*arguments)
     assert again.code == 2 and "add --resume" in again.err
-    resumed = tuned(run, "--epochs", 4, "-o", tmp_path / "cut", "--resume")
+    more = nas(*arguments, "--resume", "--json")
+    assert more.code == 0, more.err
+    resumed = more.json
+    told = rf"one subnet, 4 epochs, [12] of them to go: about \d+ s and \d+ MB in {tmp_path}/cut \("
+    assert re.match(told, more.err), more.err
     one, other = (load_file(str(said["weights"])) for said in (whole, resumed))
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert whole["val_finetuned"] == resumed["val_finetuned"]

@@ -165,6 +165,12 @@ def test_a_larger_budget_goes_on_with_what_is_known(done: Done, tmp_path: Path) 
     assert costs == {1: 18, 3: 6, 9: 2}
     accuracies = [one["val_accuracy"] for one in said.json["trials"] if one["epochs"] == 9]
     assert said.json["val_finetuned"] == max(accuracies)
+    tried = studied(out)
+    fewer = halving(done.run, "-o", out, "--budget", 3, "--resume")
+    assert fewer.code == 0 and studied(out) == tried, fewer.err
+    assert f"{out} has tried 6 whole fine-tunings, more than a budget of 3: no more" in fewer.err
+    assert fewer.json["val_finetuned"] == max(accuracies)
+    assert "more than a budget" not in said.err
 
 
 @pytest.mark.slow
@@ -322,7 +328,7 @@ def test_what_cannot_be_done_is_refused(done: Done, tmp_path: Path) -> None:
         ((*search, *within[:-1], chosen), "is a file"),
         (
             (*search, *within[:-1], done.out, "--epochs", 27, "--resume"),
-            "the study of another search (belongs train.phases",
+            "the study of another search (belongs --epochs 9 there, --epochs 27 here)",
         ),
         (
             (*search, *within[:-1], done.out, "--epochs", 9, "--seed", 3, "--resume"),

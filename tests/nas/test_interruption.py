@@ -325,6 +325,10 @@ def test_a_demo_killed_in_every_stage(job: Job, run: Path, monkeypatch: pytest.M
     assert [one["before"] for one in kept] == measured != []
     sampled = rows(samples, "samples")
     assert len(sampled) >= 6
+    strike(signal.SIGKILL, at("time candidates on cpu", 1), "demo", "--out", out)
+    assert rows(samples, "samples")[: len(sampled)] == sampled
+    sampled = rows(samples, "samples")
+    assert len(sampled) >= 12 and not (out / "front.json").exists()
     monkeypatch.setattr("nas.jobs.demo._middle", lambda *_: BUDGET_MS)
     with demo_of(job.config):
         assert nas("demo", "--out", out).code == 0

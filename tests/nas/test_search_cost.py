@@ -13,9 +13,10 @@ import pytest
 
 from nas.jobs.budget import SearchOptions
 from nas.jobs.search_cost import most_evaluations, round_seconds, search_bytes
+from nas.jobs.trained import TrainedRun
 from nas.terminal import duration
 from tests.nas.conftest import BUDGET_MS
-from tests.nas.tiny import nas, tiny
+from tests.nas.tiny import accuracies, nas, tiny
 
 SEARCH_FILES = ("study.sqlite", "samples.sqlite", "front.json", "best.json")
 TOLD = r"up to 12 subnets and 2 to 4 candidates to measure: (.*) to go and up to 1 MB in (\S+) \("
@@ -36,17 +37,22 @@ def test_time_and_disk_are_told_before_anything_is_measured(
     assert told.groups() == ("up to 44 min", str(run))
 
 
+def by_macs(run: Path) -> np.ndarray:
+    """As if every accuracy had taken 100 s, and a second for each thousand MACs: those MACs."""
+    with sqlite3.connect(run / "samples.sqlite") as file:
+        keys = [row for (row,) in file.execute("SELECT row FROM samples")]
+        macs = tiny().macs(np.array([json.loads(key) for key in keys]))
+        took = zip((100 + macs / 1e3).tolist(), keys, strict=True)
+        file.executemany("UPDATE samples SET seconds = ? WHERE row = ?", took)
+    return macs
+
+
 def test_measured_accuracies_tell_how_long_others_take(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network of so many MACs took so many seconds; twelve are known, two are candidates."""
     monkeypatch.setattr("nas.jobs.search_cost.networks_seconds", lambda ms: 0.0)
-    space = tiny()
-    with sqlite3.connect(run / "samples.sqlite") as file:
-        keys = [row for (row,) in file.execute("SELECT row FROM samples")]
-        macs = space.macs(np.array([json.loads(key) for key in keys]))
-        took = zip((100 + macs / 1e3).tolist(), keys, strict=True)
-        file.executemany("UPDATE samples SET seconds = ? WHERE row = ?", took)
+    macs = by_macs(run)
     seconds = 1.1 * 4 * (100 + float(np.median(macs)) / 1e3)
     for out in (run, run / "elsewhere"):
         said = nas("search", run, "--latency-ms", BUDGET_MS, "--resume", "-o", out)
@@ -74,6 +80,28 @@ def test_the_files_of_a_search_fit_in_what_was_told(run: Path, tmp_path: Path) -
     shutil.copy(run / "samples.sqlite", out)
     taken = sum((out / name).stat().st_size for name in SEARCH_FILES)
     assert taken < search_bytes(choices, 12, evaluations, 2) < 20 * taken
+
+
+def test_predictors_say_what_measuring_and_fitting_take(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = by_macs(run)
+    monkeypatch.setattr(TrainedRun, "val_accuracy", lambda _, row: float(row.sum()))
+    asked = ("--evaluate", "--networks", 45, "--samples", 20, "--samples", 12, "--repeats", 2)
+    said = nas("predict", run, *asked, "--predictor", "ridge", "--predictor", "mlp")
+    assert said.code == 0, said.err
+    rows = np.array([json.loads(row) for row, _ in accuracies(run)])
+    # Those that it then measured; fits of an ensemble of networks are about two seconds.
+    seconds = float((100 + tiny().macs(rows[len(before) :]) / 1e3).sum()) + 4 * (2 + 0.05)
+    assert len(rows) > 40
+    told = re.match(r"45 subnets and 8 fits: up to (.*) to go and up to 3 MB in (\S+) \(", said.err)
+    assert told is not None and told.groups() == (duration(seconds), str(run)), said.err
+    said = nas("predict", run)
+    assert said.code == 0, said.err
+    # None to measure; a fit, and five to cross-validate it.
+    told = re.match(r"12 subnets to fit a .* on: up to 12 s to go and up to (\d) MB in ", said.err)
+    assert told is not None, said.err
+    assert (run / "predictor.npz").stat().st_size <= int(told[1]) * 1e6
 
 
 def test_what_ends_a_round_bounds_it() -> None:

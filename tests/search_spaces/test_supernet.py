@@ -69,6 +69,30 @@ def assert_extraction_is_exact(architecture: Architecture, channels_last: bool) 
         assert torch.equal(network(x, architecture), alone(x))
 
 
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_extraction_of_the_ends_as_they_are_used(channels_last: bool) -> None:
+    """At their usual size, on two threads: another division of the work adds in another order."""
+    whole = search_spaces.get("small-images", resolutions=(32,))
+    torch.manual_seed(3)
+    network = whole.supernet().eval()
+    with torch.no_grad():
+        for tensor in (*network.parameters(), *network.buffers()):
+            if tensor.is_floating_point():
+                tensor.add_(0.1 * torch.rand_like(tensor))
+    x = torch.randn(8, 3, 32, 32)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    network, x = network.to(memory_format=layout), x.contiguous(memory_format=layout)
+    torch.set_num_threads(2)
+    try:
+        for row in (whole.smallest, whole.largest):
+            architecture = whole.decode(row)
+            alone = network.extract(architecture).to(memory_format=layout)
+            with torch.no_grad():
+                assert torch.equal(network(x, architecture), alone(x))
+    finally:
+        torch.set_num_threads(1)
+
+
 @settings(max_examples=60, deadline=None)
 @given(architectures(), st.booleans())
 def test_extraction_equals_the_active_subnet_bit_for_bit(

@@ -21,6 +21,14 @@ def missing(what: str, how: str) -> Html:
     return el("p", what, " Run ", el("code", how), ".", class_="missing")
 
 
+def elsewhere(data: ReportData) -> Html | None:
+    """Says that the search was for a fleet, whose part has its fronts, where there is no other."""
+    if data.front is not None or data.fleet is None:
+        return None
+    text = "The search was for a fleet: its fronts, networks and latencies stand under "
+    return el("p", text, el("a", "Fleet", href="#fleet"), ".", class_="missing")
+
+
 def untested(data: ReportData) -> Html | None:
     """Says that test accuracies are missing, where there are images to test on."""
     if data.test is not None or not data.images:

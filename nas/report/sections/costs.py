@@ -11,7 +11,7 @@ from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded
 from nas.report.fronts import Front, Point, Sought
-from nas.report.sections.common import missing, search_command, section, table, untested
+from nas.report.sections.common import elsewhere, missing, search_command, section, table, untested
 from nas.report.statistics import contradiction
 from predictors.ranks import kendall
 
@@ -32,7 +32,7 @@ LAST: tuple[Column, ...] = (
     ("median, ms", lambda p: significant(p.median_ms, 4)),
     ("p90, ms", lambda p: significant(p.p90_ms, 4)),
     ("p99, ms", lambda p: significant(p.p99_ms, 4)),
-    ("images/s", lambda p: significant(p.throughput, 4)),
+    ("one by one, images/s", lambda p: significant(p.throughput, 4)),
     ("MMACs", lambda p: significant(p.macs / 1e6, 4)),
     ("parameters", lambda p: f"{p.parameters:.0f}"),
     ("model, MB", lambda p: significant(p.model_mb)),
@@ -47,7 +47,7 @@ def costs(data: ReportData) -> Html:
         return section(
             "costs",
             "Every cost side by side",
-            missing("Nothing is measured yet.", search_command(data)),
+            elsewhere(data) or missing("Nothing is measured yet.", search_command(data)),
         )
     return section(
         "costs",
@@ -63,8 +63,9 @@ def costs(data: ReportData) -> Html:
         el(
             "p",
             "Latency is the median over rounds of each round's minimum, corrected by reference "
-            "networks, with its interval; median, p90 and p99 are of single runs. MMACs are "
-            "million multiply-accumulates of one image; memory is by how much loading and running "
+            "networks, with its interval; median, p90 and p99 are of single runs, and images a "
+            "second of one image after another, which says nothing of batches. MMACs are million "
+            "multiply-accumulates of one image; memory is by how much loading and running "
             "the model raised the process's peak.",
             class_="small",
         ),

@@ -8,7 +8,7 @@ from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded, spread
 from nas.report.fronts import Front, Point
-from nas.report.sections.common import missing, search_command, section, untested
+from nas.report.sections.common import elsewhere, missing, search_command, section, untested
 from nas.report.statistics import binomial
 from nas.scale import capitalised, name_and_unit, worded
 
@@ -25,7 +25,7 @@ def frontier(data: ReportData) -> Html:
         return section(
             "frontier",
             "Accuracy against latency",
-            missing("There is no front yet.", search_command(data)),
+            elsewhere(data) or missing("There is no front yet.", search_command(data)),
         )
     name, _ = name_and_unit(front.scale)
     judged = "validation, measured" if front.tried else name

@@ -11,7 +11,7 @@ from nas.report.draw.map import map_of_elites
 from nas.report.draw.markup import Html, el
 from nas.report.draw.scale import padded, spread
 from nas.report.fronts import Front
-from nas.report.sections.common import missing, search_command, section, table
+from nas.report.sections.common import elsewhere, missing, search_command, section, table
 from nas.report.sections.compared import compared
 from nas.report.sections.exact import exact
 from nas.report.sections.growth import growth
@@ -40,7 +40,7 @@ def history(data: ReportData) -> Html:
         return section(
             "search",
             "The search",
-            missing("No search has left its history.", search_command(data)),
+            elsewhere(data) or missing("No search has left its history.", search_command(data)),
         )
     final = front.history[-1][1]
     settled = next(n for n, value in front.history if value >= 0.99 * final)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from nas.report.data import Block, Network, ReportData
 from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
-from nas.report.sections.common import command, missing, search_command, section
+from nas.report.sections.common import command, elsewhere, missing, search_command, section
 from nas.report.sections.neighbours import neighbours
 
 __all__ = ["network"]
@@ -18,7 +18,7 @@ def network(data: ReportData) -> Html:
     """The part that draws the network."""
     chosen = data.network
     if chosen is None:
-        how = missing("No network is chosen yet.", search_command(data))
+        how = elsewhere(data) or missing("No network is chosen yet.", search_command(data))
         return section("network", "The chosen network", how)
     layers = sum(block.present for block in chosen.blocks)
     macs = sum(block.macs for block in chosen.blocks)

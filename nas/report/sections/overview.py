@@ -91,7 +91,7 @@ def _figures(data: ReportData) -> Html | None:
                 ("Parameters", significant(best.parameters / 1e6), "million"),
             )
         ),
-        ("Throughput", significant(best.throughput), "images/s"),
+        ("Throughput, one by one", significant(best.throughput), "images/s"),
         ("Model", significant(best.model_mb), "MB"),
         ("Memory", significant(best.peak_memory_mb), "MB"),
     )

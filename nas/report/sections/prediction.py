@@ -14,7 +14,7 @@ from nas.report.draw.markup import Html, el
 from nas.report.draw.numbers import fixed, significant
 from nas.report.draw.scale import padded, spread
 from nas.report.fronts import Front
-from nas.report.sections.common import command, missing, search_command, section
+from nas.report.sections.common import command, elsewhere, missing, search_command, section
 
 __all__ = ["prediction"]
 
@@ -104,7 +104,7 @@ def _rounds(front: Front | None) -> list[Html]:
 def _no_accuracy(data: ReportData) -> Html:
     if data.front is not None and not data.images:
         return el("p", "Without images no accuracy was measured to compare with.")
-    return missing("No accuracy was predicted.", search_command(data))
+    return elsewhere(data) or missing("No accuracy was predicted.", search_command(data))
 
 
 def _side(width: int) -> int:

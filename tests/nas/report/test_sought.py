@@ -8,6 +8,9 @@ from nas.report.data import ReportData
 from nas.report.fronts import Fleet, FleetDevice, FleetPoint, Sought
 from nas.report.sections.costs import costs
 from nas.report.sections.fleet import fleet
+from nas.report.sections.frontier import frontier
+from nas.report.sections.history import history
+from nas.report.sections.network import network
 from tests.nas.report.page_parser import parse
 
 
@@ -53,3 +56,10 @@ def test_a_fleet(data: ReportData) -> None:
     assert "Latencies on pixel are predictions of the tables alone" in page
     assert page.count("for all") >= 1 and "2.25" in page and "80.50" in page
     assert str(fleet(data)).count("--fleet TABLE=MS") == 2
+    # Where there is nothing but a fleet, parts of a search for one device lead there.
+    alone = replace(data, front=None, fleet=Fleet(devices, points, 1))
+    for part in (frontier, costs, history, network):
+        text = str(part(replace(alone, network=None)))
+        assert "The search was for a fleet" in text and 'href="#fleet"' in text
+        assert "nas search" not in text
+        assert "nas search" in str(part(replace(alone, network=None, fleet=None)))
