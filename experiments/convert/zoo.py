@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import sys
 from pathlib import Path
@@ -68,7 +69,9 @@ def made(name: str, builder: object, side: int) -> nn.Module:
 
 def judged(name: str, builder: object, side: int) -> dict[str, object]:
     """What became of one network."""
-    side = max(side, *(least for family, least in LEAST.items() if name.startswith(family)), 0)
+    side = max([side, *(least for family, least in LEAST.items() if name.startswith(family))])
+    patch = int(name.rsplit("_", 1)[1]) if name.startswith("vit_") else 1
+    side = math.ceil(side / patch) * patch
     network = made(name, builder, side)
     try:
         space, supernet = from_module(network, (side,), sort=False)
@@ -97,21 +100,22 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
     torch.set_num_threads(2)
+    known = classifiers()
+    if unknown := set(options.only or ()) - set(known):
+        parser.error(f"torchvision has no {', '.join(sorted(unknown))}")
+    versions = {"torch": torch.__version__, "python": platform.python_version()}
     found: dict[str, dict[str, object]] = {}
-    for name, builder in classifiers().items():
-        if options.only and name not in options.only:
-            continue
-        found[name] = judged(name, builder, options.side)
+    for name in options.only or known:
+        found[name] = judged(name, known[name], options.side)
         print(f"{name:24} {found[name]}", flush=True)
+        document = {"versions": versions, "networks": found}
+        write_atomic(options.out, json.dumps(document, indent=2) + "\n")
     converted = [one for one in found.values() if "refused" not in one]
-    holds = all(one["equal"] for one in converted)
+    holds = bool(converted) and all(one["equal"] for one in converted)
     print(
         f"{'holds' if holds else 'FALLS SHORT'}: {len(converted)} of {len(found)} converted, each "
         "itself bit for bit"
     )
-    versions = {"torch": torch.__version__, "python": platform.python_version()}
-    document = {"versions": versions, "networks": found, "holds": holds}
-    write_atomic(options.out, json.dumps(document, indent=2) + "\n")
     return 0 if holds else 1
 
 

@@ -57,7 +57,7 @@ def steps(
     torch.manual_seed(train.seed)
     learner = Learner(space, train, Ranks())
     if learner.strategy.teacher == "as-it-was":
-        learner.learn_from(learner.supernet.extract(learner.largest))
+        learner.learn_from(learner.supernet.extract(learner.largest).eval())
     if not fast:
         written_out(learner.supernet).to(memory_format=torch.contiguous_format)
     learner.supernet.train()
@@ -99,8 +99,9 @@ def main() -> int:
     network = plain(space, space.supernet(), space.decode(space.largest))
     alone = step(network, network, x, labels, train)
 
-    against_plain = interleaved(shared, alone, options.rounds)
+    # First, so that both are at the same draws.
     against_undone = interleaved(slow, shared, options.rounds)
+    against_plain = interleaved(shared, alone, options.rounds)
     rates = {
         "supernet": 1000 * BATCH / against_plain.first_ms,
         "supernet, subnets counted": 1000 * BATCH * subnets / against_plain.first_ms,

@@ -19,7 +19,7 @@ def as_tensors(images: ImageSet) -> tuple[Tensor, Tensor]:
 
 
 def sent(batch: Tensor, device: str | torch.device) -> Tensor:
-    """The batch on a device; to a GPU from pinned memory, so that nobody waits for the copy."""
+    """The batch on a device; to a GPU from pinned memory, which copies while others work."""
     if torch.device(device).type == "cuda":
         batch = batch.pin_memory()
     return batch.to(device, non_blocking=True)

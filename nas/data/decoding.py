@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from nas.data.decode import ImageOptions, square
 from nas.data.images import ImageSet
@@ -96,6 +97,7 @@ def decoded(
         DataError: a corrupt or unreadable image, named by its path; the first in the order.
     """
     count = threads or min(_cores(), MOST_THREADS)
+    Image.init()  # Formats that a thread makes known while another asks are missed by that one.
     waiting: deque[Future[NDArray[np.uint8]]] = deque()
     done = 0
     with (

@@ -7,11 +7,13 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
@@ -74,16 +76,22 @@ def _shards(path: Path) -> dict[PartName, list[Path]]:
     return name_parts(named)
 
 
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{file}: cannot be read as Parquet ({reason})") from error
+
+
 def _labelled(file: Path) -> pa.Table:
     """The labels alone, once the columns are what they should be."""
-    try:
+    with _reading(file):
         schema = pq.read_schema(file)
         image = _column(schema, _IMAGE_COLUMNS, file)
         label = _column(schema, _LABEL_COLUMNS, file)
         table = pq.read_table(file, columns=[label])
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{file}: cannot be read as Parquet ({reason})") from error
     _check_image_type(schema.field(image).type, file)
     return table.rename_columns(["label"])
 
@@ -203,9 +211,8 @@ class _Rows:
             metadata = pq.read_metadata(file)
             for group in range(metadata.num_row_groups):
                 if _may_lie_beside(metadata.row_group(group)):
-                    for value in _images(file, group).to_pylist():
-                        if isinstance(value, dict) and value["bytes"] is None and value.get("path"):
-                            yield file.parent / value["path"]
+                    for path in _paths_beside(_images(file, group)):
+                        yield file.parent / path
 
     def _group(self, number: int) -> pa.ChunkedArray:
         with self._lock:
@@ -228,8 +235,17 @@ def _may_lie_beside(group: pq.RowGroupMetaData) -> bool:
     return False
 
 
+def _paths_beside(column: pa.ChunkedArray) -> list[str]:
+    """Of the images without bytes, those that have a path."""
+    kind = column.type
+    if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
+        return []
+    beside = column.filter(pc.is_null(pc.struct_field(column, "bytes")))
+    return [path for path in pc.struct_field(beside, "path").to_pylist() if path]
+
+
 def _images(file: Path, group: int) -> pa.ChunkedArray:
     """The image column of a row group."""
-    with pq.ParquetFile(file) as opened:
+    with _reading(file), pq.ParquetFile(file) as opened:
         column = _column(opened.schema_arrow, _IMAGE_COLUMNS, file)
         return opened.read_row_group(group, columns=[column]).column(column)

@@ -71,17 +71,20 @@ def load_splits(
 
     source = open_source(path)
     rest = _all(source, "train")
+    checked: list[Wanted] = []
     if "test" in source.parts:
         test = _later(path, source, ("test", _all(source, "test")), read)
     else:
         rest, held = _divide(source, rest, test_fraction, rng)
         test = _later(path, source, ("train", held), read)
+        # A damaged image is better named now than by the report, once all is trained.
+        checked = [("train", held)]
     if "val" in source.parts:
         val: Wanted = ("val", _all(source, "val"))
     else:
         rest, held = _divide(source, rest, val_fraction, rng)
         val = ("train", held)
-    train, held_out = read(source, [("train", rest), val])
+    train, held_out, *_ = read(source, [("train", rest), val, *checked])
     return Splits(train, held_out, test)
 
 

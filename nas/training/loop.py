@@ -9,7 +9,6 @@ import torch
 
 from nas.config import TrainConfig
 from nas.training.checkpoint import load_checkpoint, save_checkpoint
-from nas.training.compiled import require_compiler
 from nas.training.images import Images
 from nas.training.phases import check_kinds
 from nas.training.ranks import Ranks
@@ -61,8 +60,6 @@ def train(
     check_kinds(space, phases)
     ranks = ranks or Ranks()
     check_enough(config, len(images.train_labels), ranks)
-    if config.compile:
-        require_compiler(ranks.device)
     trainer = Trainer(space, images, config, ranks, start)
     if checkpoint.exists():
         trainer.load(load_checkpoint(checkpoint, belongs))

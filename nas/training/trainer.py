@@ -17,6 +17,7 @@ from nas.data.augment import augment
 from nas.data.batches import epoch_generator, sent, shuffled
 from nas.data.mixing import mixup
 from nas.training import schedule
+from nas.training.compiled import require_compiler
 from nas.training.evaluate import Evaluator
 from nas.training.images import Images
 from nas.training.learner import Learner, LossError
@@ -78,6 +79,9 @@ class Trainer:
         few = max(FEWEST, len(images.train) // 8)
         self.observer = Evaluator(self.learner.result, images.normalisation, calibration[:few])
         self.classes = space.classes
+        taught = config.distillation and self.learner.strategy.teacher == "as-it-was"
+        if config.compile and taught:
+            require_compiler(self.ranks.device)
 
     def state(self) -> dict[str, Any]:
         """All of it, as a checkpoint keeps it."""

@@ -183,7 +183,8 @@ def test_who_writes_to_the_map_does_not_change_the_file(images: Path, folder: Pa
 
 
 def test_a_file_may_be_larger_than_all_memory(tmp_path: Path) -> None:
-    if Path("/proc/sys/vm/overcommit_memory").read_text().strip() == "2":
+    policy = Path("/proc/sys/vm/overcommit_memory").read_text().strip()
+    if policy == "2":
         pytest.skip("this system sets room aside for every map")
     swap = next(
         int(line.split()[1])
@@ -193,8 +194,9 @@ def test_a_file_may_be_larger_than_all_memory(tmp_path: Path) -> None:
     size = 2 * machine_memory(tmp_path / "none") + 1024 * swap
     with (tmp_path / "large").open("wb+") as stream:
         stream.truncate(size)  # A hole: it takes no room.
-        with pytest.raises(OSError):  # What this is about: a plain private map of it is refused.
-            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
+        if policy == "0":  # What this is about: a plain private map of it is refused.
+            with pytest.raises(OSError):
+                mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
         whole = np.frombuffer(cache._mapped(stream.fileno()), np.uint8)
     whole[-1] = 5
     assert len(whole) == size and whole[-1] == 5 and whole[size // 2] == 0

@@ -7,6 +7,7 @@ import sysconfig
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -15,7 +16,10 @@ import torch
 
 from nas.config import Config, Phase, TrainConfig
 from nas.dataset import Dataset, open_dataset
+from nas.jobs.train import train_command
+from nas.terminal import Screen
 from nas.training.loop import train
+from nas.training.trainer import Trainer
 from search_spaces.errors import ConfigError
 from tests.nas.tiny import registered, tiny, write_config, write_images
 
@@ -79,8 +83,22 @@ def test_a_compiled_teacher_teaches_the_same_and_resumes(dataset: Dataset, tmp_p
 
 def test_without_a_compiler_it_is_said_before_training(dataset: Dataset, tmp_path: Path) -> None:
     nowhere = {"cpp.cxx": (str(tmp_path / "no-compiler"),)}
-    with torch._inductor.config.patch(nowhere), pytest.raises(ConfigError) as raised:
-        losses(dataset, replace(PLAIN, compile=True), tmp_path / "checkpoint.pt")
-    assert "train.compile" in str(raised.value)
-    assert "\n" not in str(raised.value)
-    assert not (tmp_path / "checkpoint.pt").exists()
+    file = tmp_path / "config.yaml"
+    config = Config.load(file)
+    replace(config, train=replace(PLAIN, compile=True)).save(file)
+    with (
+        registered(),
+        torch._inductor.config.patch(nowhere),
+        pytest.raises(ConfigError, match=r"^train\.compile is true.*g\+\+[^\n]*$"),
+    ):
+        train_command(file, tmp_path / "run", False, Screen(as_json=False))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("change", [{"strategy": "fair", "phases": None}, {"distillation": 0.0}])
+def test_without_a_teacher_nothing_is_compiled(
+    dataset: Dataset, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    config = replace(PLAIN, compile=True, **change)
+    with mock.patch.object(torch, "compile", side_effect=AssertionError):
+        Trainer(tiny(), dataset.images, config)
