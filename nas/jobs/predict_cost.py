@@ -35,10 +35,7 @@ def announce_fit(trained: TrainedRun, name: str, out: Path, screen: Screen) -> N
     needed = _bytes(trained, rows) + PREDICTOR + PAIR * len(rows) ** 2
     require_room(out, needed, "-o")
     seconds = _measuring(trained, rows) + (PARTS + 1) * FIT_S.get(name, SLOW_FIT_S)
-    screen.say(
-        f"{len(rows)} subnets to fit a predictor on: {_said(seconds, needed)} in "
-        f"{trained.run.folder}"
-    )
+    screen.say(f"{len(rows)} subnets to fit a predictor on: {_said(trained, seconds, needed)}")
 
 
 def announce_evaluation(
@@ -57,8 +54,7 @@ def announce_evaluation(
     seconds = _measuring(trained, rows) + fits * sum(FIT_S.get(one, SLOW_FIT_S) for one in names)
     seconds += proxies_seconds(trained, rows) if with_proxies else 0.0
     screen.say(
-        f"{len(rows)} subnets and {fits * len(names)} fits: {_said(seconds, needed)} in "
-        f"{trained.run.folder}"
+        f"{len(rows)} subnets and {fits * len(names)} fits: {_said(trained, seconds, needed)}"
     )
 
 
@@ -71,9 +67,9 @@ def _bytes(trained: TrainedRun, rows: Population) -> int:
     return search_bytes(len(trained.space.choices), len(rows), 0, 0)
 
 
-def _said(seconds: float, needed: int) -> str:
+def _said(trained: TrainedRun, seconds: float, needed: int) -> str:
     """What is kept from before is not measured, scored or fitted again."""
     return (
-        f"up to {duration(seconds)} to go and up to {megabytes(needed)} (interrupt at will, the "
-        "same command goes on)"
+        f"up to {duration(seconds)} to go and up to {megabytes(needed)} in {trained.run.folder} "
+        "(interrupt at will, the same command goes on)"
     )

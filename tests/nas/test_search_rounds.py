@@ -165,7 +165,7 @@ def test_a_table_is_verified(run: Path, monkeypatch: pytest.MonkeyPatch) -> None
     file = run / "latency" / "cpu.json"
     said = nas("measure", run, "--verify", file, "--json")
     assert said.code in (0, 1), said.err
-    told = r"320 visits to networks on cpu: about \d+ s .* and up to \d MB in "
+    told = r"320 visits to networks on cpu: about \d+ s .* and up to \d+ MB in "
     assert re.search(told + re.escape(f"{run}/latency/cpu.verify;"), said.err), said.err
     found = said.json
     assert found["holds"] == (said.code == 0) and found["networks"] == 20
