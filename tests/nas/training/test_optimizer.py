@@ -15,6 +15,7 @@ from nas.dataset import open_dataset
 from nas.header import space_of
 from nas.jobs.train import train_run
 from nas.run import Run
+from nas.training.muon import orthogonal
 from nas.training.optimizers import make_optimizer
 from nas.training.trainer import Progress
 from nas.weights import load_supernet
@@ -86,6 +87,19 @@ def polynomial(weights: np.ndarray) -> np.ndarray:
         values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
     scale = max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5
     return (scale * (left * values) @ right).reshape(weights.shape)
+
+
+@pytest.mark.parametrize("shape", [(12, 40, 3, 3), (40, 12, 1, 1), (24, 24, 1, 1)])
+@pytest.mark.parametrize("rank", [1, 5])
+def test_momentum_of_low_rank_is_not_blown_up(shape: tuple[int, ...], rank: int) -> None:
+    """As after steps of a small subnet, which leave most of a convolution without gradients."""
+    rng = np.random.default_rng(rank)
+    inputs = int(np.prod(shape[1:]))
+    weights = rng.normal(size=(shape[0], rank)) @ rng.normal(size=(rank, inputs))
+    weights[shape[0] // 2 :] = 0
+    weights = weights.reshape(shape)
+    found = orthogonal(torch.from_numpy(weights).float()).numpy()
+    assert found == pytest.approx(polynomial(weights), abs=2e-4)
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
