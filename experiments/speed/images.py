@@ -73,9 +73,10 @@ def child(config: Path) -> None:
 
     before, began = own(), time.perf_counter()
     dataset = open_dataset(Config.load(config))
+    fingerprint = dataset.fingerprint
     seconds = time.perf_counter() - began
     said = {"seconds": seconds, "own": own() - before, "pixels": dataset.bytes}
-    print(json.dumps({**said, "fingerprint": dataset.fingerprint}))
+    print(json.dumps({**said, "fingerprint": fingerprint}))
 
 
 def started(config: Path) -> dict[str, float]:

@@ -56,10 +56,10 @@ def steps(
     """How many subnets a step has, and a function that does one; all draw alike."""
     torch.manual_seed(train.seed)
     learner = Learner(space, train, Ranks())
-    if learner.strategy.teacher == "as-it-was":
-        learner.learn_from(learner.supernet.extract(learner.largest).eval())
     if not fast:
         written_out(learner.supernet).to(memory_format=torch.contiguous_format)
+    if learner.strategy.teacher == "as-it-was":
+        learner.learn_from(learner.supernet.extract(learner.largest).eval())
     learner.supernet.train()
     low, high = np.zeros(len(space.choices), dtype=np.int64), largest(space)
     count = train.subnets or learner.strategy.subnets(space, low, high)

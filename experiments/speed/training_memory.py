@@ -33,7 +33,7 @@ from supernet_step import steps
 from timing import machine, save
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
-from training_step import plain, step
+from training_step import images, plain, step
 
 from nas.config import TrainConfig
 from nas.config_training import STRATEGIES
@@ -79,13 +79,12 @@ def taken(name: str, config: Path | None) -> dict[str, int]:
     torch.set_num_threads(2)
     torch.manual_seed(0)
     space, train = recipe(config)
-    x = torch.randn(BATCH, 3, 32, 32).contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(0, 10, (BATCH,))
+    x, labels = images(space.decode(space.largest), BATCH)
     before = resident("VmRSS")
     if name == PLAIN:
         once = alone(space, train, x, labels)
     else:
-        train = dataclasses.replace(train, strategy=name, phases=None)  # type: ignore[arg-type]
+        train = dataclasses.replace(train, strategy=name, phases=None, subnets=None)  # type: ignore[arg-type]
         _, once = steps(space, train, x, labels)
     for _ in range(WARM_UP):
         once()

@@ -46,6 +46,13 @@ class WrittenOut(nn.Module):
         return x * functional.relu6(x + 3) / 6
 
 
+def learn(network: Network, x: Tensor, labels: Tensor, train: TrainConfig) -> None:
+    """Forward and backward in the training's precision."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=train.precision == "bfloat16"):
+        scores = network(x)
+    functional.cross_entropy(scores.float(), labels, label_smoothing=0.1).backward()
+
+
 def step(
     network: Network, holder: nn.Module, x: Tensor, labels: Tensor, train: TrainConfig
 ) -> Callable[[], None]:
@@ -53,9 +60,7 @@ def step(
     optimizer = make_optimizer(holder, train)
 
     def once() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=train.precision == "bfloat16"):
-            scores = network(x)
-        functional.cross_entropy(scores.float(), labels, label_smoothing=0.1).backward()
+        learn(network, x, labels, train)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
@@ -120,9 +125,7 @@ def images_per_second(supernet: Supernet, train: TrainConfig, batch: int, rounds
     network = plain(space, supernet, architecture)
 
     def once() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=train.precision == "bfloat16"):
-            scores = network(x)
-        functional.cross_entropy(scores.float(), labels).backward()
+        learn(network, x, labels, train)
         network.zero_grad(set_to_none=True)
 
     for _ in range(3):
