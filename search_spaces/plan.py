@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from search_spaces.specs import LayerSpec, Tensor, described
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Plan:
 
     def graph(self) -> nx.DiGraph:
         """The layers as a graph: nodes are positions with ``slot`` and ``spec``."""
+        import networkx as nx  # Takes longer to import than a search takes to start.
+
         graph: nx.DiGraph = nx.DiGraph()
         for position, node in enumerate(self.nodes):
             graph.add_node(position, slot=node.slot, spec=node.spec)

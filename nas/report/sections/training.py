@@ -52,8 +52,8 @@ def training(data: ReportData) -> Html:
             lambda width: _loss(log, width),
             el(
                 "span",
-                f"Training loss; from the second phase on it includes what the largest network "
-                f"teaches. {len(log)} epochs, {_hours(seconds)}.",
+                f"Training loss, the mean over a step's subnets; where a larger network teaches, "
+                f"what it teaches is in it. {len(log)} epochs, {_hours(seconds)}.",
             ),
         ),
         None
