@@ -204,7 +204,7 @@ def _train(
             f"{run.supernet} is trained and there is no checkpoint to go on from; choose another "
             "--out"
         )
-    dataset = open_dataset(config, screen)
+    dataset = open_dataset(config, screen, check_test=True)
     _check(run, config, dataset, ranks)
     estimate = announce_training(run, config, dataset, screen, "--resume", ranks)
     Run.create(out, config, resume)

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from nas.data import ImageOptions, load, load_splits, stratified
+from nas.data import ImageOptions, Part, load, load_splits, stratified
 from search_spaces.errors import ConfigError, DataError
 
 Writer = Callable[..., Path]
@@ -113,11 +115,34 @@ def test_labels_are_divided_as_images_would_be(class_folders: Writer) -> None:
         np.testing.assert_array_equal(found.labels, whole.labels[indices])
 
 
-def test_a_damaged_test_image_is_named_before_training(class_folders: Writer) -> None:
+def test_a_damaged_test_image_is_named_before_training(
+    class_folders: Writer, tmp_path: Path
+) -> None:
     root = class_folders({"a": 10, "b": 10})
     whole = load(root, OPTIONS)
     _, held = stratified(whole.labels, 0.2, rng(), whole.classes)
     damaged = sorted(root.rglob("*.png"))[held[1]]
     damaged.write_bytes(b"junk")
+    for cache in (None, tmp_path / "cache"):
+        with pytest.raises(DataError, match=f"{damaged.name}: is not an image"):
+            load_splits(root, OPTIONS, 0.2, 0.2, rng(), cache, check_test=True)
+    splits = load_splits(root, OPTIONS, 0.2, 0.2, rng())
     with pytest.raises(DataError, match=f"{damaged.name}: is not an image"):
-        load_splits(root, OPTIONS, 0.2, 0.2, rng())
+        splits.test()
+
+
+def test_test_images_that_are_checked_are_let_go_of(
+    class_folders: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = class_folders({"a": 30, "b": 30})
+    seen: list[int] = []
+
+    def pieces(part: Part, indices: NDArray[np.int64], *others: Any) -> Iterator[None]:
+        seen.append(len(indices))
+        yield None
+
+    monkeypatch.setattr("nas.data.splits.decoded", pieces)
+    before = load_splits(root, OPTIONS, 0.25, 0.2, rng())
+    assert seen == []
+    checked = load_splits(root, OPTIONS, 0.25, 0.2, rng(), check_test=True)
+    assert seen == [12] and checked.train.fingerprint == before.train.fingerprint
