@@ -158,13 +158,35 @@ def test_where_memory_is_short_a_cache_is_proposed(
     assert data_section("digits", 16).cache is None
 
 
-def test_memory_is_the_machines_or_what_a_container_may_use(tmp_path: Path) -> None:
-    limit = tmp_path / "memory.max"
+V1 = "9:name=systemd:/\n4:cpu,memory:/a/b\n0::/\n"
+NO_LIMIT = "9223372036854771712"
+
+
+@pytest.mark.parametrize(
+    ("member", "limits", "expected"),
+    [
+        ("0::/\n", {"memory.max": "max"}, None),
+        ("0::/\n", {"memory.max": "1000000"}, 1_000_000),  # A container with groups of its own.
+        ("0::/a/b\n", {"a/b/memory.max": "max", "a/memory.max": "2000000"}, 2_000_000),
+        ("0::/a/b\n", {"a/b/memory.max": "1000000", "a/memory.max": "2000000"}, 1_000_000),
+        ("0::/a/b\n", {"memory.max": "1000000"}, 1_000_000),  # It sees none but its own.
+        ("0::/a/b\n", {"a/c/memory.max": "1000000"}, None),
+        (V1, {"memory/a/b/memory.limit_in_bytes": NO_LIMIT}, None),
+        (V1, {"memory/a/memory.limit_in_bytes": "1000000"}, 1_000_000),
+        (V1, {"memory/memory.limit_in_bytes": "1000000", "a/b/memory.max": "5"}, 1_000_000),
+    ],
+)
+def test_memory_is_the_machines_or_what_groups_of_processes_may_use(
+    member: str, limits: dict[str, str], expected: int | None, tmp_path: Path
+) -> None:
     total = int(Path("/proc/meminfo").read_text().split()[1]) * 1024
-    assert machine_memory(limit) == pytest.approx(total, rel=0.01)
-    for text, expected in (("max\n", machine_memory(limit)), ("1000000\n", 1_000_000)):
-        limit.write_text(text)
-        assert machine_memory(limit) == expected
+    here = tmp_path / "cgroup"
+    assert machine_memory(here, tmp_path) == pytest.approx(total, rel=0.01)
+    here.write_text(member)
+    for name, text in limits.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    assert machine_memory(here, tmp_path) == (expected or pytest.approx(total, rel=0.01))
 
 
 def test_the_folder_may_have_variables(monkeypatch: pytest.MonkeyPatch) -> None:
