@@ -73,7 +73,7 @@ def estimate_training(
             began = time.perf_counter()
             batch = sent(pixels, ranks.device)
             x = augment(batch, generator, images.augment, images.normalisation)
-            rows = trainer.draw(low, high, rng, x, targets)
+            rows = trainer.learner.draw(low, high, rng, x, targets)
             trainer.learner.step(x, targets, [space.decode(row) for row in rows])
             times.append(time.perf_counter() - began)
         seconds += left * (steps * float(np.mean(times[1:])) + validation)

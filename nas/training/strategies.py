@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from nas.config import StrategyName, TrainConfig
 from nas.training import losses, sampling
 from nas.training.losses import Divergence
 from nas.training.phases import Options, kind
-from nas.training.sampling import Sampler
+from nas.training.sampling import Draw, Losses, Sampler
 from search_spaces import Space
 from search_spaces.space import Population
 
@@ -35,6 +37,22 @@ class Strategy:
     subnets: Callable[[Space, Options, Options], int]
     teacher: Literal["none", "as-it-was", "in-place"]
     divergence: Divergence = losses.distillation
+
+    def draw(
+        self,
+        space: Space,
+        low: Options,
+        high: Options,
+        number: int | None,
+        rng: np.random.Generator,
+        losses: Losses,
+    ) -> Population:
+        """The subnets of one step, rows [n, choices]: ``number``, or as many as are usual.
+
+        The others are those of a ``Draw``.
+        """
+        n = number or self.subnets(space, low, high)
+        return self.sampler(Draw(space, low, high, n, rng, losses))
 
 
 def _of(number: int) -> Callable[[Space, Options, Options], int]:
