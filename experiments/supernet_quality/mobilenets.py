@@ -43,7 +43,6 @@ from families import CANDIDATES, FAMILIES, Candidate
 from lone import by_itself, inherited
 from measured import Measurement, measurement
 from rivals import ahead, claims, close, fastest, feasible, finer, too_slow
-from units import passes
 
 from latency_lut import device as device_of
 from nas.jobs.export import read_architecture
@@ -71,7 +70,7 @@ def main() -> None:
     given = parser.parse_args()
     trained = TrainedRun(Run.open(given.run))
     space, screen = trained.space, Screen(False)
-    epochs = given.epochs or passes(trained)
+    epochs = given.epochs or trained.config.train.epochs
     trial_epochs = given.trial_epochs or max(1, epochs // 4)
     architectures = [read_architecture(file, space) for file in given.architectures]
     named = {space.digest(one): one for one in architectures}

@@ -166,8 +166,7 @@ def _belongs(
 
 def told(progress: Progress) -> tuple[float, str]:
     """How many epochs of its schedule a subnet has behind it, and a remark."""
-    done = progress.epoch + (progress.step + 1) / progress.steps
-    return done, f"loss {progress.loss:.3f}, {progress.images_per_second:.0f} images/s"
+    return progress.done, f"loss {progress.loss:.3f}, {progress.images_per_second:.0f} images/s"
 
 
 def leave(

@@ -46,6 +46,11 @@ class Progress:
     loss: float
     images_per_second: float
 
+    @property
+    def done(self) -> float:
+        """How many epochs are over, with the part of this one."""
+        return self.epoch + (self.step + 1) / self.steps
+
 
 class DivergedError(NasLoopError):
     """A loss or weights are no numbers: what is trained, or how, is at fault, not the machine."""
