@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from nas.config import Config, DataConfig, SpaceConfig
 from nas.data import ImageOptions, open_source
 from nas.data.decode import square
 from nas.data.decoding import decode
+from nas.processor import usable_cores
 
 WIDTH, HEIGHT, CLASSES = 500, 375, 10
 A_CORE, SOONER, OWN = 0.7, 10, 0.1
@@ -118,7 +118,7 @@ def main() -> int:
     if options.child:
         child(options.child)
         return 0
-    size, rounds, cores = options.size, options.rounds, len(os.sched_getaffinity(0))
+    size, rounds, cores = options.size, options.rounds, usable_cores()
     with tempfile.TemporaryDirectory() as name:
         folder, images = Path(name), Path(name, "images")
         make_images(images, options.images)
