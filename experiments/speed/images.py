@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from resident import resident
 from timing import interleaved, machine, save
 
 from nas.config import Config, DataConfig, SpaceConfig
@@ -61,10 +62,7 @@ def loop(folder: Path, size: int) -> np.ndarray:
 
 def own() -> int:
     """Bytes of memory that are this process's alone."""
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) * 1024
-    raise OSError("/proc/self/status has no RssAnon: run this on Linux")
+    return resident("RssAnon")
 
 
 def child(config: Path) -> None:
