@@ -63,7 +63,8 @@ def load_splits(
     named before a training than by its report. A test part that the source has is left alone.
 
     Raises:
-        DataError: see `load`; or a class with too few images to be in every part.
+        DataError: see `open_source` and `decode`; or a class with too few images to be in every
+            part.
         ConfigError: a fraction outside 0..1, ends excluded.
         NasLoopError: there is no room in `cache`, or it cannot be written.
     """

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from nas.data import ImageOptions, Part, load, load_splits, stratified
+from nas.data import ImageOptions, Part, load_splits, stratified
 from search_spaces.errors import ConfigError, DataError
+from tests.nas.data.conftest import load
 
 Writer = Callable[..., Path]
 OPTIONS = ImageOptions(8)
