@@ -66,7 +66,7 @@ def test_a_pass_over_pixels_is_made_a_few_at_a_time() -> None:
 
 def test_image_sets_check_themselves() -> None:
     base = image_set()
-    assert (len(base), base.size, base.counts.tolist()) == (2, 2, [1, 1])
+    assert (len(base), base.size) == (2, 2)
     with pytest.raises(DataError, match="uint8"):
         image_set(images=base.images.astype(float))
     with pytest.raises(DataError, match="one an image"):
