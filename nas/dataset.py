@@ -64,7 +64,7 @@ def open_dataset(config: Config, told: Told | None = None, *, check_test: bool =
         data.test_fraction,
         np.random.default_rng(data.split_seed),
         data.cache_folder,
-        told or Lines(as_json=True),
+        told or Lines(),
         check_test=check_test,
     )
     train, train_labels = as_tensors(splits.train)
