@@ -204,6 +204,11 @@ class TrainConfig:
         return STRATEGIES[self.strategy] if self.phases is None else self.phases
 
     @property
+    def epochs(self) -> int:
+        """Passes over the training images, in all phases together."""
+        return sum(phase.epochs for phase in self.schedule)
+
+    @property
     def highest_rate(self) -> float:
         """The learning rate at the peak of the first phase."""
         usual, _ = USUAL[self.optimizer]

@@ -44,11 +44,12 @@ def image_options(data: DataConfig) -> ImageOptions:
     return ImageOptions(size=data.size, fit=data.fit, background=data.background)
 
 
-def open_dataset(config: Config, told: Told | None = None) -> Dataset:
+def open_dataset(config: Config, told: Told | None = None, *, check_test: bool = False) -> Dataset:
     """Read and divide what the configuration names; errors name the path.
 
     In memory are all training and held-out images as bytes; with ``data.cache`` they are mapped
     from files, and tensors share the map. ``told`` hears how far decoding is, else lines do.
+    ``check_test``, before a training: see ``load_splits``.
 
     Raises:
         ConfigError: the configuration names no images.
@@ -63,7 +64,8 @@ def open_dataset(config: Config, told: Told | None = None) -> Dataset:
         data.test_fraction,
         np.random.default_rng(data.split_seed),
         data.cache_folder,
-        told or Lines(as_json=True),
+        told or Lines(),
+        check_test=check_test,
     )
     train, train_labels = as_tensors(splits.train)
     val, val_labels = as_tensors(splits.val)

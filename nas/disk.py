@@ -8,7 +8,7 @@ from pathlib import Path
 
 from search_spaces.errors import NasLoopError
 
-__all__ = ["existing", "megabytes", "require_room"]
+__all__ = ["existing", "megabytes", "require_room", "same_disk"]
 
 
 def megabytes(size: float) -> str:
@@ -27,6 +27,11 @@ def require_room(path: Path, needed: int, option: str) -> None:
             f"{path}: {megabytes(needed)} are needed and {free / 1e6:,.0f} MB are free; make room "
             f"or choose another {option}"
         )
+
+
+def same_disk(one: Path, other: Path) -> bool:
+    """Whether both will be written to one disk, so that each takes of the other's room."""
+    return existing(one).stat().st_dev == existing(other).stat().st_dev
 
 
 def existing(path: Path) -> Path:

@@ -1,12 +1,13 @@
-"""The processor of this machine: its name and what it can do, as Linux tells them."""
+"""The processor of this machine: its name, cores and what it can do, as Linux tells them."""
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["multiplies_bfloat16", "processor_name"]
+__all__ = ["multiplies_bfloat16", "processor_name", "usable_cores"]
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -14,6 +15,13 @@ CPUINFO = Path("/proc/cpuinfo")
 def processor_name() -> str:
     """As Linux names it, else as Python does."""
     return next(_values("model name", CPUINFO), platform.processor() or platform.machine())
+
+
+def usable_cores() -> int:
+    """Those that this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def multiplies_bfloat16(cpuinfo: Path = CPUINFO) -> bool:

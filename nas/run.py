@@ -193,6 +193,8 @@ class Run:
 
 ELSEWHERE = ("data.path", "data.cache", "train.weights", "train.tensorboard")
 """Keys that may change: where files lie, and what is told."""
+USUAL = ("train.learning_rate", "train.weight_decay")
+"""Keys whose null is what is usual. That changes, so the checkpoint says which number it was."""
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
@@ -210,13 +212,16 @@ def _differing(one: Config, other: Config) -> list[str]:
         return ["data"]
     sections = ("data", "space", "train") if one.data else ("space", "train")
     return [
-        f"{section}.{entry.name}"
+        name
         for section in sections
         for entry in fields(getattr(one, section))
-        if f"{section}.{entry.name}" not in ELSEWHERE
-        and getattr(getattr(one, section), entry.name)
-        != getattr(getattr(other, section), entry.name)
+        if (name := f"{section}.{entry.name}") not in ELSEWHERE
+        and _differ(name, *(getattr(getattr(of, section), entry.name) for of in (one, other)))
     ]
+
+
+def _differ(name: str, one: object, other: object) -> bool:
+    return one != other and not (name in USUAL and (one is None or other is None))
 
 
 def _litter(entry: Path) -> bool:

@@ -94,7 +94,10 @@ class Screen:
 
 
 class Lines(Screen):
-    """Progress as lines on a terminal too, where another bar might be."""
+    """Progress as lines on a terminal too, where another bar might be; it has no result."""
+
+    def __init__(self) -> None:
+        super().__init__(as_json=False)
 
     @contextmanager
     def progress(self, title: str, total: float) -> Iterator[Advance]:

@@ -75,7 +75,8 @@ def images(data: Path, count: int = BATCH) -> tuple[Tensor, Tensor]:
     few = Part(whole.labels[:count], whole.open, whole.where)
     found = decode(Source(source.path, source.classes, {"train": few}), "train", ImageOptions(32))
     pixels = torch.from_numpy(found.images)
-    return normalise(pixels, Normalisation.of(pixels)), torch.from_numpy(found.labels)
+    own = Normalisation.of_histogram(found.histogram)
+    return normalise(pixels, own), torch.from_numpy(found.labels)
 
 
 def recorded(path: Path) -> list[dict[str, Any]]:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -27,12 +26,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from resident import resident
 from timing import interleaved, machine, save
 
 from nas.config import Config, DataConfig, SpaceConfig
 from nas.data import ImageOptions, open_source
 from nas.data.decode import square
 from nas.data.decoding import decode
+from nas.processor import usable_cores
 
 WIDTH, HEIGHT, CLASSES = 500, 375, 10
 A_CORE, SOONER, OWN = 0.7, 10, 0.1
@@ -61,10 +62,7 @@ def loop(folder: Path, size: int) -> np.ndarray:
 
 def own() -> int:
     """Bytes of memory that are this process's alone."""
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) * 1024
-    raise OSError("/proc/self/status has no RssAnon: run this on Linux")
+    return resident("RssAnon")
 
 
 def child(config: Path) -> None:
@@ -119,7 +117,7 @@ def main() -> int:
     if options.child:
         child(options.child)
         return 0
-    size, rounds, cores = options.size, options.rounds, len(os.sched_getaffinity(0))
+    size, rounds, cores = options.size, options.rounds, usable_cores()
     with tempfile.TemporaryDirectory() as name:
         folder, images = Path(name), Path(name, "images")
         make_images(images, options.images)

@@ -39,7 +39,6 @@ from nas.training import learner as learning
 from nas.training.learner import Learner, at
 from nas.training.phases import largest
 from nas.training.ranks import Ranks
-from nas.training.sampling import Draw
 from search_spaces import Architecture, Space
 
 BATCH, LEAST = 128, 1.4
@@ -65,13 +64,9 @@ def steps(
     count = train.subnets or learner.strategy.subnets(space, low, high)
     rng = np.random.default_rng(train.seed)
 
-    def losses(rows: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return np.array([float(learner.loss(space.decode(row), x, labels)) for row in rows])
-
     def once() -> None:
         with mock.patch.object(learning, "at", at if fast else undone):
-            rows = learner.strategy.sampler(Draw(space, low, high, count, rng, losses))
+            rows = learner.draw(low, high, rng, x, labels)
             learner.step(x, labels, [space.decode(row) for row in rows])
 
     return count, once

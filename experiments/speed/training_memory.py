@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from recipe import named, recipe
+from resident import resident
 from supernet_step import steps
 from timing import machine, save
 from torch import Tensor
@@ -44,14 +45,6 @@ BOUND = 1.15
 KEPT: dict[str, str] = {}
 NOTHING = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "0"}
 PLAIN = "largest network, plain"
-
-
-def resident(line: str) -> int:
-    """``VmRSS`` (now) or ``VmHWM`` (the most since ``forget``) of this process, in bytes."""
-    for entry in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if entry.startswith(line):
-            return int(entry.split()[1]) * 1024
-    raise OSError(f"/proc/self/status has no {line}: run this on Linux")
 
 
 def forget() -> None:

@@ -95,7 +95,7 @@ def main() -> None:
     given = parser.parse_args()
     config, screen = Config.load(given.config), Screen(False)
     recipe = base(config.train)
-    epochs = given.epochs or sum(phase.epochs for phase in config.train.schedule) // 4
+    epochs = given.epochs or config.train.epochs // 4
     data = open_dataset(config)
     space = space_of(config, len(data.classes))
     drawn = stratified(space, given.subnets, np.random.default_rng(0))

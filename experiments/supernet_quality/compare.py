@@ -36,7 +36,7 @@ from typing import Any
 from compute import of_one, of_supernet
 from gaps import Row, claims, summary, totals
 from lone import by_itself, inherited, tested
-from units import RESULT, once, passes, took
+from units import RESULT, once, took
 
 from nas.jobs.export import read_architecture
 from nas.jobs.finetune import FINETUNED, finetune_command
@@ -90,7 +90,7 @@ def main() -> None:
     given = parser.parse_args()
     trained = TrainedRun(Run.open(given.run))
     space, screen = trained.space, Screen(False)
-    epochs = given.epochs or passes(trained)
+    epochs = given.epochs or trained.config.train.epochs
     ends = [space.decode(row) for row in (space.smallest, space.largest)]
     named = [read_architecture(file, space) for file in given.architectures]
     images = len(trained.dataset.splits.train)

@@ -14,7 +14,6 @@ import spinning  # noqa: F401  # before PyTorch
 
 from nas.config import TrainConfig
 from nas.training import schedule
-from nas.training.sampling import Draw
 from nas.training.strategies import strategy_of
 from search_spaces import Space
 from search_spaces.space import Population
@@ -54,9 +53,8 @@ def _step(
     """MACs of all subnets of a step on one image, in the mean."""
     strategy = strategy_of(config)
     low, high = schedule.opened(space, config.schedule, number, hard)
-    n = config.subnets or strategy.subnets(space, low, high)
-    draw = Draw(space, low, high, n, rng, _alike)
-    return float(np.mean([space.macs(strategy.sampler(draw)).sum() for _ in range(STEPS)]))
+    given = space, low, high, config.subnets, rng, _alike
+    return float(np.mean([space.macs(strategy.draw(*given)).sum() for _ in range(STEPS)]))
 
 
 def _alike(rows: Population) -> npt.NDArray[np.float64]:

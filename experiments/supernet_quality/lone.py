@@ -61,12 +61,10 @@ def trained_in(
 ) -> Supernet:
     """Train the supernet of a space, or go on with it in ``folder``; ``log.csv`` is its log."""
     folder.mkdir(parents=True, exist_ok=True)
-    epochs = sum(phase.epochs for phase in config.schedule)
-    with screen.progress(str(folder), epochs) as advance:
+    with screen.progress(str(folder), config.epochs) as advance:
 
         def tell(progress: Progress) -> None:
-            done = progress.epoch + (progress.step + 1) / progress.steps
-            advance(round(done, 2), f"{progress.images_per_second:.0f} images/s")
+            advance(round(progress.done, 2), f"{progress.images_per_second:.0f} images/s")
 
         return train(
             space,

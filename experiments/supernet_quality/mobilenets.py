@@ -11,9 +11,9 @@ the errors of both times, are in ``results.json``; a measurement whose halves di
 is refused.
 
 Which placement a family has is chosen on held-out images, by networks as fast as the middle
-architecture that are trained for ``--trial-epochs`` (a quarter of the others, if not said); a
-second placement within a point of the first is trained as well, and the better one by held-out
-images counts. Where a budget is kept by other placements than the middle one, they are tried there
+architecture that are trained for ``--trial-epochs`` (a quarter of the others, if not said); all
+placements within a point of the best are trained in full, and the best of them by held-out images
+counts. Where a budget is kept by other placements than the middle one, they are tried there
 too. Networks are trained with the run's recipe, by labels alone, for as many passes over the images
 as the supernet had (or ``--epochs``). The architectures have the supernet's weights as they are.
 
@@ -43,7 +43,6 @@ from families import CANDIDATES, FAMILIES, Candidate
 from lone import by_itself, inherited
 from measured import Measurement, measurement
 from rivals import ahead, claims, close, fastest, feasible, finer, too_slow
-from units import passes
 
 from latency_lut import device as device_of
 from nas.jobs.export import read_architecture
@@ -71,7 +70,7 @@ def main() -> None:
     given = parser.parse_args()
     trained = TrainedRun(Run.open(given.run))
     space, screen = trained.space, Screen(False)
-    epochs = given.epochs or passes(trained)
+    epochs = given.epochs or trained.config.train.epochs
     trial_epochs = given.trial_epochs or max(1, epochs // 4)
     architectures = [read_architecture(file, space) for file in given.architectures]
     named = {space.digest(one): one for one in architectures}

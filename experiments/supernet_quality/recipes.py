@@ -13,11 +13,23 @@ from nas.config import Phase, TrainConfig
 from nas.training.schedule import peak
 from search_spaces import Space
 
+PARTS = 8
+"""Of what is left after the largest network: one for each phase, and the others for the last."""
+
 
 def shrinking(epochs: int) -> tuple[Phase, ...]:
-    """Half of the passes for the largest network, the others for what opens in turn."""
+    """Half of the passes for the largest network, the others for what opens in turn.
+
+    Raises:
+        SystemExit: there would be phases without a pass.
+    """
     rest = epochs - epochs // 2
-    each = rest // 8
+    each = rest // PARTS
+    if not each:
+        raise SystemExit(
+            f"progressive shrinking takes {2 * PARTS - 1} epochs or more, so that each of its "
+            f"phases has one; got {epochs}: raise --epochs"
+        )
     names = ("kernel", "depth", "depth", "expand", "expand")
     return (
         Phase("largest", epochs // 2),

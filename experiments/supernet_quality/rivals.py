@@ -11,7 +11,7 @@ from measured import Times
 from units import unpacked
 
 CLOSE = 1.0
-"""Points of the held-out images within which a second placement is trained in full."""
+"""Points of the held-out images below the best within which placements are trained in full."""
 PARTS = 5
 """Parts of a step between two widths, for the second measurement."""
 BUDGETS, AHEAD, NEAR = 3, 1.0, 0.95

@@ -14,7 +14,6 @@ import numpy.typing as npt
 import spinning
 import torch
 
-from nas.jobs.trained import TrainedRun
 from nas.processor import processor_name
 from search_spaces.files import write_atomic
 
@@ -78,8 +77,3 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         **spinning.waiting(),
     }
-
-
-def passes(trained: TrainedRun) -> int:
-    """How often the supernet, and with it its largest network, saw the images."""
-    return sum(phase.epochs for phase in trained.config.train.schedule)

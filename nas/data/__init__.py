@@ -7,7 +7,7 @@ torch, and looking at a data set does not.
 from nas.data.decode import FITS, Fit, ImageOptions
 from nas.data.decoding import SILENT, Told
 from nas.data.images import ImageSet
-from nas.data.load import load, open_source
+from nas.data.load import open_source
 from nas.data.source import Part, PartName, Source
 from nas.data.splits import Splits, load_splits, stratified
 from nas.data.summary import DatasetSummary, inspect
@@ -25,7 +25,6 @@ __all__ = [
     "Splits",
     "Told",
     "inspect",
-    "load",
     "load_splits",
     "open_source",
     "stratified",

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from nas.data.facts import histogram_of
 from nas.data.randaugment import rand_augment
 from search_spaces.errors import ConfigError
 
@@ -30,14 +29,12 @@ class Normalisation:
     std: tuple[float, float, float]
 
     @staticmethod
-    def of(images: Tensor) -> Normalisation:
-        """Measured on uint8 [N, 3, H, W]; a channel that never varies gets a deviation of 1."""
-        # By a histogram: exact, and without a float copy of all images.
-        return Normalisation.of_histogram(histogram_of(images.numpy()))
-
-    @staticmethod
     def of_histogram(histogram: NDArray[np.int64]) -> Normalisation:
-        """As ``of``, by how many pixels of each channel have each value: [3, 256]."""
+        """Of images of which so many pixels of each channel have each value: [3, 256].
+
+        Exact, and without a float copy of all images. A channel that never varies gets a deviation
+        of 1.
+        """
         mean, std = [], []
         values = torch.arange(256, dtype=torch.float64)
         for channel in torch.from_numpy(histogram):

@@ -127,8 +127,8 @@ class _Entry:
         """A digest of which images they are, wherever they were changed."""
         path = Path(self.source.path)
         place = str(path.resolve()) if path.exists() else self.source.path
-        told = (FORMAT, place, self.part, astuple(self.options), self.source.classes)
-        digest = hashlib.sha256(repr(told).encode())
+        which = (FORMAT, place, self.part, astuple(self.options), self.source.classes)
+        digest = hashlib.sha256(repr(which).encode())
         for numbers in (self.indices, self.labels):
             digest.update(np.ascontiguousarray(numbers, dtype="<i8").data)
         return digest.hexdigest()

@@ -7,7 +7,6 @@ as good as processes and nothing is sent between them.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ from PIL import Image
 from nas.data.decode import ImageOptions, square
 from nas.data.images import ImageSet
 from nas.data.source import Part, PartName, Source, reading
+from nas.processor import usable_cores
 
 __all__ = ["SILENT", "Told", "decode", "decoded"]
 
@@ -96,7 +96,7 @@ def decoded(
     Raises:
         DataError: a corrupt or unreadable image, named by its path; the first in the order.
     """
-    count = threads or min(_cores(), MOST_THREADS)
+    count = threads or min(usable_cores(), MOST_THREADS)
     Image.init()  # Formats that a thread makes known while another asks are missed by that one.
     waiting: deque[Future[NDArray[np.uint8]]] = deque()
     done = 0
@@ -125,10 +125,3 @@ def _piece(part: Part, indices: NDArray[np.int64], options: ImageOptions) -> NDA
         with reading(part, index), part.open(index) as image:
             images[row] = square(image, options)
     return images
-
-
-def _cores() -> int:
-    """Those that this process may use, where the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -60,11 +60,6 @@ class ImageSet:
         """Height and width of the images in pixels."""
         return int(self.images.shape[-1])
 
-    @property
-    def counts(self) -> NDArray[np.int64]:
-        """Images per class, int64 [classes]."""
-        return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
-
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over shape, pixels, labels and class names: what a result belongs to."""

@@ -1,20 +1,17 @@
-"""From a path to images."""
+"""From a path to what it has of images."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from nas.data.decode import ImageOptions
-from nas.data.decoding import decode
 from nas.data.digits import DIGITS, read_digits
 from nas.data.folder import read_folder
-from nas.data.images import ImageSet
 from nas.data.npz import read_npz
 from nas.data.parquet import parquet_files, read_parquet
-from nas.data.source import PartName, Source
+from nas.data.source import Source
 from search_spaces.errors import DataError
 
-__all__ = ["load", "open_source"]
+__all__ = ["open_source"]
 
 
 def open_source(path: str | Path) -> Source:
@@ -41,15 +38,3 @@ def open_source(path: str | Path) -> Source:
         f"{place}: images come from a folder of class folders, .parquet or .npz, got a file "
         f"of type {place.suffix or 'unknown'!r}"
     )
-
-
-def load(path: str | Path, options: ImageOptions, part: PartName = "train") -> ImageSet:
-    """The images of one part of a data set, in memory.
-
-    Raises:
-        DataError: the data set has no such part, or cannot be read; the text names the path.
-    """
-    source = open_source(path)
-    if part not in source.parts:
-        raise DataError(f"{source.path}: has no {part} part, only {', '.join(source.parts)}")
-    return decode(source, part, options)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nas.data.cache import Wanted, cached
 from nas.data.decode import ImageOptions
-from nas.data.decoding import SILENT, Told, decode
+from nas.data.decoding import SILENT, Told, decode, decoded
 from nas.data.images import ImageSet
 from nas.data.load import open_source
 from nas.data.source import PartName, Source
@@ -48,6 +48,8 @@ def load_splits(
     rng: np.random.Generator,
     cache: Path | None = None,
     told: Told = SILENT,
+    *,
+    check_test: bool = False,
 ) -> Splits:
     """Load and divide a data set, stratified by class.
 
@@ -56,10 +58,13 @@ def load_splits(
     else `val_fraction` of the remaining training images becomes it.
 
     Labels are divided, and then each part's images are decoded: into memory, or into files of
-    the folder `cache`, which are mapped (see `nas.data.cache`).
+    the folder `cache`, which are mapped (see `nas.data.cache`). `check_test` decodes test images
+    that are divided off as well, into `cache` or to be let go of at once: a damaged one is better
+    named before a training than by its report. A test part that the source has is left alone.
 
     Raises:
-        DataError: see `load`; or a class with too few images to be in every part.
+        DataError: see `open_source` and `decode`; or a class with too few images to be in every
+            part.
         ConfigError: a fraction outside 0..1, ends excluded.
         NasLoopError: there is no room in `cache`, or it cannot be written.
     """
@@ -77,14 +82,18 @@ def load_splits(
     else:
         rest, held = _divide(source, rest, test_fraction, rng)
         test = _later(path, source, ("train", held), read)
-        # A damaged image is better named now than by the report, once all is trained.
-        checked = [("train", held)]
+        checked = [("train", held)] if check_test else []
     if "val" in source.parts:
         val: Wanted = ("val", _all(source, "val"))
     else:
         rest, held = _divide(source, rest, val_fraction, rng)
         val = ("train", held)
-    train, held_out, *_ = read(source, [("train", rest), val, *checked])
+    if cache is None:
+        for name, indices in checked:
+            for _ in decoded(source.parts[name], indices, options, told):
+                pass
+        checked = []
+    train, held_out = read(source, [("train", rest), val, *checked])[:2]
     return Splits(train, held_out, test)
 
 

@@ -10,12 +10,12 @@ from statistics import NormalDist
 
 import numpy as np
 
-from latency_lut import LatencyTable
+from latency_lut import Latency, LatencyTable
 from nas import search as searching
 from nas.jobs import select
 from nas.jobs.asked import Asked
 from nas.jobs.guide import Guide
-from nas.jobs.rounds import Candidate, Outcome, figures
+from nas.jobs.rounds import Outcome, figures
 from nas.jobs.tables import identity_of
 from nas.quantities import upper
 from nas.search.reachable import PATIENCE_S, require_together, smallest
@@ -30,6 +30,7 @@ __all__ = [
     "require_accuracy",
     "require_budget",
     "round_study",
+    "sure",
     "upper_ms",
 ]
 
@@ -138,8 +139,8 @@ def _require_confident(
     middle = searching.beyond(space, _latency(table), 0.0, rng)
     without = "" if middle is None else f" ({middle:.4g} ms without --confidence)"
     raise InfeasibleError(
-        f"no network of {space.name} runs within {limit:.4g} ms{_sure(options)} on this table; the "
-        f"smallest reaches {value:.4g} ms{_sure(options)}{without}: lower --confidence, or raise "
+        f"no network of {space.name} runs within {limit:.4g} ms{sure(options)} on this table; the "
+        f"smallest reaches {value:.4g} ms{sure(options)}{without}: lower --confidence, or raise "
         "--latency-ms"
     )
 
@@ -176,7 +177,7 @@ def require_accuracy(
         found = f"; the most accurate that was found reaches {100 - least:.4g}%"
         raise InfeasibleError(
             f"no network of {space.name} was found that keeps {options.latency_ms:g} ms"
-            f"{_sure(options)} and {asked.said()}, though each can be kept"
+            f"{sure(options)} and {asked.said()}, though each can be kept"
             f"{found if least < 100 else ''}: lower the accuracy, or raise the "
             f"{'limits' if len(limits) > 2 else 'latency'}"
         ) from error
@@ -239,9 +240,9 @@ def round_study(
     return study
 
 
-def upper_ms(candidate: Candidate, options: SearchOptions) -> float:
-    """What of a measured candidate has to keep the budget: ``latency_ms`` without a confidence."""
-    return candidate.latency.latency_ms + options.deviations * candidate.latency.error_ms
+def upper_ms(latency: Latency, options: SearchOptions) -> float:
+    """What of a measured network has to keep the budget: ``latency_ms`` without a confidence."""
+    return latency.latency_ms + options.deviations * latency.error_ms
 
 
 def chosen(outcome: Outcome, options: SearchOptions, asked: Asked | None = None) -> int:
@@ -251,7 +252,7 @@ def chosen(outcome: Outcome, options: SearchOptions, asked: Asked | None = None)
     """
     asked = asked or Asked()
     _, scores = figures(outcome.candidates)
-    ends = [upper_ms(candidate, options) for candidate in outcome.candidates]
+    ends = [upper_ms(candidate.latency, options) for candidate in outcome.candidates]
     rows = [candidate.row for candidate in outcome.candidates]
     points = [candidate.point for candidate in outcome.candidates]
     kept = asked.kept(rows, points)
@@ -264,12 +265,12 @@ def chosen(outcome: Outcome, options: SearchOptions, asked: Asked | None = None)
         return best
     if min(ends) <= options.latency_ms:
         raise InfeasibleError(
-            f"of {len(ends)} candidates none keeps {options.latency_ms:g} ms{_sure(options)} and "
+            f"of {len(ends)} candidates none keeps {options.latency_ms:g} ms{sure(options)} and "
             f"{asked.said()}, once measured ({asked.missed(rows, points)}): change the limits"
         )
     raise InfeasibleError(
-        f"no candidate was measured within {options.latency_ms:g} ms{_sure(options)}; the "
-        f"fastest took {min(ends):.4g} ms{_sure(options)}: raise the budget"
+        f"no candidate was measured within {options.latency_ms:g} ms{sure(options)}; the "
+        f"fastest took {min(ends):.4g} ms{sure(options)}: raise the budget"
     )
 
 
@@ -283,5 +284,6 @@ def _and(asked: Asked) -> str:
     return f" and {asked.said()}" if asked.constraints else ""
 
 
-def _sure(options: SearchOptions) -> str:
+def sure(options: SearchOptions) -> str:
+    """Of a budget: the confidence at which it is kept, where one is asked for."""
     return "" if options.confidence is None else f" at {options.confidence:.0%} confidence"

@@ -13,6 +13,7 @@ from nas.data.augment import augment
 from nas.data.batches import sent
 from nas.dataset import Dataset
 from nas.header import space_of
+from nas.training.checkpoint import copies
 from nas.training.ranks import Ranks
 from nas.training.start import Start
 from nas.training.trainer import Trainer
@@ -73,11 +74,10 @@ def estimate_training(
             began = time.perf_counter()
             batch = sent(pixels, ranks.device)
             x = augment(batch, generator, images.augment, images.normalisation)
-            rows = trainer.draw(low, high, rng, x, targets)
+            rows = trainer.learner.draw(low, high, rng, x, targets)
             trainer.learner.step(x, targets, [space.decode(row) for row in rows])
             times.append(time.perf_counter() - began)
         seconds += left * (steps * float(np.mean(times[1:])) + validation)
     weights = sum(tensor.nbytes for tensor in trainer.learner.supernet.state_dict().values())
-    # Weights, two moments, teacher, perhaps the average; the next checkpoint is written beside.
-    copies = 5 if train.ema else 4
-    return Estimate(seconds, weights * (2 * copies + 1), validation / 2)
+    # The next checkpoint is written beside.
+    return Estimate(seconds, weights * (2 * copies(train) + 1), validation / 2)

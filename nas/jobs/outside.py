@@ -45,7 +45,7 @@ def save_run(
     """
     names, fingerprint = tuple(map(str, range(classes))), ""
     if config.data is not None:
-        dataset = open_dataset(config)
+        dataset = open_dataset(config, check_test=True)
         names, fingerprint = dataset.classes, dataset.fingerprint
         if len(names) != classes:
             raise ConfigError(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nas.disk import megabytes, require_room
+from nas.disk import megabytes, require_room, same_disk
 from nas.jobs.predictor import sampled
 from nas.jobs.proxies import proxies_seconds
 from nas.jobs.samples import Samples
@@ -29,13 +29,17 @@ SCORES = 1024
 
 
 def announce_fit(trained: TrainedRun, name: str, out: Path, screen: Screen) -> None:
-    """Of one predictor, and of the subnets that it is fitted on. Raises ``NasLoopError`` where
-    there is no room in ``out``."""
-    rows = sampled(trained)
-    needed = _bytes(trained, rows) + PREDICTOR + PAIR * len(rows) ** 2
-    require_room(out, needed, "-o")
+    """Of one predictor, kept in ``out``, and of the subnets that it is fitted on, kept in the run.
+    Raises ``NasLoopError`` where there is no room for one of them, or for both on one disk."""
+    rows, run = sampled(trained), trained.run.folder
+    measured, fitted = _bytes(trained, rows), PREDICTOR + PAIR * len(rows) ** 2
+    require_room(run, measured, "run")
+    require_room(out, fitted + (measured if same_disk(out, run) else 0), "-o")
     seconds = _measuring(trained, rows) + (PARTS + 1) * FIT_S.get(name, SLOW_FIT_S)
-    screen.say(f"{len(rows)} subnets to fit a predictor on: {_said(trained, seconds, needed)}")
+    places = {run: measured, out: fitted}
+    if out.resolve().parent == run.resolve():
+        places = {run: measured + fitted}
+    screen.say(f"{len(rows)} subnets to fit a predictor on: {_said(seconds, places)}")
 
 
 def announce_evaluation(
@@ -53,9 +57,8 @@ def announce_evaluation(
     require_room(trained.run.folder, needed, "run")
     seconds = _measuring(trained, rows) + fits * sum(FIT_S.get(one, SLOW_FIT_S) for one in names)
     seconds += proxies_seconds(trained, rows) if with_proxies else 0.0
-    screen.say(
-        f"{len(rows)} subnets and {fits * len(names)} fits: {_said(trained, seconds, needed)}"
-    )
+    said = _said(seconds, {trained.run.folder: needed})
+    screen.say(f"{len(rows)} subnets and {fits * len(names)} fits: {said}")
 
 
 def _measuring(trained: TrainedRun, rows: Population) -> float:
@@ -67,9 +70,9 @@ def _bytes(trained: TrainedRun, rows: Population) -> int:
     return search_bytes(len(trained.space.choices), len(rows), 0, 0)
 
 
-def _said(trained: TrainedRun, seconds: float, needed: int) -> str:
+def _said(seconds: float, places: Mapping[Path, int]) -> str:
     """What is kept from before is not measured, scored or fitted again."""
+    room = ", ".join(f"up to {megabytes(needed)} in {place}" for place, needed in places.items())
     return (
-        f"up to {duration(seconds)} to go and up to {megabytes(needed)} in {trained.run.folder} "
-        "(interrupt at will, the same command goes on)"
+        f"about {duration(seconds)} to go and {room} (interrupt at will, the same command goes on)"
     )

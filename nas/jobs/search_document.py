@@ -43,7 +43,7 @@ def front_document(
     points = [
         {
             **one.point,
-            UPPER: upper_ms(one, options),
+            UPPER: upper_ms(one.latency, options),
             "quantities": {name: float(value[i]) for name, value in values.items()},
         }
         for i, one in enumerate(outcome.candidates)

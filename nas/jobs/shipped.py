@@ -12,6 +12,7 @@ import numpy as np
 
 from latency_lut import Model, NetworkLatency, measure_networks, pace_of
 from nas.export import ExportOptions
+from nas.jobs.budget import SearchOptions, sure, upper_ms
 from nas.jobs.tables import chosen_table
 from nas.jobs.trained import TrainedRun
 from nas.profiling import read
@@ -27,9 +28,9 @@ HERE = "cpu"
 
 @dataclass(frozen=True)
 class Searched:
-    """What the search that found a network says of it, and how it timed it."""
+    """What the search that found a network was told, says of it, and how it timed it."""
 
-    budget_ms: float
+    options: SearchOptions
     latency_ms: float
     device: str
     threads: int
@@ -63,18 +64,20 @@ def shipped(
         found = _timed(trained, architecture, file, searched)
     except NasLoopError as error:
         return data, f"{later} (not done here: {error})"
-    within = found.latency_ms <= searched.budget_ms
+    told = searched.options
+    within = upper_ms(found.latency, told) <= told.latency_ms
     data |= {
         "latency_ms": found.latency_ms,
         "latency_error_ms": found.latency.error_ms,
         "searched_ms": searched.latency_ms,
-        "budget_ms": searched.budget_ms,
+        "budget_ms": told.latency_ms,
+        "confidence": told.confidence,
         "within": within,
     }
     return data, (
         f"{said}; timed now it takes {found.latency_ms:.4g} ms ± {found.latency.error_ms:.2g} "
         f"({searched.latency_ms:.4g} ms in the search), which "
-        f"{'keeps' if within else 'is over'} the budget of {searched.budget_ms:g} ms"
+        f"{'keeps' if within else 'is over'} the budget of {told.latency_ms:g} ms{sure(told)}"
     )
 
 
@@ -86,7 +89,7 @@ def _searched(folder: Path, architecture: Architecture) -> Searched | None:
         if Architecture.from_json(json.dumps(best["architecture"])) != architecture:
             return None
         return Searched(
-            float(front["budget_ms"]),
+            SearchOptions(float(front["budget_ms"]), confidence=front.get("confidence")),
             float(best["latency_ms"]),
             str(front["device"]["device"]),
             int(front["device"]["threads"]),

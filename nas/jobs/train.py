@@ -121,12 +121,11 @@ def train_with_progress(
     run: Run, config: Config, dataset: Dataset, screen: Screen, ranks: Ranks | None = None
 ) -> None:
     """``train_run`` under a bar."""
-    total = sum(phase.epochs for phase in config.train.schedule)
-    with screen.progress("train", total) as advance:
+    with screen.progress("train", config.train.epochs) as advance:
 
         def tell(progress: Progress) -> None:
             advance(
-                round(progress.epoch + (progress.step + 1) / progress.steps, 2),
+                round(progress.done, 2),
                 f"{progress.phase}, loss {progress.loss:.3f}, "
                 f"{progress.images_per_second:.0f} images/s",
             )
@@ -204,7 +203,7 @@ def _train(
             f"{run.supernet} is trained and there is no checkpoint to go on from; choose another "
             "--out"
         )
-    dataset = open_dataset(config, screen)
+    dataset = open_dataset(config, screen, check_test=True)
     _check(run, config, dataset, ranks)
     estimate = announce_training(run, config, dataset, screen, "--resume", ranks)
     Run.create(out, config, resume)
@@ -216,7 +215,7 @@ def _train(
         "run": str(out),
         "supernet": str(run.supernet),
         "seconds": round(time.monotonic() - began, 1),
-        "epochs": sum(phase.epochs for phase in config.train.schedule),
+        "epochs": config.train.epochs,
         "estimate_seconds": round(estimate.seconds, 1),
         "config": str(config_file),
     }

@@ -12,7 +12,7 @@ from nas.config import Phase, TrainConfig
 from nas.jobs.train import said
 from nas.jobs.trained import TrainedRun
 from nas.run import write_csv
-from nas.training.checkpoint import load_checkpoint
+from nas.training.checkpoint import copies, load_checkpoint
 from nas.training.evaluate import Evaluator
 from nas.training.images import Images
 from nas.training.loop import train
@@ -96,8 +96,8 @@ def tuning_images(trained: TrainedRun) -> Images:
 
 
 def checkpoint_bytes(trained: TrainedRun, config: TrainConfig) -> int:
-    """Bytes of a checkpoint: weights, two moments, teacher, perhaps the average."""
-    return (5 if config.ema else 4) * trained.run.supernet.stat().st_size
+    """Bytes of a checkpoint."""
+    return copies(config) * trained.run.supernet.stat().st_size
 
 
 def tune(
@@ -166,8 +166,7 @@ def _belongs(
 
 def told(progress: Progress) -> tuple[float, str]:
     """How many epochs of its schedule a subnet has behind it, and a remark."""
-    done = progress.epoch + (progress.step + 1) / progress.steps
-    return done, f"loss {progress.loss:.3f}, {progress.images_per_second:.0f} images/s"
+    return progress.done, f"loss {progress.loss:.3f}, {progress.images_per_second:.0f} images/s"
 
 
 def leave(

@@ -8,14 +8,21 @@ from typing import Any
 
 import torch
 
+from nas.config import TrainConfig
 from search_spaces.errors import ArtefactError
 from search_spaces.files import write_atomic
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["copies", "load_checkpoint", "save_checkpoint"]
 
 FORMAT = 2
+RATES = ("train.learning_rate", "train.weight_decay")
 UNSAID = {"adamw": (0.004, 0.05), "sgd": (0.1, 0.0005), "muon": (0.1, 0.1)}
 """Learning rate and weight decay that were usual when checkpoints did not say them."""
+
+
+def copies(config: TrainConfig) -> int:
+    """How often a checkpoint holds the weights: weights, two moments, teacher, perhaps average."""
+    return 5 if config.ema else 4
 
 
 def save_checkpoint(path: Path, belongs: dict[str, str], state: dict[str, Any]) -> None:
@@ -50,8 +57,10 @@ def load_checkpoint(path: Path, belongs: dict[str, str]) -> dict[str, Any]:
     names = sorted({*known, *belongs})
     differ = [name for name in names if known.get(name) != belongs.get(name)]
     if differ:
+        numbers = {name: f" ({known.get(name)} then, {belongs.get(name)} now)" for name in RATES}
+        others = " and ".join(f"{name}{numbers.get(name, '')}" for name in differ)
         raise ArtefactError(
-            f"{path}: the checkpoint belongs to another {' and '.join(differ)}; resume with what "
+            f"{path}: the checkpoint belongs to another {others}; resume with what "
             "it was started with, or train into a new run folder"
         )
     return state
@@ -60,6 +69,5 @@ def load_checkpoint(path: Path, belongs: dict[str, str]) -> dict[str, Any]:
 def _unsaid(known: dict[str, str], belongs: dict[str, str]) -> dict[str, str]:
     """What an earlier version meant by leaving it out, of what is said in ``belongs``."""
     optimizer = known.get("train.optimizer", "'adamw'").strip("'")
-    names = ("train.learning_rate", "train.weight_decay")
-    meant = dict(zip(names, map(repr, UNSAID.get(optimizer, ())), strict=False))
+    meant = dict(zip(RATES, map(repr, UNSAID.get(optimizer, ())), strict=False))
     return {name: value for name, value in meant.items() if name in belongs}

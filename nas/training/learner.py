@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +16,7 @@ from nas.data.augment import resize
 from nas.training.average import moving_average
 from nas.training.losses import targets_loss
 from nas.training.optimizers import make_optimizer
+from nas.training.phases import Options
 from nas.training.ranks import Ranks
 from nas.training.sorting import order_for, reorder_state
 from nas.training.start import Start
@@ -21,6 +24,7 @@ from nas.training.strategies import fine_tuning, strategy_of
 from search_spaces import Architecture, Space
 from search_spaces.errors import NasLoopError
 from search_spaces.sorting import reorder
+from search_spaces.space import Population
 from search_spaces.supernet import Supernet
 
 __all__ = ["Learner", "LossError", "at"]
@@ -138,6 +142,19 @@ class Learner:
             return None
         with torch.no_grad(), self._precise():
             return self.teach(at(x, self.largest)).float()
+
+    def draw(
+        self, low: Options, high: Options, rng: np.random.Generator, x: Tensor, targets: Tensor
+    ) -> Population:
+        """The subnets of one step, rows [n, choices], from the smallest and largest open options
+        [choices] and the step's images [B, C, H, W] and targets."""
+
+        def losses(rows: Population) -> npt.NDArray[np.float64]:
+            with torch.no_grad():
+                own = [self.loss(self.space.decode(row), x, targets) for row in rows]
+            return self.ranks.mean(torch.stack(own).double()).cpu().numpy()
+
+        return self.strategy.draw(self.space, low, high, self.config.subnets, rng, losses)
 
     def loss(self, architecture: Architecture, x: Tensor, targets: Tensor) -> Tensor:
         """By labels alone, without smoothing: a scalar."""

@@ -63,12 +63,11 @@ def train(
     trainer = Trainer(space, images, config, ranks, start)
     if checkpoint.exists():
         trainer.load(load_checkpoint(checkpoint, belongs))
-    total = sum(phase.epochs for phase in phases)
-    until = total if until is None else until
+    until = config.epochs if until is None else until
     first = 0
     for number, phase in enumerate(phases):
         for epoch in range(trainer.epoch - first, min(phase.epochs, until - first)):
-            trainer.one_epoch(number, epoch, total, tell if ranks.writes else _silent)
+            trainer.one_epoch(number, epoch, config.epochs, tell if ranks.writes else _silent)
             if ranks.writes:
                 record(trainer.log)
                 save_checkpoint(checkpoint, belongs, trainer.state())

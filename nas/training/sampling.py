@@ -16,7 +16,17 @@ from nas.training.phases import Options
 from search_spaces import Space
 from search_spaces.space import Population
 
-__all__ = ["Draw", "Sampler", "always", "attentive", "bounded", "fair", "sandwich", "uniform"]
+__all__ = [
+    "Draw",
+    "Losses",
+    "Sampler",
+    "always",
+    "attentive",
+    "bounded",
+    "fair",
+    "sandwich",
+    "uniform",
+]
 
 CANDIDATES = 3
 """Networks that an attentive sampler chooses one of (Wang et al. 2021 find 3 to 50 alike)."""

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from nas.config import StrategyName, TrainConfig
 from nas.training import losses, sampling
 from nas.training.losses import Divergence
 from nas.training.phases import Options, kind
-from nas.training.sampling import Sampler
+from nas.training.sampling import Draw, Losses, Sampler
 from search_spaces import Space
 from search_spaces.space import Population
 
@@ -36,6 +38,22 @@ class Strategy:
     teacher: Literal["none", "as-it-was", "in-place"]
     divergence: Divergence = losses.distillation
 
+    def draw(
+        self,
+        space: Space,
+        low: Options,
+        high: Options,
+        number: int | None,
+        rng: np.random.Generator,
+        losses: Losses,
+    ) -> Population:
+        """The subnets of one step, rows [n, choices]: ``number``, or as many as are usual.
+
+        The others are those of a ``Draw``.
+        """
+        n = number or self.subnets(space, low, high)
+        return self.sampler(Draw(space, low, high, n, rng, losses))
+
 
 def _of(number: int) -> Callable[[Space, Options, Options], int]:
     return lambda space, low, high: number
@@ -60,34 +78,20 @@ def progressive_shrinking(extremes: float) -> Strategy:
     return Strategy(sampling.bounded(extremes), _of(1), "as-it-was")
 
 
-SANDWICH = Strategy(sampling.sandwich, _of(4), "in-place")
-"""The sandwich rule with distillation in place: Yu et al., "BigNAS", ECCV 2020."""
-
-ATTENTIVE_BEST = Strategy(sampling.attentive(best=True), _of(4), "in-place")
-"""The sandwich, the best of candidates between: Wang et al., "AttentiveNAS", CVPR 2021."""
-
-ATTENTIVE_WORST = Strategy(sampling.attentive(best=False), _of(4), "in-place")
-"""The worst of them: "AttentiveNAS" as well."""
-
-ALPHANET = Strategy(sampling.sandwich, _of(4), "in-place", losses.adaptive_alpha)
-"""The sandwich, taught by alpha-divergence: Wang et al., "AlphaNet", ICML 2021."""
-
-SINGLE_PATH = Strategy(sampling.uniform, _of(1), "none")
-"""One subnet, any: Guo et al., "Single Path One-Shot", ECCV 2020."""
-
-FAIR = Strategy(sampling.fair, _as_many_as_options, "none")
-"""Every option as often as any other: Chu et al., "FairNAS", ICCV 2021."""
-
-
 def strategy_of(config: TrainConfig) -> Strategy:
     """The strategy that a configuration names."""
     known: Mapping[StrategyName, Strategy] = {
         "progressive-shrinking": progressive_shrinking(config.extremes),
-        "sandwich": SANDWICH,
-        "attentive-best": ATTENTIVE_BEST,
-        "attentive-worst": ATTENTIVE_WORST,
-        "alphanet": ALPHANET,
-        "single-path": SINGLE_PATH,
-        "fair": FAIR,
+        # The sandwich rule with distillation in place: Yu et al., "BigNAS", ECCV 2020.
+        "sandwich": Strategy(sampling.sandwich, _of(4), "in-place"),
+        # With the best or worst of candidates between: Wang et al., "AttentiveNAS", CVPR 2021.
+        "attentive-best": Strategy(sampling.attentive(best=True), _of(4), "in-place"),
+        "attentive-worst": Strategy(sampling.attentive(best=False), _of(4), "in-place"),
+        # The sandwich, taught by alpha-divergence: Wang et al., "AlphaNet", ICML 2021.
+        "alphanet": Strategy(sampling.sandwich, _of(4), "in-place", losses.adaptive_alpha),
+        # One subnet, any: Guo et al., "Single Path One-Shot", ECCV 2020.
+        "single-path": Strategy(sampling.uniform, _of(1), "none"),
+        # Every option as often as any other: Chu et al., "FairNAS", ICCV 2021.
+        "fair": Strategy(sampling.fair, _as_many_as_options, "none"),
     }
     return known[config.strategy]

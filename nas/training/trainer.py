@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nas.config import TrainConfig
 from nas.data.augment import augment
@@ -23,11 +21,9 @@ from nas.training.images import Images
 from nas.training.learner import Learner, LossError
 from nas.training.phases import Options, smallest_open
 from nas.training.ranks import Ranks
-from nas.training.sampling import Draw
 from nas.training.start import Start
 from search_spaces import Architecture, Space
 from search_spaces.errors import NasLoopError
-from search_spaces.space import Population
 
 __all__ = ["DivergedError", "Progress", "Row", "Trainer"]
 
@@ -49,6 +45,11 @@ class Progress:
     steps: int
     loss: float
     images_per_second: float
+
+    @property
+    def done(self) -> float:
+        """How many epochs are over, with the part of this one."""
+        return self.epoch + (self.step + 1) / self.steps
 
 
 class DivergedError(NasLoopError):
@@ -127,7 +128,7 @@ class Trainer:
             x = augment(pixels, generator, options, images.normalisation)
             if alpha:
                 x, targets = mixup(x, targets, self.classes, alpha, own)
-            rows = self.draw(low, high, rng, x, targets)
+            rows = learner.draw(low, high, rng, x, targets)
             try:
                 loss = learner.step(x, targets, [self.space.decode(row) for row in rows])
             except LossError as error:
@@ -181,19 +182,6 @@ class Trainer:
     def open(self, number: int, hard: float) -> tuple[Options, Options]:
         """The smallest and the largest open option of every choice, see ``schedule.opened``."""
         return schedule.opened(self.space, self.config.schedule, number, hard)
-
-    def draw(
-        self, low: Options, high: Options, rng: np.random.Generator, x: Tensor, targets: Tensor
-    ) -> Population:
-        """The subnets of one step, rows [n, choices]."""
-
-        def losses(rows: Population) -> npt.NDArray[np.float64]:
-            with torch.no_grad():
-                own = [self.learner.loss(self.space.decode(row), x, targets) for row in rows]
-            return self.ranks.mean(torch.stack(own).double()).cpu().numpy()
-
-        n = self.config.subnets or self.learner.strategy.subnets(self.space, low, high)
-        return self.learner.strategy.sampler(Draw(self.space, low, high, n, rng, losses))
 
     def watched(self, number: int) -> dict[str, Architecture]:
         """The networks whose held-out accuracy every epoch of phase ``number`` tells, by column."""

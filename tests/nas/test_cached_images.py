@@ -16,12 +16,12 @@ from nas.config import Config
 from nas.data import SILENT, cache
 from nas.dataset import open_dataset
 from nas.init import proposed_cache
-from nas.jobs.outside import data_section
+from nas.jobs.outside import IMAGENET, data_section, save_run
 from nas.memory import machine_memory
 from nas.run import Run
 from search_spaces.errors import ConfigError, DataError
 from tests.nas.test_full_disk import files_up_to
-from tests.nas.tiny import IMAGES, ROOT, files, nas
+from tests.nas.tiny import CLASSES, IMAGES, ROOT, files, nas, tiny
 from tests.nas.training.test_ranks import torchrun
 
 # Opens the images as a command does, under torchrun.
@@ -97,18 +97,36 @@ def test_processes_under_torchrun_share_one(untrained: Path, tmp_path: Path) -> 
     expected = open_dataset(Config.load(untrained), SILENT)
     assert first["fingerprint"] == second["fingerprint"] == expected.fingerprint
     np.testing.assert_allclose(first["mean"], expected.images.normalisation.mean)
-    assert {first["decoded"], second["decoded"]} == {0, IMAGES}
+    count = len(expected.splits.train) + len(expected.splits.val)
+    assert {first["decoded"], second["decoded"]} == {0, count}
 
 
 def test_test_images_that_are_divided_off_are_checked_with_the_others(
     untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cached = with_cache(untrained, tmp_path / "kept")
-    dataset, expected = (open_dataset(Config.load(one), SILENT) for one in (cached, untrained))
+    expected = open_dataset(Config.load(untrained), SILENT)
+    dataset = open_dataset(Config.load(cached), SILENT, check_test=True)
     assert dataset.splits.test().fingerprint == expected.splits.test().fingerprint
     assert len(list((tmp_path / "kept").glob("train*.npy"))) == 3
     monkeypatch.setattr(cache, "decoded", None)
     assert len(open_dataset(Config.load(cached), SILENT).splits.test()) == IMAGES // 5
+
+
+def test_trainings_and_imports_look_at_test_images_first(
+    untrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*given: object) -> None:
+        raise DataError("x.png: is not an image")
+
+    monkeypatch.setattr("nas.data.splits.decoded", damaged)
+    config, run = Config.load(untrained), Run(tmp_path / "run")
+    open_dataset(config, SILENT)
+    assert nas("train", untrained, "--out", run.folder).err.endswith("x.png: is not an image\n")
+    supernet = tiny().supernet()
+    with pytest.raises(DataError, match=r"x\.png: is not an image"):
+        save_run(run, config, supernet, CLASSES, IMAGENET, "elsewhere")
+    assert not run.folder.exists()
 
 
 def test_images_that_change_before_the_test_part_is_read(untrained: Path, tmp_path: Path) -> None:
@@ -140,13 +158,35 @@ def test_where_memory_is_short_a_cache_is_proposed(
     assert data_section("digits", 16).cache is None
 
 
-def test_memory_is_the_machines_or_what_a_container_may_use(tmp_path: Path) -> None:
-    limit = tmp_path / "memory.max"
+V1 = "9:name=systemd:/\n4:cpu,memory:/a/b\n0::/\n"
+NO_LIMIT = "9223372036854771712"
+
+
+@pytest.mark.parametrize(
+    ("member", "limits", "expected"),
+    [
+        ("0::/\n", {"memory.max": "max"}, None),
+        ("0::/\n", {"memory.max": "1000000"}, 1_000_000),  # A container with groups of its own.
+        ("0::/a/b\n", {"a/b/memory.max": "max", "a/memory.max": "2000000"}, 2_000_000),
+        ("0::/a/b\n", {"a/b/memory.max": "1000000", "a/memory.max": "2000000"}, 1_000_000),
+        ("0::/a/b\n", {"memory.max": "1000000"}, 1_000_000),  # It sees none but its own.
+        ("0::/a/b\n", {"a/c/memory.max": "1000000"}, None),
+        (V1, {"memory/a/b/memory.limit_in_bytes": NO_LIMIT}, None),
+        (V1, {"memory/a/memory.limit_in_bytes": "1000000"}, 1_000_000),
+        (V1, {"memory/memory.limit_in_bytes": "1000000", "a/b/memory.max": "5"}, 1_000_000),
+    ],
+)
+def test_memory_is_the_machines_or_what_groups_of_processes_may_use(
+    member: str, limits: dict[str, str], expected: int | None, tmp_path: Path
+) -> None:
     total = int(Path("/proc/meminfo").read_text().split()[1]) * 1024
-    assert machine_memory(limit) == pytest.approx(total, rel=0.01)
-    for text, expected in (("max\n", machine_memory(limit)), ("1000000\n", 1_000_000)):
-        limit.write_text(text)
-        assert machine_memory(limit) == expected
+    here = tmp_path / "cgroup"
+    assert machine_memory(here, tmp_path) == pytest.approx(total, rel=0.01)
+    here.write_text(member)
+    for name, text in limits.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    assert machine_memory(here, tmp_path) == (expected or pytest.approx(total, rel=0.01))
 
 
 def test_the_folder_may_have_variables(monkeypatch: pytest.MonkeyPatch) -> None:

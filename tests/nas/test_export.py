@@ -242,12 +242,20 @@ def test_what_was_not_timed_is_said_and_timed_as_it_is_written(
     monkeypatch.setattr("nas.jobs.shipped.measure_networks", known)
     front = json.loads((run / "front.json").read_text())
     searched, budget = front["points"][front["best"]]["latency_ms"], front["budget_ms"]
-    for takes_ms, words in ((0.9 * budget, "keeps"), (1.1 * budget, "is over")):
+    for takes_ms, confidence, words in (
+        (0.9 * budget, None, f"keeps the budget of {budget:g} ms"),
+        # 95% of a normal distribution lie below 1.645 deviations above its middle.
+        (budget - 0.0165, 0.95, f"keeps the budget of {budget:g} ms at 95% confidence"),
+        (budget - 0.0164, 0.95, f"is over the budget of {budget:g} ms at 95% confidence"),
+        (1.1 * budget, None, f"is over the budget of {budget:g} ms"),
+    ):
+        (run / "front.json").write_text(json.dumps({**front, "confidence": confidence}))
         said = nas("export", run, "-o", out, "--raw", "--dtype", "uint8")
         told = " ".join(said.out.split())
         assert "this file takes raw uint8 pixels in NCHW; timed now it takes " in told
-        assert f"{takes_ms:.4g} ms ± 0.01 ({searched:.4g} ms in the search), which {words} " in told
-    assert asked == [(out.read_bytes(), 1, True)] * 2
+        searched_ms = f"({searched:.4g} ms in the search)"
+        assert told.endswith(f"{takes_ms:.4g} ms ± 0.01 {searched_ms}, which {words}")
+    assert asked == [(out.read_bytes(), 1, True)] * 4
     # Named by a file of another folder it is the same network.
     copy = tmp_path / "copy.json"
     copy.write_bytes((run / "best.json").read_bytes())
@@ -258,6 +266,7 @@ def test_what_was_not_timed_is_said_and_timed_as_it_is_written(
         "latency_error_ms": 0.01,
         "searched_ms": searched,
         "budget_ms": budget,
+        "confidence": None,
         "within": False,
     }
     # Without a search of it, or of several images, or without the table, there is where to ask.
@@ -271,7 +280,7 @@ def test_what_was_not_timed_is_said_and_timed_as_it_is_written(
         said = nas("export", run, "-o", out, *options)
         told = " ".join(said.out.split())
         assert said.code == 0 and "not what was timed" in told and ask + more in told
-    assert len(asked) == 3
+    assert len(asked) == 5
 
 
 @pytest.mark.parametrize("scale", [-1.0, 1.01, float("nan")])

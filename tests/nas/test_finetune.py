@@ -17,6 +17,7 @@ from torch import Tensor
 
 from nas.config import Phase, TrainConfig
 from nas.data.augment import AugmentOptions, Normalisation, normalise, resize
+from nas.data.facts import histogram_of
 from nas.jobs.finetune import fine_tune
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
@@ -54,7 +55,8 @@ def test_the_subnet_alone_is_trained_and_taught_by_the_largest() -> None:
     pixels = torch.arange(32 * 3 * 10 * 10).mul(37).to(torch.uint8).view(32, 3, 10, 10)
     labels = torch.arange(32) % 4
     still = AugmentOptions(shift=0, flip=False)
-    images = Images(pixels, labels, pixels, labels, Normalisation.of(pixels), still)
+    normalisation = Normalisation.of_histogram(histogram_of(pixels.numpy()))
+    images = Images(pixels, labels, pixels, labels, normalisation, still)
     torch.manual_seed(1)
     weights = {name: tensor.clone() for name, tensor in space.supernet().state_dict().items()}
     chosen = space.decode(space.smallest)

@@ -56,6 +56,17 @@ def test_every_key_that_differs_is_named(tmp_path: Path) -> None:
     assert Run(tmp_path).config() == CONFIG
 
 
+@pytest.mark.parametrize("name", ["learning_rate", "weight_decay"])
+def test_what_was_usual_may_be_said_as_a_number(tmp_path: Path, name: str) -> None:
+    Run.create(tmp_path, CONFIG, resume=False)
+    said, other = (
+        replace(CONFIG, train=replace(CONFIG.train, **{name: number})) for number in (0.1, 0.2)
+    )
+    assert Run.create(tmp_path, said, resume=True).config() == said
+    with pytest.raises(ConfigError, match=rf"another configuration \(train\.{name}\)"):
+        Run.create(tmp_path, other, resume=True)
+
+
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match=r"not a run folder .* makes one"):
         Run.open(tmp_path)

@@ -7,6 +7,7 @@ import re
 import shutil
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -94,14 +95,38 @@ def test_predictors_say_what_measuring_and_fitting_take(
     # Those that it then measured; fits of an ensemble of networks are about two seconds.
     seconds = float((100 + tiny().macs(rows[len(before) :]) / 1e3).sum()) + 4 * (2 + 0.05)
     assert len(rows) > 40
-    told = re.match(r"45 subnets and 8 fits: up to (.*) to go and up to 3 MB in (\S+) \(", said.err)
+    told = re.match(r"45 subnets and 8 fits: about (.*) to go and up to 3 MB in (\S+) \(", said.err)
     assert told is not None and told.groups() == (duration(seconds), str(run)), said.err
     said = nas("predict", run)
     assert said.code == 0, said.err
     # None to measure; a fit, and five to cross-validate it.
-    told = re.match(r"12 subnets to fit a .* on: up to 12 s to go and up to (\d) MB in ", said.err)
+    told = re.match(r"12 subnets to fit a .* on: about 12 s to go and up to (\d) MB in ", said.err)
     assert told is not None, said.err
     assert (run / "predictor.npz").stat().st_size <= int(told[1]) * 1e6
+
+
+def test_a_predictor_and_its_subnets_each_need_room_where_they_go(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    out, free = elsewhere / "p.npz", {run: 0, elsewhere: 0}
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free[path]))
+
+    def refusal() -> str:
+        said = nas("predict", run, "-o", out)
+        assert said.code == 2 and not out.exists()
+        return said.err.splitlines()[-1]
+
+    assert refusal().startswith(f"nas: {run}: 1 MB are needed and 0 MB are free")
+    free[run] = 10**9
+    assert refusal().endswith("2 MB are needed and 0 MB are free; make room or choose another -o")
+    # A predictor is 1.05 MB at most, and 0.26 MB more are for what is measured on the same disk.
+    free[elsewhere] = 1_200_000
+    assert refusal().startswith(f"nas: {out}: 2 MB are needed and 1 MB are free")
+    monkeypatch.setattr("nas.jobs.predict_cost.same_disk", lambda *paths: False)
+    said = nas("predict", run, "-o", out)
+    assert said.code == 0 and f"up to 1 MB in {run}, up to 2 MB in {out} (" in said.err, said.err
 
 
 def test_what_ends_a_round_bounds_it() -> None:

@@ -5,25 +5,19 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from latency_lut import device
 from latency_lut.latency import Latency
 from latency_lut.networks import NetworkLatency
-from nas.config import Config
-from nas.data.augment import Normalisation
-from nas.run import Run
 from nas.terminal import Screen
-from nas.weights import save_supernet
 from search_spaces import Space
-from tests.nas.tiny import registered, tiny, write_config
 
 Script = Callable[[str], ModuleType]
 SCREEN = Screen(False)
@@ -33,28 +27,11 @@ MS = {"early": 1.05, "middle": 2.0, "late": 10.0}
 BUDGETS = (0.3, 0.6, 0.9)
 
 
-@pytest.fixture(scope="module")
-def space() -> Space:
-    return tiny()
-
-
 @pytest.fixture
 def networks(space: Space) -> dict[str, Any]:
     """Three architectures by digest."""
     rows = space.sample(3, np.random.default_rng(0))
     return {space.digest(one): one for one in map(space.decode, rows)}
-
-
-@pytest.fixture
-def run(space: Space, tmp_path: Path) -> Iterator[Path]:
-    """A run whose supernet was never trained and whose images nobody reads."""
-    config = Config.load(write_config(tmp_path / "config.yaml", tmp_path / "none.npz"))
-    found = Run.create(tmp_path / "run", config, resume=False)
-    torch.manual_seed(0)
-    normal = Normalisation((0.0,) * 3, (1.0,) * 3)
-    save_supernet(found.supernet, space.supernet(), normal, tuple("abcd"), "the data")
-    with registered():
-        yield found.folder
 
 
 def milliseconds(name: str, ours: dict[str, float]) -> float:

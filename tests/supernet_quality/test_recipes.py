@@ -10,14 +10,8 @@ import pytest
 from nas.config import Phase, TrainConfig
 from search_spaces import Space
 from search_spaces.alone import alone
-from tests.nas.tiny import tiny
 
 Script = Callable[[str], ModuleType]
-
-
-@pytest.fixture(scope="module")
-def space() -> Space:
-    return tiny()
 
 
 def of(space: Space, largest: bool, resolution: int) -> int:
@@ -57,6 +51,13 @@ def test_variants_have_the_rate_and_decay_of_the_configuration(script: Script) -
         shrinks = name.startswith("progressive")
         assert found.stages == (1 if shrinks or name.endswith("without stages") else 2)
     assert [phase.epochs for phase in recipes.shrinking(25)] == [12, 1, 1, 1, 1, 1, 8]
+
+
+def test_every_phase_of_shrinking_has_a_pass(script: Script) -> None:
+    recipes = script("recipes")
+    assert [phase.epochs for phase in recipes.shrinking(15)] == [7, 1, 1, 1, 1, 1, 3]
+    with pytest.raises(SystemExit, match=r"takes 15 epochs or more, .* got 14: raise --epochs"):
+        recipes.shrinking(14)
 
 
 def test_one_network(script: Script, space: Space) -> None:

@@ -7,6 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nas.data import ImageOptions, ImageSet, PartName, open_source
+from nas.data.decoding import decode
+
+
+def load(path: str | Path, options: ImageOptions, part: PartName = "train") -> ImageSet:
+    """All images of one part of a data set, in memory."""
+    return decode(open_source(path), part, options)
+
 
 @pytest.fixture
 def class_folders(tmp_path: Path) -> Callable[..., Path]:

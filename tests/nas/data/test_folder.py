@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.data import ImageOptions, load, open_source
+from nas.data import ImageOptions, open_source
 from search_spaces.errors import DataError
+from tests.nas.data.conftest import load
 
 Writer = Callable[..., Path]
 OPTIONS = ImageOptions(8)

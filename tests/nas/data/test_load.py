@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from nas.data import ImageOptions, ImageSet, load, open_source
+from nas.data import ImageOptions, ImageSet, open_source
 from nas.data.facts import Facts
 from search_spaces.errors import DataError
+from tests.nas.data.conftest import load
 
 
 def test_digits_are_those_of_scikit_learn() -> None:
@@ -19,9 +20,7 @@ def test_digits_are_those_of_scikit_learn() -> None:
     np.testing.assert_allclose(images.images[:, 1], expected.images * 255 / 16, atol=0.5)
 
 
-def test_a_missing_part_and_a_file_of_another_kind(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="digits: has no test part, only train"):
-        load("digits", ImageOptions(8), "test")
+def test_a_file_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("")
     with pytest.raises(DataError, match=r"a\.csv: images come from .* got a file of type '\.csv'"):
         open_source(tmp_path / "a.csv")
@@ -67,7 +66,7 @@ def test_a_pass_over_pixels_is_made_a_few_at_a_time() -> None:
 
 def test_image_sets_check_themselves() -> None:
     base = image_set()
-    assert (len(base), base.size, base.counts.tolist()) == (2, 2, [1, 1])
+    assert (len(base), base.size) == (2, 2)
     with pytest.raises(DataError, match="uint8"):
         image_set(images=base.images.astype(float))
     with pytest.raises(DataError, match="one an image"):

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.data import ImageOptions, load, open_source
+from nas.data import ImageOptions, open_source
 from search_spaces.errors import DataError
+from tests.nas.data.conftest import load
 
 OPTIONS = ImageOptions(8)
 LABELS = np.array([0, 1, 1])

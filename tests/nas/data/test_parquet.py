@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from nas.data import ImageOptions, load, open_source
+from nas.data import ImageOptions, open_source
 from search_spaces.errors import DataError
+from tests.nas.data.conftest import load
 
 OPTIONS = ImageOptions(8)
 

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedShuffleSplit
 
-from nas.data import ImageOptions, load, load_splits, stratified
+from nas.data import ImageOptions, Part, load_splits, stratified
 from search_spaces.errors import ConfigError, DataError
+from tests.nas.data.conftest import load
 
 Writer = Callable[..., Path]
 OPTIONS = ImageOptions(8)
@@ -68,7 +71,7 @@ def test_without_a_test_part_three_disjoint_parts(class_folders: Writer) -> None
     root = class_folders({"a": 30, "b": 10})
     splits = load_splits(root, OPTIONS, 0.25, 0.2, rng())
     parts = (splits.train, splits.val, splits.test())
-    assert [part.counts.tolist() for part in parts] == [[18, 6], [6, 2], [6, 2]]
+    assert [np.bincount(part.labels).tolist() for part in parts] == [[18, 6], [6, 2], [6, 2]]
     seen = {image.tobytes() for part in parts for image in part.images}
     assert len(seen) == 40
     assert splits.test().fingerprint == parts[2].fingerprint
@@ -113,11 +116,34 @@ def test_labels_are_divided_as_images_would_be(class_folders: Writer) -> None:
         np.testing.assert_array_equal(found.labels, whole.labels[indices])
 
 
-def test_a_damaged_test_image_is_named_before_training(class_folders: Writer) -> None:
+def test_a_damaged_test_image_is_named_before_training(
+    class_folders: Writer, tmp_path: Path
+) -> None:
     root = class_folders({"a": 10, "b": 10})
     whole = load(root, OPTIONS)
     _, held = stratified(whole.labels, 0.2, rng(), whole.classes)
     damaged = sorted(root.rglob("*.png"))[held[1]]
     damaged.write_bytes(b"junk")
+    for cache in (None, tmp_path / "cache"):
+        with pytest.raises(DataError, match=f"{damaged.name}: is not an image"):
+            load_splits(root, OPTIONS, 0.2, 0.2, rng(), cache, check_test=True)
+    splits = load_splits(root, OPTIONS, 0.2, 0.2, rng())
     with pytest.raises(DataError, match=f"{damaged.name}: is not an image"):
-        load_splits(root, OPTIONS, 0.2, 0.2, rng())
+        splits.test()
+
+
+def test_test_images_that_are_checked_are_let_go_of(
+    class_folders: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = class_folders({"a": 30, "b": 30})
+    seen: list[int] = []
+
+    def pieces(part: Part, indices: NDArray[np.int64], *others: Any) -> Iterator[None]:
+        seen.append(len(indices))
+        yield None
+
+    monkeypatch.setattr("nas.data.splits.decoded", pieces)
+    before = load_splits(root, OPTIONS, 0.25, 0.2, rng())
+    assert seen == []
+    checked = load_splits(root, OPTIONS, 0.25, 0.2, rng(), check_test=True)
+    assert seen == [12] and checked.train.fingerprint == before.train.fingerprint

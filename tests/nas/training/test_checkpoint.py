@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,9 @@ def test_what_an_earlier_version_left_unsaid_was_what_was_usual_then(
 ) -> None:
     save_checkpoint(tmp_path / "c.pt", known, STATE)
     names = ("train.learning_rate", "train.weight_decay")
-    assert load_checkpoint(tmp_path / "c.pt", known | dict(zip(names, fits, strict=True)))
-    with pytest.raises(ArtefactError, match=r"belongs to another train\.weight_decay;"):
-        load_checkpoint(tmp_path / "c.pt", known | dict(zip(names, differs, strict=True)))
+    fitting, differing = (known | dict(zip(names, one, strict=True)) for one in (fits, differs))
+    assert load_checkpoint(tmp_path / "c.pt", fitting)
+    then, now = (re.escape(one["train.weight_decay"]) for one in (fitting, differing))
+    said = rf"belongs to another train\.weight_decay \({then} then, {now} now\); resume with"
+    with pytest.raises(ArtefactError, match=said):
+        load_checkpoint(tmp_path / "c.pt", differing)

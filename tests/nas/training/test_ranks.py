@@ -165,7 +165,7 @@ def test_with_norms_of_their_own_two_processes_are_one_that_takes_half_batches_i
         low, high = run.open(number, 1.0)
         order = shuffled(len(images.train_labels), 2 * BATCH, epoch_generator(0, epoch))
         for step, batch in enumerate(order, start=epoch * STEPS % steps):
-            rows = run.draw(low, high, rng, torch.zeros(0), torch.zeros(0))
+            rows = run.learner.draw(low, high, rng, torch.zeros(0), torch.zeros(0))
             asked = [run.space.decode(row) for row in rows]
             total = 0.0
             for part in (batch[0::2], batch[1::2]):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nas.config import Phase, TrainConfig
 from nas.data.augment import AugmentOptions, Normalisation
+from nas.data.facts import histogram_of
 from nas.training.images import Images
 from nas.training.learner import Learner
 from nas.training.ranks import Ranks
@@ -62,7 +63,8 @@ def images() -> Images:
     pixels = torch.from_numpy(rng.integers(0, 255, (16, 3, 10, 10), np.uint8))
     labels = torch.arange(16) % 4
     still = AugmentOptions(shift=0, flip=False)
-    return Images(pixels, labels, pixels, labels, Normalisation.of(pixels), still)
+    normalisation = Normalisation.of_histogram(histogram_of(pixels.numpy()))
+    return Images(pixels, labels, pixels, labels, normalisation, still)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])

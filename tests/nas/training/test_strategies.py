@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from nas.config import Phase, StrategyName, TrainConfig
 from nas.data.augment import AugmentOptions, Normalisation, normalise, resize
+from nas.data.facts import histogram_of
 from nas.training.images import Images
 from nas.training.learner import Learner
 from nas.training.losses import adaptive_alpha
@@ -31,7 +32,8 @@ def images() -> Images:
     pixels = torch.from_numpy(rng.integers(0, 255, (BATCH, 3, 10, 10), np.uint8))
     labels = torch.from_numpy(rng.integers(0, CLASSES, BATCH))
     labels[0] = CLASSES - 1
-    return Images(pixels, labels, pixels, labels, Normalisation.of(pixels), OPTIONS)
+    normalisation = Normalisation.of_histogram(histogram_of(pixels.numpy()))
+    return Images(pixels, labels, pixels, labels, normalisation, OPTIONS)
 
 
 def trainer(strategy: StrategyName, **options: object) -> Trainer:
