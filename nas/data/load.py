@@ -7,7 +7,6 @@ from pathlib import Path
 from nas.data.digits import DIGITS, read_digits
 from nas.data.folder import read_folder
 from nas.data.npz import read_npz
-from nas.data.parquet import parquet_files, read_parquet
 from nas.data.source import Source
 from search_spaces.errors import DataError
 
@@ -28,8 +27,10 @@ def open_source(path: str | Path) -> Source:
     place = Path(path)
     if not place.exists():
         raise DataError(f"{place}: no such file or folder; give a path to images, or {DIGITS!r}")
-    if parquet_files(place):
-        return read_parquet(place)
+    if files := _parquet_files(place):
+        from nas.data.parquet import read_parquet  # pyarrow, which other images do without.
+
+        return read_parquet(place, files)
     if place.suffix == ".npz":
         return read_npz(place)
     if place.is_dir():
@@ -38,3 +39,10 @@ def open_source(path: str | Path) -> Source:
         f"{place}: images come from a folder of class folders, .parquet or .npz, got a file "
         f"of type {place.suffix or 'unknown'!r}"
     )
+
+
+def _parquet_files(path: Path) -> list[Path]:
+    """The Parquet files of a data set: the file itself, or those in the folder or its `data/`."""
+    if path.is_file():
+        return [path] if path.suffix == ".parquet" else []
+    return sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))

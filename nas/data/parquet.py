@@ -21,7 +21,7 @@ from PIL import Image
 from nas.data.source import PART_NAMES, Part, PartName, Source, name_parts
 from search_spaces.errors import DataError
 
-__all__ = ["parquet_files", "read_parquet"]
+__all__ = ["read_parquet"]
 
 _IMAGE_COLUMNS = ("image", "img")
 _LABEL_COLUMNS = ("label", "labels")
@@ -29,25 +29,19 @@ _HELD = 4096
 """Encoded images that stay in memory beside a row group: more than all threads are at."""
 
 
-def parquet_files(path: Path) -> list[Path]:
-    """The Parquet files of a data set: the file itself, or those in the folder or its `data/`."""
-    if path.is_file():
-        return [path] if path.suffix == ".parquet" else []
-    return sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
-
-
-def read_parquet(path: Path) -> Source:
+def read_parquet(path: Path, files: Sequence[Path]) -> Source:
     """A source from one Parquet file, or from a folder of `train.parquet`, `test.parquet`.
 
-    Shards (`train-00000-of-00002.parquet`) are read in order. The image column is `image` or
-    `img` (a struct `{bytes, path}`, or bytes), the label column `label` or `labels` (integers,
-    or strings that name the class). Class names are those of the Hugging Face metadata if it is
-    there, else "0", "1", ... Of the images a few row groups at a time are in memory.
+    `files` are `path` itself, or the Parquet files of that folder in order; shards are
+    `train-00000-of-00002.parquet` and so on. The image column is `image` or `img` (a struct
+    `{bytes, path}`, or bytes), the label column `label` or `labels` (integers, or strings that name
+    the class). Class names are those of the Hugging Face metadata if it is there, else "0", "1",
+    ... Of the images a few row groups at a time are in memory.
 
     Raises:
         DataError: not Parquet, a missing column or one of the wrong type, an empty label.
     """
-    shards = _shards(path)
+    shards = _shards(path, files)
     tables = {
         name: pa.concat_tables([_labelled(file) for file in files], promote_options="default")
         for name, files in shards.items()
@@ -61,10 +55,9 @@ def read_parquet(path: Path) -> Source:
     return Source(str(path), classes, parts)
 
 
-def _shards(path: Path) -> dict[PartName, list[Path]]:
-    files = parquet_files(path)
+def _shards(path: Path, files: Sequence[Path]) -> dict[PartName, list[Path]]:
     if path.is_file():
-        return {"train": files}
+        return {"train": list(files)}
     named: dict[PartName, list[Path]] = {}
     for file in files:
         prefix = file.stem.split("-")[0]
