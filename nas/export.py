@@ -61,16 +61,17 @@ class ExportOptions:
         Raises:
             NasLoopError: options that contradict each other.
         """
-        if not self.raw:
-            if self.dtype != "float32" or self.layout != "NCHW":
-                raise NasLoopError(
-                    f"{self.dtype} pixels in {self.layout} need the normalisation inside "
-                    "the graph; add --raw"
-                )
-            return None
         mean = tuple(value / 255 for value in normalisation.mean)
         std = tuple(value / 255 for value in normalisation.std)
-        return Preprocessing(mean, std, True, self.dtype, self.layout)  # type: ignore[arg-type]
+        within = Preprocessing(mean, std, True, self.dtype, self.layout)  # type: ignore[arg-type]
+        if self.raw:
+            return within
+        if self.dtype != "float32" or self.layout != "NCHW":
+            raise NasLoopError(
+                f"{self.dtype} pixels in {self.layout} need the normalisation inside "
+                "the graph; add --raw"
+            )
+        return None
 
     @property
     def apart(self) -> str:

@@ -101,6 +101,10 @@ def measure(
         donors or (),
         samples,
     )
+    if run is not None and not (out or name):
+        of = f" --device {device}" if device else ""
+        of += f" --threads {threads}" if threads else ""
+        text += f"; next: nas search {run}{of} --latency-ms MS"
     screen.result(data, text)
 
 

@@ -113,7 +113,7 @@ def fleet_command(
     target = typed.out or trained.run.fleet
     require_folder(target, fleet=True)
     files = Run(target)
-    require_images(trained)
+    require_images(trained, files)
     _announce(task, ready is None, target, typed.baselines, screen)
     if not typed.resume:
         files.study.unlink(missing_ok=True)

@@ -92,7 +92,8 @@ def search_run(
     if exact:
         require_exact(space, ready, options, asked)
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
-    require_images(trained)
+    files = Run(out)
+    require_images(trained, files)
     most = most_measured(options.candidates)
     takes = announced(
         trained,
@@ -106,8 +107,7 @@ def search_run(
         compared=baselines,
     )
     kept = "accuracies that are measured are kept" if trained.has_images else "--resume goes on"
-    screen.say(f"{takes} (interrupt at will, {kept})")
-    files = Run(out)
+    screen.say(f"{takes} (interrupt at will, {kept}){_loose(space, table, options.latency_ms)}")
     if not resume:
         for file in (*map(files.round_study, range(1, MOST_ROUNDS + 1)), files.measured):
             file.unlink(missing_ok=True)
@@ -187,6 +187,14 @@ def search_run(
     write_front(files, document)
     write_curves(files, document, curves)
     return document
+
+
+def _loose(space: Space, table: LatencyTable, latency_ms: float) -> str:
+    """That a budget rules nothing out, where the largest network keeps it."""
+    most = float(table.predict(space.largest[None])[0])
+    if most > latency_ms:
+        return ""
+    return f"; by the latency table even the largest network takes {most:.4g} ms of {latency_ms:g}"
 
 
 def _optimum(

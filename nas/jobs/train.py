@@ -198,6 +198,8 @@ def _train(
 ) -> dict[str, Any]:
     config = Config.load(config_file)
     run = Run.check(out, config, resume)
+    if resume and not run.config_file.exists():
+        screen.say(f"there is no run in {out} to go on with: training begins anew")
     if run.supernet.exists() and not run.checkpoint.exists():
         raise ConfigError(
             f"{run.supernet} is trained and there is no checkpoint to go on from; choose another "

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import search_spaces
+from latency_lut import LatencyTable
 from tests.nas.conftest import Job
 from tests.nas.tiny import files, nas, rows, tiny, write_images
 
@@ -235,12 +236,13 @@ def test_a_configuration_that_does_not_fit_the_weights(run: Path) -> None:
     assert "restore the configuration" in said
 
 
-@pytest.mark.parametrize("command", ["export", "report"])
+@pytest.mark.parametrize("command", ["search", "export", "report"])
 def test_other_images_than_those_of_the_training(job: Job, run: Path, command: str) -> None:
     other = write_images(run.parent / "other.npz", first=50)
     configured(run / "config.yaml", str(job.images), str(other))
     (run / "test.json").unlink()
-    said = refused(run, command, run)
+    more = ("--latency-ms", 1) if command == "search" else ()
+    said = refused(run, command, run, *more)
     assert said.startswith(f"{other}: other images than the weights in {run} were trained on")
 
 
@@ -384,6 +386,28 @@ def test_an_unknown_searcher_or_predictor(run: Path, kind: str) -> None:
     (run / "samples.sqlite").unlink()
     said = refused(run, "search", run, "--latency-ms", 1, f"--{kind}", "oracle")
     assert said.startswith(f"no {kind} 'oracle'; there are ")
+
+
+@pytest.mark.parametrize(("latency_ms", "loose"), [(1e3, True), (None, False)])
+def test_a_budget_that_rules_nothing_out(run: Path, latency_ms: float | None, loose: bool) -> None:
+    table = LatencyTable.load(run / "latency" / "cpu.json", tiny())
+    most = float(table.predict(tiny().largest[None])[0])
+    said = nas("search", run, "--latency-ms", latency_ms or 0.99 * most, "--no-baselines")
+    assert (f"even the largest network takes {most:.4g} ms of 1000" in said.err) is loose
+
+
+def test_resuming_where_there_is_no_run(untrained: Path) -> None:
+    out = untrained.parent / "other"
+    said = nas("train", untrained, "--out", out, "--resume")
+    assert said.code == 0
+    assert f"there is no run in {out} to go on with: training begins anew" in said.err
+    said = nas("train", untrained, "--out", out, "--resume")
+    assert "begins anew" not in said.err
+
+
+def test_a_type_that_no_input_has_comes_before_where_it_would_be(run: Path) -> None:
+    said = refused(run, "export", run, "--dtype", "int7")
+    assert said == "preprocessing takes float32 or uint8 in NCHW or NHWC; got int7 in NCHW"
 
 
 def test_a_search_into_a_file(run: Path) -> None:

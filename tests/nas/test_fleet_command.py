@@ -18,11 +18,11 @@ from nas.run import Run
 from nas.search import load
 from search_spaces import Architecture
 from tests.latency_lut.synthetic import every_row
-from tests.nas.conftest import BUDGET_MS
+from tests.nas.conftest import BUDGET_MS, Job
 from tests.nas.made_tables import another_device
 from tests.nas.report.page_parser import parse
-from tests.nas.test_bad_input import refused
-from tests.nas.tiny import Said, accuracies, files, nas, raising, tiny
+from tests.nas.test_bad_input import configured, refused
+from tests.nas.tiny import Said, accuracies, files, nas, raising, tiny, write_images
 
 SPACE = tiny()
 EVERY = every_row(SPACE)
@@ -281,6 +281,17 @@ def test_another_seed_is_not_gone_on_with(run: Path, many: dict[str, float]) -> 
     assert fleet(run, many, "--budget", 20, "--resume").code == 0
     said = fleet(run, many, "--budget", 20, "--resume", "--seed", 9)
     assert said.code == 2 and "fleet/study.sqlite: the study of another search" in said.err
+
+
+def test_other_images_are_refused_while_the_earlier_fleet_is_there(
+    job: Job, run: Path, many: dict[str, float]
+) -> None:
+    assert fleet(run, many, "--budget", 20).code == 0
+    other = write_images(run.parent / "other.npz", first=50)
+    configured(run / "config.yaml", str(job.images), str(other))
+    limits = (text for name, ms in many.items() for text in ("--fleet", f"{name}={ms!r}"))
+    said = refused(run, "search", run, *limits, "--no-baselines")
+    assert said.startswith(f"{other}: other images than the weights in {run} were trained on")
 
 
 def test_a_search_that_is_killed_leaves_no_network_of_an_earlier_one(
