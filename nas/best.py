@@ -11,7 +11,7 @@ from nas.run import Run
 from search_spaces.errors import ArtefactError, NasLoopError
 from search_spaces.files import write_atomic
 
-__all__ = ["require_best", "set_aside", "write_fleet", "write_front"]
+__all__ = ["put_back", "require_best", "set_aside", "write_fleet", "write_front"]
 
 
 def write_front(run: Run, front: Mapping[str, Any]) -> None:
@@ -44,6 +44,19 @@ def set_aside(run: Run) -> None:
                 f"{file}: cannot be set aside as {run.earlier(file)} ({error.strerror}); search "
                 "into another -o"
             ) from error
+
+
+def put_back(run: Run) -> bool:
+    """Undo ``set_aside`` where a search is refused: whether there was something to put back.
+
+    The best network goes last: until then other commands have none.
+    """
+    moved = False
+    for file in (run.fleet_document, run.front, run.best):
+        if run.earlier(file).is_file() and not file.exists():
+            run.earlier(file).replace(file)
+            moved = True
+    return moved
 
 
 def write_fleet(run: Run, fleet: Mapping[str, Any]) -> None:

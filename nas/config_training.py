@@ -21,6 +21,8 @@ USUAL: dict[OptimizerName, tuple[float, float]] = {
     "muon": (0.1, 0.01),
 }
 """Peak learning rate and weight decay."""
+RATES = ("train.learning_rate", "train.weight_decay")
+"""Keys whose null is what is usual. That changes, so a checkpoint says which number it was."""
 StrategyName = Literal[
     "progressive-shrinking",
     "sandwich",

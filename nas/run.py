@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from nas.config import Config
+from nas.config_training import RATES
 from search_spaces.errors import ArtefactError, ConfigError
 from search_spaces.files import write_atomic
 
@@ -193,8 +194,6 @@ class Run:
 
 ELSEWHERE = ("data.path", "data.cache", "train.weights", "train.tensorboard")
 """Keys that may change: where files lie, and what is told."""
-USUAL = ("train.learning_rate", "train.weight_decay")
-"""Keys whose null is what is usual. That changes, so the checkpoint says which number it was."""
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
@@ -221,7 +220,7 @@ def _differing(one: Config, other: Config) -> list[str]:
 
 
 def _differ(name: str, one: object, other: object) -> bool:
-    return one != other and not (name in USUAL and (one is None or other is None))
+    return one != other and not (name in RATES and (one is None or other is None))
 
 
 def _litter(entry: Path) -> bool:

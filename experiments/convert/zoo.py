@@ -23,6 +23,7 @@ import json
 import math
 import platform
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -32,7 +33,7 @@ from search_spaces.convert import from_module
 from search_spaces.errors import SpaceError
 from search_spaces.files import write_atomic
 
-LEAST = {"inception": 96, "alexnet": 224, "vgg": 224}
+LEAST = {"inception": 96, "alexnet": 224, "maxvit": 224, "vgg": 224}
 """Sides below which a family's last maps are not what its pooling divides."""
 IMAGES = 4
 
@@ -103,7 +104,11 @@ def main() -> int:
     known = classifiers()
     if unknown := set(options.only or ()) - set(known):
         parser.error(f"torchvision has no {', '.join(sorted(unknown))}")
-    versions = {"torch": torch.__version__, "python": platform.python_version()}
+    versions = {
+        "torch": torch.__version__,
+        "torchvision": metadata.version("torchvision"),
+        "python": platform.python_version(),
+    }
     found: dict[str, dict[str, object]] = {}
     for name in options.only or known:
         found[name] = judged(name, known[name], options.side)

@@ -32,7 +32,7 @@ import torch
 from recipe import named, recipe
 from timing import interleaved, machine, save
 from torch import Tensor
-from training_step import plain, step, written_out
+from training_step import images, plain, step, written_out
 
 from nas.config import TrainConfig
 from nas.training import learner as learning
@@ -86,9 +86,7 @@ def main() -> int:
     space, train = recipe(options.config)
     if options.config is None:
         train = dataclasses.replace(train, strategy="sandwich")
-    size = int(str(space.decode(space.largest)["resolution"]))
-    x = torch.randn(BATCH, 3, size, size).contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(0, space.classes, (BATCH,))
+    x, labels = images(space.decode(space.largest), BATCH)
     subnets, shared = steps(space, train, x, labels)
     _, slow = steps(space, train, x, labels, fast=False)
     network = plain(space, space.supernet(), space.decode(space.largest))

@@ -2,9 +2,9 @@
 
     python experiments/speed/training_memory.py [--config FILE] [--rounds 3] [--out FILE]
 
-Claim: a step of the supernet takes at most 1.15 times the memory of a step of the largest network,
-built plain, on the same batch of 128 images with the same optimizer and precision (those of a
-configuration, else AdamW and float32).
+Claim: a step of the supernet, by any strategy with its own number of subnets, holds at most 1.15
+times the ``tensors`` of a step of the largest network, built plain, on the same batch of 128 images
+with the same optimizer and precision (those of a configuration, else AdamW and float32).
 
 Every figure is of a fresh process. ``tensors``: the most that PyTorch's allocator holds at once
 during a step, above what it held before (activations, gradients), the most of a few steps.

@@ -39,11 +39,6 @@ class Splits:
     val: ImageSet
     test: Callable[[], ImageSet]
 
-    @property
-    def fingerprint(self) -> str:
-        """What results belong to: the pixels and labels of training and held-out images."""
-        return f"{self.train.fingerprint}{self.val.fingerprint}"
-
 
 def load_splits(
     path: str | Path,

@@ -42,22 +42,16 @@ def require_folder(out: Path, fleet: bool) -> None:
         )
 
 
-def require_images(trained: TrainedRun, files: Run) -> None:
+def require_images(trained: TrainedRun) -> None:
     """Look for the run's images, and for what was measured on them, before hours are spent.
-
-    Where ``files`` has what an earlier search found, the images are opened, which takes as long as
-    it would later: others than the training's are refused while all of that is still there.
 
     Raises:
         DataError: the images are gone.
-        ArtefactError: the accuracies are damaged, or of other weights or images; or the images are
-            not those of the training.
+        ArtefactError: the accuracies are damaged, or of other weights or images.
     """
     if trained.has_images:
         open_source(trained.config.images.location)
         Samples(trained.run.samples, trained.space, trained.belongs()).known()
-        if any(file.is_file() for file in (files.best, files.front, files.fleet_document)):
-            _ = trained.splits
 
 
 def announced(

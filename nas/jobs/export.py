@@ -8,7 +8,7 @@ from typing import Any
 
 import onnx
 
-from nas.divided import image_options
+from nas.dataset import image_options
 from nas.export import ExportOptions, model, save_checked
 from nas.jobs.trained import TrainedRun
 from nas.photographs import photographs

@@ -13,7 +13,7 @@ from typing import Any
 from latency_lut import Device, DeviceError, LatencyTable
 from latency_lut import device as device_of
 from nas import search as searching
-from nas.best import set_aside, write_fleet
+from nas.best import put_back, set_aside, write_fleet
 from nas.jobs.asking import pairs
 from nas.jobs.beginning import announced, require_folder, require_images
 from nas.jobs.budget import SearchOptions
@@ -36,7 +36,7 @@ from nas.quantities import LATENCY, get, upper
 from nas.run import Run
 from nas.terminal import Screen
 from predictors import USUAL
-from search_spaces.errors import ArtefactError, ConfigError
+from search_spaces.errors import ArtefactError, ConfigError, DataError
 
 __all__ = ["fleet_command", "fleet_limits"]
 
@@ -113,16 +113,15 @@ def fleet_command(
     target = typed.out or trained.run.fleet
     require_folder(target, fleet=True)
     files = Run(target)
-    require_images(trained, files)
+    require_images(trained)
     _announce(task, ready is None, target, typed.baselines, screen)
-    if not typed.resume:
-        files.study.unlink(missing_ok=True)
-        _forget(files, limits)
     clock = {}
     began = time.monotonic()
     with engine_of(typed.engine) as working:
         guide = ready or fitted_guide(trained, typed.predictor or USUAL, screen, working)
         clock["samples"], began = time.monotonic() - began, time.monotonic()
+        if not typed.resume:
+            _forget(files, limits)
         if not files.study.exists():  # Nothing is gone on with.
             set_aside(files)
         with watching(screen, "search") as watch:
@@ -132,7 +131,12 @@ def fleet_command(
         )
         clock["search"], began = time.monotonic() - began, time.monotonic()
         rows = candidates_of(found, options.candidates)
-        members = members_of(trained, tables, at_hand, guide, rows, target, screen, working)
+        try:
+            members = members_of(trained, tables, at_hand, guide, rows, target, screen, working)
+        except (ArtefactError, DataError):  # As where the images are others, which are opened late.
+            if not typed.resume and put_back(files):
+                _forget(files, limits)
+            raise
         clock["measure"] = time.monotonic() - began
     document = fleet_document(trained, tables, limits, guide, options, found, members, clock)
     document["told"] = told_document(options, typed.where)
@@ -150,7 +154,7 @@ def fleet_command(
         files.curves.unlink(missing_ok=True)  # Those of an earlier search.
     else:
         write_curves(files, document, curves)
-    _forget(files, limits)
+    _forget_samples(files, limits)
     return document, _text(document, files, folder)
 
 
@@ -227,6 +231,12 @@ def _announce(task: _Task, to_fit: bool, out: Path, baselines: bool, screen: Scr
 
 
 def _forget(files: Run, limits: Mapping[str, float]) -> None:
+    """What an earlier search would be resumed by."""
+    files.study.unlink(missing_ok=True)
+    _forget_samples(files, limits)
+
+
+def _forget_samples(files: Run, limits: Mapping[str, float]) -> None:
     for name in limits:
         shutil.rmtree(samples_of(files.folder, name), ignore_errors=True)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from latency_lut import Device, LatencyTable
 from nas import search as searching
-from nas.best import set_aside, write_front
+from nas.best import put_back, set_aside, write_front
 from nas.engine import LOCAL, Engine
 from nas.jobs.asked import Asked
 from nas.jobs.asking import asked_of
@@ -41,6 +41,7 @@ from nas.run import Run
 from nas.search import searchers
 from nas.terminal import Screen
 from predictors import USUAL
+from search_spaces.errors import ArtefactError, DataError
 from search_spaces.space import Population, Space
 
 __all__ = ["search_run"]
@@ -93,7 +94,7 @@ def search_run(
         require_exact(space, ready, options, asked)
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
     files = Run(out)
-    require_images(trained, files)
+    require_images(trained)
     most = most_measured(options.candidates)
     takes = announced(
         trained,
@@ -108,10 +109,6 @@ def search_run(
     )
     kept = "accuracies that are measured are kept" if trained.has_images else "--resume goes on"
     screen.say(f"{takes} (interrupt at will, {kept}){_loose(space, table, options.latency_ms)}")
-    if not resume:
-        for file in (*map(files.round_study, range(1, MOST_ROUNDS + 1)), files.measured):
-            file.unlink(missing_ok=True)
-        _forget_samples(files)
     began = time.monotonic()
     guide = ready or fitted_guide(trained, options.predictor or USUAL, screen, engine)
     require_accuracy(space, table, guide, options, asked)
@@ -134,8 +131,10 @@ def search_run(
         **{f"quantity {name}": what for name, what in asked.identities.items()},
         **trained.belongs(),
     }
+    if not resume:
+        _forget(files)
     rounds = recall(files.measured, belongs)
-    if not files.study.exists():  # Nothing can be refused any more, and nothing is gone on with.
+    if not files.study.exists():  # Nothing is gone on with.
         set_aside(files)
         # What it was told is known as soon as there is something to resume.
         remember(files.measured, belongs, rounds)
@@ -164,7 +163,12 @@ def search_run(
         clock["measure"] += time.monotonic() - began
         return rounds[number - 1]
 
-    outcome = search_in_rounds(search, measure, table, options.candidates)
+    try:
+        outcome = search_in_rounds(search, measure, table, options.candidates)
+    except (ArtefactError, DataError):  # As where the images are others, which are opened late.
+        if not resume and put_back(files):
+            _forget(files)
+        raise
     _forget_samples(files)
     best = chosen(outcome, options, asked)
     document = front_document(trained, table, guide, options, outcome, best, clock, asked)
@@ -215,6 +219,13 @@ def _optimum(
     except searching.SearchError as error:  # What was searched and measured is not lost for it.
         screen.say(f"ATTENTION: there is no exact optimum: {error}")
         return None
+
+
+def _forget(files: Run) -> None:
+    """What an earlier search would be resumed by."""
+    for file in (*map(files.round_study, range(1, MOST_ROUNDS + 1)), files.measured):
+        file.unlink(missing_ok=True)
+    _forget_samples(files)
 
 
 def _forget_samples(files: Run) -> None:

@@ -7,8 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nas.config import Config
-from nas.data import Splits
-from nas.divided import open_splits
 from nas.header import Header, peek, space_of
 from nas.run import Run
 from search_spaces import Space
@@ -81,36 +79,31 @@ class TrainedRun:
         return load_supernet(self.run.supernet, self.space)
 
     @cached_property
-    def splits(self) -> Splits:
+    def dataset(self) -> Dataset:
         """The images.
 
         Raises:
             ArtefactError: they are not those of the training, or of the import.
             ConfigError: the run has none.
         """
+        from nas.dataset import open_dataset
+
         path = self.config.images.path
         if not self.header.data:
             raise ArtefactError(
                 f"{self.run.supernet}: made without images; import or convert the weights again "
                 f"with --data {path}"
             )
-        splits = open_splits(self.config)
-        if splits.fingerprint != self.header.data:
+        dataset = open_dataset(self.config)
+        if dataset.fingerprint != self.header.data:
             imported = bool(self.header.origin)
             raise ArtefactError(
                 f"{path}: other images than the weights in {self.run.folder} were "
-                f"{'imported with' if imported else 'trained on'} ({splits.fingerprint[:12]}, not "
+                f"{'imported with' if imported else 'trained on'} ({dataset.fingerprint[:12]}, not "
                 f"{self.header.data[:12]}); restore the data, or "
                 f"{'import them' if imported else 'train'} again"
             )
-        return splits
-
-    @cached_property
-    def dataset(self) -> Dataset:
-        """The images as tensors; raises what ``splits`` does."""
-        from nas.dataset import dataset_of
-
-        return dataset_of(self.config, self.splits)
+        return dataset
 
     @cached_property
     def evaluator(self) -> Evaluator:

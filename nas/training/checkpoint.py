@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from nas.config import TrainConfig
+from nas.config_training import RATES
 from search_spaces.errors import ArtefactError
 from search_spaces.files import write_atomic
 
 __all__ = ["copies", "load_checkpoint", "save_checkpoint"]
 
 FORMAT = 2
-RATES = ("train.learning_rate", "train.weight_decay")
 UNSAID = {"adamw": (0.004, 0.05), "sgd": (0.1, 0.0005), "muon": (0.1, 0.1)}
 """Learning rate and weight decay that were usual when checkpoints did not say them."""
 

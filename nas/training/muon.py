@@ -61,7 +61,8 @@ def orthogonal(weights: Tensor) -> Tensor:
 
     As a matrix [out, in * h * w], by a Newton-Schulz iteration; a matrix of zeros stays so. What
     the iteration multiplies the matrix by is a polynomial of its Gram matrix, and is multiplied up
-    by itself: the Gram matrix is smaller, and the matrix takes part in two products in all.
+    by itself, which is fewer operations where a matrix is longer than wide: it takes part in two
+    products in all. In float32 directions of less than a thousandth of the largest are rounded.
     """
     matrix = weights.flatten(1)
     tall = len(matrix) > matrix.shape[1]

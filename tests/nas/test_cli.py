@@ -31,6 +31,21 @@ COMMANDS = (
 )
 
 
+@pytest.mark.parametrize(
+    ("options", "of"),
+    [((), ""), (("--device", "cpu", "--threads", 2), " --device cpu --threads 2")],
+)
+def test_after_measuring_comes_a_search(
+    options: tuple[object, ...], of: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.jobs.measure.measure_command", lambda *given: ({}, "measured"))
+    said = nas("measure", "runs/a", *options)
+    assert (said.out + said.err).strip() == (
+        f"measured; next: nas search runs/a{of} --latency-ms MS"
+    )
+    assert "next:" not in nas("measure", "runs/a", "-o", "a.json").out
+
+
 @pytest.mark.parametrize("command", ["train", "measure", "search", "export", "report"])
 def test_results_are_one_json_object_on_standard_output(job: Job, command: str) -> None:
     said = job.said[command]

@@ -283,15 +283,17 @@ def test_another_seed_is_not_gone_on_with(run: Path, many: dict[str, float]) -> 
     assert said.code == 2 and "fleet/study.sqlite: the study of another search" in said.err
 
 
-def test_other_images_are_refused_while_the_earlier_fleet_is_there(
+def test_a_fleet_on_other_images_leaves_what_an_earlier_one_found(
     job: Job, run: Path, many: dict[str, float]
 ) -> None:
     assert fleet(run, many, "--budget", 20).code == 0
     other = write_images(run.parent / "other.npz", first=50)
     configured(run / "config.yaml", str(job.images), str(other))
-    limits = (text for name, ms in many.items() for text in ("--fleet", f"{name}={ms!r}"))
-    said = refused(run, "search", run, *limits, "--no-baselines")
-    assert said.startswith(f"{other}: other images than the weights in {run} were trained on")
+    before = files(run / "fleet")
+    said = fleet(run, many, "--budget", 20, "--seed", 5)
+    assert said.code == 2
+    assert said.err.splitlines()[-1].startswith(f"nas: {other}: other images than the weights")
+    assert files(run / "fleet") == {k: v for k, v in before.items() if k != "study.sqlite"}
 
 
 def test_a_search_that_is_killed_leaves_no_network_of_an_earlier_one(

@@ -198,9 +198,14 @@ def test_what_is_said_of_them(trained: Trained, compare: Callable[..., dict[str,
 
 
 def test_what_belongs_to_another_supernet_is_beside(
-    trained: Trained, compare: Callable[..., dict[str, Any]], run: Path
+    trained: Trained,
+    compare: Callable[..., dict[str, Any]],
+    run: Path,
+    digests: list[str],
+    tmp_path: Path,
 ) -> None:
     compare("--what", "alone", "inherited", "--seeds", 1)
+    assert trained.folders
     trained.folders.clear()
     # Networks alone are of no supernet: they need not be trained again.
     tensors = load_file(Run(run).supernet)
@@ -208,5 +213,7 @@ def test_what_belongs_to_another_supernet_is_beside(
         header = stream.metadata()
     name = next(iter(tensors))
     save_file({**tensors, name: tensors[name] + 1}, Run(run).supernet, header)
-    found = compare("--what", "inherited", "--seeds", 1)
+    found = compare("--what", "alone", "inherited", "--seeds", 1)
     assert trained.folders == [] and all(row["alone"] for row in found["rows"])
+    out = tmp_path / "out"
+    assert [len(list(out.glob(f"{digest[:12]}/inherited-*"))) for digest in digests] == [2, 2, 2]

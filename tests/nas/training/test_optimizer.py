@@ -102,6 +102,16 @@ def test_momentum_of_low_rank_is_not_blown_up(shape: tuple[int, ...], rank: int)
     assert found == pytest.approx(polynomial(weights), abs=2e-4)
 
 
+@pytest.mark.parametrize("shape", [(48, 48, 3, 3), (24, 24, 1, 1)])
+def test_momentum_whose_directions_fade_is_rounded_a_little(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    inputs = int(np.prod(shape[1:]))
+    left, _, right = np.linalg.svd(rng.normal(size=(shape[0], inputs)), full_matrices=False)
+    weights = ((left / np.arange(1, shape[0] + 1) ** 2) @ right).reshape(shape)
+    found = orthogonal(torch.from_numpy(weights).float()).numpy()
+    assert found == pytest.approx(polynomial(weights), abs=2e-3)
+
+
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_muon_makes_the_momentum_of_convolutions_orthogonal(channels_last: bool) -> None:
     config = TrainConfig(optimizer="muon", learning_rate=0.5, weight_decay=0.3)
