@@ -115,13 +115,13 @@ def fleet_command(
     files = Run(target)
     require_images(trained)
     _announce(task, ready is None, target, typed.baselines, screen)
+    if not typed.resume:
+        _forget(files, limits)
     clock = {}
     began = time.monotonic()
     with engine_of(typed.engine) as working:
         guide = ready or fitted_guide(trained, typed.predictor or USUAL, screen, working)
         clock["samples"], began = time.monotonic() - began, time.monotonic()
-        if not typed.resume:
-            _forget(files, limits)
         if not files.study.exists():  # Nothing is gone on with.
             set_aside(files)
         with watching(screen, "search") as watch:

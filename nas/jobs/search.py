@@ -109,6 +109,8 @@ def search_run(
     )
     kept = "accuracies that are measured are kept" if trained.has_images else "--resume goes on"
     screen.say(f"{takes} (interrupt at will, {kept}){_loose(space, table, options.latency_ms)}")
+    if not resume:
+        _forget(files)
     began = time.monotonic()
     guide = ready or fitted_guide(trained, options.predictor or USUAL, screen, engine)
     require_accuracy(space, table, guide, options, asked)
@@ -131,8 +133,6 @@ def search_run(
         **{f"quantity {name}": what for name, what in asked.identities.items()},
         **trained.belongs(),
     }
-    if not resume:
-        _forget(files)
     rounds = recall(files.measured, belongs)
     if not files.study.exists():  # Nothing is gone on with.
         set_aside(files)
