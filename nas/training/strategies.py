@@ -78,20 +78,34 @@ def progressive_shrinking(extremes: float) -> Strategy:
     return Strategy(sampling.bounded(extremes), _of(1), "as-it-was")
 
 
+SANDWICH = Strategy(sampling.sandwich, _of(4), "in-place")
+"""The sandwich rule with distillation in place: Yu et al., "BigNAS", ECCV 2020."""
+
+ATTENTIVE_BEST = Strategy(sampling.attentive(best=True), _of(4), "in-place")
+"""The sandwich, the best of candidates between: Wang et al., "AttentiveNAS", CVPR 2021."""
+
+ATTENTIVE_WORST = Strategy(sampling.attentive(best=False), _of(4), "in-place")
+"""The worst of them: "AttentiveNAS" as well."""
+
+ALPHANET = Strategy(sampling.sandwich, _of(4), "in-place", losses.adaptive_alpha)
+"""The sandwich, taught by alpha-divergence: Wang et al., "AlphaNet", ICML 2021."""
+
+SINGLE_PATH = Strategy(sampling.uniform, _of(1), "none")
+"""One subnet, any: Guo et al., "Single Path One-Shot", ECCV 2020."""
+
+FAIR = Strategy(sampling.fair, _as_many_as_options, "none")
+"""Every option as often as any other: Chu et al., "FairNAS", ICCV 2021."""
+
+
 def strategy_of(config: TrainConfig) -> Strategy:
     """The strategy that a configuration names."""
     known: Mapping[StrategyName, Strategy] = {
         "progressive-shrinking": progressive_shrinking(config.extremes),
-        # The sandwich rule with distillation in place: Yu et al., "BigNAS", ECCV 2020.
-        "sandwich": Strategy(sampling.sandwich, _of(4), "in-place"),
-        # With the best or worst of candidates between: Wang et al., "AttentiveNAS", CVPR 2021.
-        "attentive-best": Strategy(sampling.attentive(best=True), _of(4), "in-place"),
-        "attentive-worst": Strategy(sampling.attentive(best=False), _of(4), "in-place"),
-        # The sandwich, taught by alpha-divergence: Wang et al., "AlphaNet", ICML 2021.
-        "alphanet": Strategy(sampling.sandwich, _of(4), "in-place", losses.adaptive_alpha),
-        # One subnet, any: Guo et al., "Single Path One-Shot", ECCV 2020.
-        "single-path": Strategy(sampling.uniform, _of(1), "none"),
-        # Every option as often as any other: Chu et al., "FairNAS", ICCV 2021.
-        "fair": Strategy(sampling.fair, _as_many_as_options, "none"),
+        "sandwich": SANDWICH,
+        "attentive-best": ATTENTIVE_BEST,
+        "attentive-worst": ATTENTIVE_WORST,
+        "alphanet": ALPHANET,
+        "single-path": SINGLE_PATH,
+        "fair": FAIR,
     }
     return known[config.strategy]
