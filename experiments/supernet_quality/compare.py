@@ -35,14 +35,14 @@ from typing import Any
 
 from compute import of_one, of_supernet
 from gaps import Row, claims, summary, totals
-from lone import by_itself, inherited, tested
+from lone import bar, by_itself, inherited, side_by_side, tested
 from units import RESULT, once, took
 
 from nas.jobs.export import read_architecture
-from nas.jobs.finetune import FINETUNED, finetune_command
+from nas.jobs.finetune import fine_tune
 from nas.jobs.train import said
 from nas.jobs.trained import TrainedRun
-from nas.jobs.tuning import tuning_config
+from nas.jobs.tuning import FINETUNED, tuning_config
 from nas.run import Run
 from nas.terminal import Screen
 from nas.weights import load_subnet
@@ -57,14 +57,17 @@ def fine_tuned(
 ) -> dict[str, Any]:
     """Fine-tune the subnet, or go on with it: what it reaches and how long it took."""
 
-    def work() -> dict[str, Any]:
-        finetune_command(trained, one, epochs, None, folder / "run", True, screen)
-        subnet = load_subnet(folder / "run" / FINETUNED, trained.space).subnet
-        found = tested(trained.evaluator, trained, subnet, one)
-        return {**found, **took(folder / "run" / "log.csv")}
+    config = tuning_config(side_by_side(trained.config.train), epochs, None)
 
-    recipe = said(tuning_config(trained.config.train, epochs, None))
-    belongs = {**trained.belongs(), **recipe, "network": trained.space.digest(one)}
+    def work() -> dict[str, Any]:
+        folder.mkdir(parents=True, exist_ok=True)
+        with bar(screen, folder, epochs) as tell:
+            fine_tune(trained, one, config, folder, tell)
+        subnet = load_subnet(folder / FINETUNED, trained.space).subnet
+        found = tested(trained.evaluator, trained, subnet, one)
+        return {**found, **took(folder / "log.csv")}
+
+    belongs = {**trained.belongs(), **said(config), "network": trained.space.digest(one)}
     return once(folder, belongs, work)
 
 
@@ -149,12 +152,11 @@ def main() -> None:
         cost = round(of_one(rows[digest]["macs"], given.fine_tune, images, teacher), 2)
         rows[digest]["fine-tuned"] = {**found, "tera_macs": cost}
 
-    telling = [order[0], order[-1], *order[1:-1]]
     repeated = (order[0], order[len(order) // 2])
     units: list[tuple[str, Path, Callable[[], None]]] = [
-        *(("inherited", folder(d, "inherited"), partial(inherit, d)) for d in telling),
-        *(("alone", lone_folder(d, 0), partial(alone, d)) for d in telling),
-        *(("fine-tuned", tuned_folder(d), partial(tune, d)) for d in telling),
+        *(("inherited", folder(d, "inherited"), partial(inherit, d)) for d in order),
+        *(("alone", lone_folder(d, 0), partial(alone, d)) for d in order),
+        *(("fine-tuned", tuned_folder(d), partial(tune, d)) for d in order),
         *(
             ("repeated", lone_folder(d, seed), partial(alone, d, seed))
             for seed in range(1, given.seeds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,11 +63,7 @@ def trained_in(
 ) -> Supernet:
     """Train the supernet of a space, or go on with it in ``folder``; ``log.csv`` is its log."""
     folder.mkdir(parents=True, exist_ok=True)
-    with screen.progress(str(folder), config.epochs) as advance:
-
-        def tell(progress: Progress) -> None:
-            advance(round(progress.done, 2), f"{progress.images_per_second:.0f} images/s")
-
+    with bar(screen, folder, config.epochs) as tell:
         return train(
             space,
             data.images,
@@ -78,10 +76,21 @@ def trained_in(
         )
 
 
+@contextmanager
+def bar(screen: Screen, folder: Path, epochs: int) -> Iterator[Callable[[Progress], None]]:
+    """Tells of a training in ``folder``."""
+    with screen.progress(str(folder), epochs) as advance:
+
+        def tell(progress: Progress) -> None:
+            advance(round(progress.done, 2), f"{progress.images_per_second:.0f} images/s")
+
+        yield tell
+
+
 def recipe(config: TrainConfig, epochs: int, seed: int) -> TrainConfig:
     """How a run was trained, for one network: labels alone, one phase at the rate of the first."""
     return replace(
-        config,
+        side_by_side(config),
         strategy="single-path",
         learning_rate=peak(config.schedule[0], config),
         weight_decay=config.decay,
@@ -90,6 +99,11 @@ def recipe(config: TrainConfig, epochs: int, seed: int) -> TrainConfig:
         subnets=None,
         seed=seed,
     )
+
+
+def side_by_side(config: TrainConfig) -> TrainConfig:
+    """With as many threads as the environment says, so that trainings can share a machine."""
+    return replace(config, threads=0)
 
 
 def tested(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from compute import of_supernet
+from lone import side_by_side
 
 from nas.config import Phase, TrainConfig
 from nas.training.schedule import peak
@@ -40,9 +41,8 @@ def shrinking(epochs: int) -> tuple[Phase, ...]:
 
 def base(config: TrainConfig) -> TrainConfig:
     """A configuration's recipe, its learning rate that of its first phase, for other phases."""
-    return replace(
-        config, learning_rate=peak(config.schedule[0], config), weight_decay=config.decay
-    )
+    rate = peak(config.schedule[0], config)
+    return replace(side_by_side(config), learning_rate=rate, weight_decay=config.decay)
 
 
 def _shrinking(config: TrainConfig, epochs: int, **others: Any) -> TrainConfig:

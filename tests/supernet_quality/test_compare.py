@@ -15,6 +15,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from nas.config import TrainConfig
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from search_spaces import Architecture, Space
@@ -45,7 +46,7 @@ class Trained:
             raise KeyboardInterrupt
         self.left -= 1
         self.folders.append(f"{folder.parent.name}/{folder.name}")
-        log.parent.mkdir(parents=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(LOG)
 
     def rank(self, digest: str) -> int:
@@ -60,14 +61,14 @@ class Trained:
         self.train(folder, folder / "log.csv")
         return ALONE + self.rank(folder.parent.name)
 
-    def tune(self, run: Any, one: Any, epochs: int, rate: Any, folder: Path, *given: Any) -> None:
-        """As ``finetune_command``."""
-        assert epochs == TUNED
-        self.train(folder.parent, folder / "log.csv")
+    def tune(self, run: Any, one: Any, config: TrainConfig, folder: Path, *given: Any) -> None:
+        """As ``fine_tune``."""
+        assert (config.epochs, config.threads) == (TUNED, 0), "threads are the environment's"
+        self.train(folder, folder / "log.csv")
 
     def tuned(self, file: Path, space: Space) -> SimpleNamespace:
         """As ``load_subnet``."""
-        return SimpleNamespace(subnet=FINE_TUNED + self.rank(file.parents[2].name))
+        return SimpleNamespace(subnet=FINE_TUNED + self.rank(file.parents[1].name))
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def trained(
         lone, "Evaluator", lambda count, *given: SimpleNamespace(network=lambda one: count)
     )
     monkeypatch.setattr(lone, "tested", tested)
-    monkeypatch.setattr(compare, "finetune_command", found.tune)
+    monkeypatch.setattr(compare, "fine_tune", found.tune)
     monkeypatch.setattr(compare, "load_subnet", found.tuned)
     monkeypatch.setattr(compare, "tested", tested)
     return found
@@ -144,7 +145,6 @@ def test_nothing_is_trained_twice_and_what_stands_is_kept(
 ) -> None:
     weights = sha256_of(Run(run).supernet)
     smallest, middle, largest = (digest[:12] for digest in digests)
-    telling = (smallest, largest, middle)
 
     def alone(seed: int, *networks: str) -> list[str]:
         return [f"{one}/alone-{EPOCHS}-seed-{seed}" for one in networks]
@@ -152,20 +152,20 @@ def test_nothing_is_trained_twice_and_what_stands_is_kept(
     trained.left = 2
     with pytest.raises(KeyboardInterrupt):
         compare("--what", "alone")
-    assert trained.folders == alone(0, smallest, largest), "the two ends first"
+    assert trained.folders == alone(0, smallest, middle), "cheap ones first"
     found = standing(tmp_path / "out")
-    assert [len(row["alone"]) for row in found["rows"]] == [1, 0, 1]
+    assert [len(row["alone"]) for row in found["rows"]] == [1, 1, 0]
 
     found = compare("--what", "inherited")
-    assert [len(row["alone"]) for row in found["rows"]] == [1, 0, 1], "it stands"
+    assert [len(row["alone"]) for row in found["rows"]] == [1, 1, 0], "it stands"
     assert [row["inherited"]["test"] for row in found["rows"]] == [80.0, 81.0, 82.0]
 
     trained.folders.clear()
     trained.left = 100
     found = compare()
     assert trained.folders == [
-        *alone(0, middle),
-        *(f"{one}/fine-tuned-{TUNED}-{weights[:8]}" for one in telling),
+        *alone(0, largest),
+        *(f"{one}/fine-tuned-{TUNED}-{weights[:8]}" for one in (smallest, middle, largest)),
         *alone(1, smallest, middle),
         *alone(2, smallest, middle),
     ]
