@@ -41,13 +41,20 @@ def _run() -> None:
     # when OpenMP is loaded, hence set first.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    from nas.commands import app
+    from nas.commands import UsageError, app
     from search_spaces.errors import NasLoopError
 
     try:
-        app()
+        code = app(standalone_mode=False)
     except NasLoopError as error:
         _fail(str(error), 2)
+    except UsageError as error:
+        if len(sys.argv) == 1:  # Not a mistake: the help, which takes many lines.
+            error.show()
+            sys.exit(error.exit_code)
+        command = error.ctx.command_path if error.ctx else "nas"
+        _fail(f"{error.format_message().rstrip('.')}; see {command} --help", 2)
+    sys.exit(code)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -15,6 +15,7 @@ import onnxruntime
 import torch
 from torch import Tensor
 
+from nas.architectures import METADATA
 from nas.data.augment import Normalisation, normalise
 from nas.data.decode import FILTER_NAME, ImageOptions
 from search_spaces import Architecture
@@ -138,7 +139,7 @@ def model(
         "input_as_timed": f"no, takes {options.apart}" if options.apart else "yes",
         "batch": "dynamic" if options.batch is None else str(options.batch),
         "opset": str(OPSET),
-        "architecture": json.dumps(json.loads(architecture.to_json())),
+        METADATA: json.dumps(json.loads(architecture.to_json())),
         **belongs,
     }
     return write(

@@ -26,10 +26,11 @@ import numpy as np
 
 from latency_lut import LatencyTable
 from latency_lut import device as device_of
+from nas.architectures import read_architecture
 from nas.data.batches import as_tensors
 from nas.export import ExportOptions, agreement
 from nas.jobs.budget import SearchOptions
-from nas.jobs.export import export_run, read_architecture
+from nas.jobs.export import export_run
 from nas.jobs.search import search_run
 from nas.jobs.trained import TrainedRun
 from nas.report.statistics import binomial

@@ -38,7 +38,7 @@ from gaps import Row, claims, summary, totals
 from lone import bar, by_itself, inherited, side_by_side, tested
 from units import RESULT, once, took
 
-from nas.jobs.export import read_architecture
+from nas.architectures import read_architecture
 from nas.jobs.finetune import fine_tune
 from nas.jobs.train import said
 from nas.jobs.trained import TrainedRun

@@ -45,7 +45,7 @@ from measured import Measurement, measurement
 from rivals import ahead, claims, close, fastest, feasible, finer, too_slow
 
 from latency_lut import device as device_of
-from nas.jobs.export import read_architecture
+from nas.architectures import read_architecture
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.terminal import Screen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -14,7 +15,10 @@ from nas.commands.results import demo, export, report
 from nas.commands.searching import search
 from nas.commands.training import finetune, train
 
-__all__ = ["app"]
+__all__ = ["UsageError", "app"]
+
+UsageError: type[Any] = typer.BadParameter.__mro__[1]
+"""What a wrong command line raises; Typer has no public name for it."""
 
 app = typer.Typer(
     name="nas",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nas.architectures import read_architecture
 from nas.best import require_best
-from nas.jobs.export import read_architecture
 from nas.jobs.trained import TrainedRun
 from search_spaces import Architecture
 from search_spaces.errors import ArtefactError

@@ -18,6 +18,7 @@ from latency_lut import (
     table_name,
 )
 from latency_lut import device as device_of
+from nas.architectures import read_architecture
 from nas.config import (
     Config,
     DataConfig,
@@ -32,7 +33,7 @@ from nas.export import TIMED
 from nas.header import space_of
 from nas.jobs.budget import SearchOptions
 from nas.jobs.estimate import Estimate
-from nas.jobs.export import export_run, read_architecture
+from nas.jobs.export import export_run
 from nas.jobs.measure import measure_table
 from nas.jobs.report import report_command
 from nas.jobs.rounds import most_measured

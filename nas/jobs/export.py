@@ -13,34 +13,15 @@ from nas.export import ExportOptions, model, save_checked
 from nas.jobs.trained import TrainedRun
 from nas.photographs import photographs
 from nas.weights import FineTuned, load_subnet
-from search_spaces import Architecture, Space
-from search_spaces.errors import ArtefactError, SpaceError
+from search_spaces import Architecture
+from search_spaces.errors import ArtefactError
 from search_spaces.subnet import Subnet
 
-__all__ = ["CHECKED", "export_run", "fine_tuned", "onnx_model", "read_architecture"]
+__all__ = ["CHECKED", "export_run", "fine_tuned", "onnx_model"]
 
 CHECKED = 256
 """Held-out images that the file is compared on before it is left."""
 HELD_OUT, PHOTOGRAPHS = "held-out images", "crops of photographs"
-
-
-def read_architecture(path: Path, space: Space | None = None) -> Architecture:
-    """The architecture in a JSON file, of ``space`` if one is given.
-
-    Raises:
-        ArtefactError: unreadable, no architecture, or one of another space; names the file.
-    """
-    try:
-        architecture = Architecture.from_json(path.read_text(encoding="utf-8"))
-        if space is not None:
-            space.encode(architecture)
-    except OSError as error:
-        raise ArtefactError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise ArtefactError(f"{path}: is not UTF-8 text ({error.reason})") from error
-    except SpaceError as error:
-        raise ArtefactError(f"{path}: {error}") from error
-    return architecture
 
 
 def fine_tuned(trained: TrainedRun, file: Path) -> FineTuned:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nas.architectures import read_architecture
 from nas.config import TrainConfig
 from nas.disk import megabytes, require_room
-from nas.jobs.export import read_architecture
 from nas.jobs.trained import TrainedRun
 from nas.jobs.tuning import (
     ARCHITECTURE,

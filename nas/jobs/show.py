@@ -7,7 +7,7 @@ from typing import Any
 
 import search_spaces
 from latency_lut import LatencyTable, table_name
-from nas.jobs.export import read_architecture
+from nas.architectures import read_architecture
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.show import render, to_dict

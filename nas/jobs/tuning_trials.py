@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nas.architectures import read_architecture
 from nas.config import TrainConfig
-from nas.jobs.export import read_architecture
 from nas.jobs.trained import TrainedRun
 from nas.jobs.tuning import ARCHITECTURE, CHECKPOINT, leave, told, tune, tuning_images
 from nas.search import MachineError

@@ -12,7 +12,7 @@ from onnx import TensorProto
 
 from search_spaces.errors import ArtefactError
 
-__all__ = ["ImageModel", "read"]
+__all__ = ["ImageModel", "proto_of", "read"]
 
 PIXELS = {
     TensorProto.FLOAT: "float32",
@@ -84,15 +84,7 @@ def read(path: str | Path, size: int | None = None) -> ImageModel:
     no ONNX model, or nothing that it takes looks like images.
     """
     path = Path(path)
-    try:
-        # From bytes, because by name `onnx.load` would read some suffixes as text.
-        proto = onnx.load_model_from_string(path.read_bytes())
-    except OSError as error:
-        raise ArtefactError(f"{path}: no model can be read there ({error.strerror})") from error
-    except (DecodeError, ValueError) as error:
-        raise ArtefactError(f"{path}: this is no ONNX model, or a truncated one") from error
-    if not proto.graph.node or not proto.opset_import:
-        raise ArtefactError(f"{path}: this is no ONNX model; it has no operators")
+    proto = proto_of(path)
     constants = {tensor.name for tensor in proto.graph.initializer}
     inputs = [value for value in proto.graph.input if value.name not in constants]
     images = [value for value in inputs if _takes_images(value)]
@@ -107,6 +99,20 @@ def read(path: str | Path, size: int | None = None) -> ImageModel:
     shapes = {value.name: _settled(value, value is image, layout, size or SIZE) for value in inputs}
     dtype = PIXELS[image.type.tensor_type.elem_type]
     return ImageModel(path, proto, image.name, layout, dtype, shapes)
+
+
+def proto_of(path: Path) -> onnx.ModelProto:
+    """The file ``path`` as it is; raises ``ArtefactError`` if there is none, or no ONNX model."""
+    try:
+        # From bytes, because by name `onnx.load` would read some suffixes as text.
+        proto = onnx.load_model_from_string(path.read_bytes())
+    except OSError as error:
+        raise ArtefactError(f"{path}: no model can be read there ({error.strerror})") from error
+    except (DecodeError, ValueError) as error:
+        raise ArtefactError(f"{path}: this is no ONNX model, or a truncated one") from error
+    if not proto.graph.node or not proto.opset_import:
+        raise ArtefactError(f"{path}: this is no ONNX model; it has no operators")
+    return proto
 
 
 def _declared(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 from PIL import Image
 
 import search_spaces
@@ -598,8 +600,9 @@ def test_the_front_of_other_weights(run: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["profile", "show"])
 @pytest.mark.parametrize("kind", ["missing", "text", "empty", "truncated", "folder"])
-def test_what_is_no_onnx_model(run: Path, kind: str) -> None:
+def test_what_is_no_onnx_model(run: Path, kind: str, command: str) -> None:
     model = run / "model.onnx"
     if kind == "folder":
         model.mkdir()
@@ -607,7 +610,36 @@ def test_what_is_no_onnx_model(run: Path, kind: str) -> None:
         whole = (run / "best.onnx").read_bytes()
         half = whole[: len(whole) // 2]
         model.write_bytes({"text": b"hello", "empty": b"", "truncated": half}[kind])
-    assert str(model) in refused(run, "profile", model)
+    assert str(model) in refused(run, command, model)
+
+
+def test_a_model_that_does_not_say_its_architecture(run: Path) -> None:
+    model = onnx.load(run / "best.onnx")
+    helper.set_model_props(model, {})
+    onnx.save(model, run / "other.onnx")
+    said = refused(run, "show", run / "other.onnx", "--run", run)
+    assert said.startswith(f"{run}/other.onnx: does not say which architecture it has")
+
+
+# Command lines
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("searchh", "No such command 'searchh'"),
+        ("--versoin", "No such option: --versoin"),
+        ("train", "Missing argument 'CONFIG'"),
+        ("train nas.yaml --resum", "No such option: --resum"),
+        ("search run --latency-ms fast", "Invalid value for '--latency-ms'"),
+        ("show", "Missing argument 'ARCHITECTURE...'"),
+    ],
+)
+def test_command_lines_that_cannot_be_read(tmp_path: Path, line: str, said: str) -> None:
+    refusal = refused(tmp_path, *line.split())
+    assert refusal.startswith(said)
+    known = line.split()[0] in ("train", "search", "show")
+    assert refusal.endswith(f"; see nas {line.split()[0]} --help" if known else "; see nas --help")
 
 
 def test_a_report_of_no_search(run: Path, tmp_path: Path) -> None:

@@ -214,6 +214,14 @@ def test_show_with_a_run_tells_latency(job: Job) -> None:
     assert nas("show", best, "--run", job.run).out.count("predicted") == 1
 
 
+def test_show_of_an_exported_file_is_that_of_its_architecture(job: Job) -> None:
+    best, model = (
+        nas("show", job.run / name, "--run", job.run, "--json").json["architectures"][0]
+        for name in ("best.json", "best.onnx")
+    )
+    assert {**model, "name": best["name"]} == best
+
+
 def test_show_without_a_run_takes_the_space_as_it_is_by_default(tmp_path: Path) -> None:
     space = search_spaces.get("small-images")
     largest = tmp_path / "largest.json"
@@ -385,9 +393,10 @@ def test_a_bug_is_not_taken_for_bad_input(run: Path, monkeypatch: pytest.MonkeyP
         nas("report", run)
 
 
-def test_usage_errors_end_with_2() -> None:
-    for arguments in ([], ["unknown"], ["train"], ["search", "run", "--latency-ms", "fast"]):
-        assert nas(*arguments).code == 2
+def test_without_a_command_there_is_help() -> None:
+    said = nas()
+    assert said.code == 2
+    assert all(command in said.out + said.err for command in COMMANDS)
 
 
 def test_the_installed_program(job: Job) -> None:
