@@ -24,6 +24,9 @@ def init(
     screen = Screen(json)
     summary = inspect(images)
     write_config(summary, out)
+    parts = {"val": "the search", "test": "the report"}
+    without = " and ".join(use for part, use in parts.items() if part not in summary.counts)
+    held_out = f", of which some are held out for {without}" if without else ""
     data = {
         "config": str(out),
         "classes": list(summary.classes),
@@ -31,7 +34,8 @@ def init(
     }
     screen.result(
         data,
-        f"{images}: {len(summary.classes)} classes, {summary.training_images:,} training images\n"
+        f"{images}: {len(summary.classes)} classes, {summary.training_images:,} training images"
+        f"{held_out}\n"
         f"wrote {out}; next: nas train {out} --out run",
     )
 

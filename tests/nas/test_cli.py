@@ -272,6 +272,22 @@ def test_a_report_before_the_search(run: Path) -> None:
     assert said.code == 0 and "test_accuracy" not in said.json, said.err
 
 
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ((), ", of which some are held out for the search and the report\n"),
+        (("train", "test"), ", of which some are held out for the search\n"),
+        (("train", "val", "test"), "2 training images\n"),
+    ],
+)
+def test_init_says_what_is_divided_off(tmp_path: Path, parts: tuple[str, ...], said: str) -> None:
+    for part in parts or (".",):
+        for name in ("cats", "dogs"):
+            (tmp_path / "photos" / part / name).mkdir(parents=True)
+            Image.new("RGB", (12, 9)).save(tmp_path / "photos" / part / name / "1.png")
+    assert said in nas("init", tmp_path / "photos", "-o", tmp_path / "nas.yaml").out
+
+
 def test_init_writes_what_train_reads(tmp_path: Path) -> None:
     for name, colour in (("cats", (200, 30, 30)), ("dogs", (30, 30, 200))):
         (tmp_path / "photos" / name).mkdir(parents=True)
