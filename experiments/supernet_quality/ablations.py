@@ -28,6 +28,7 @@ import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from compute import of_supernet
 from effects import costs, summary
 from lone import belonging, trained_in
 from recipes import VARIANTS, base, passes_of
-from units import RESULT, once, took
+from units import Unit, once, share, took
 
 from nas.config import Config
 from nas.data.batches import as_tensors
@@ -130,7 +131,11 @@ def main() -> None:
             "epochs": epochs,
             "networks": [json.loads(one.to_json()) for one in networks],
             "macs": space.macs(drawn).astype(int).tolist(),
-            "trainings": trainings,
+            "trainings": {
+                name: dict(sorted(trainings[name].items()))
+                for name in VARIANTS
+                if name in trainings
+            },
             "cost": costs(trainings),
             "brings": {images: summary(trainings, images) for images in ("val", "test")},
         }
@@ -143,14 +148,7 @@ def main() -> None:
         for seed, name in itertools.product(range(given.seeds), VARIANTS)
         if config.train.optimizer != "sgd" or name != "sandwich with SGD"
     ]
-    done = [unit for unit in units if (place(*unit) / RESULT).is_file()]
-    for unit in done:
-        work(*unit)
-    keep()
-    for unit in units:
-        if unit not in done and unit[0] in given.variants:
-            work(*unit)
-            keep()
+    share([Unit(place(*one), partial(work, *one), one[0] in given.variants) for one in units], keep)
 
 
 if __name__ == "__main__":

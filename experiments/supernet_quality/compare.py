@@ -36,7 +36,7 @@ from typing import Any
 from compute import of_one, of_supernet
 from gaps import Row, claims, summary, totals
 from lone import bar, by_itself, inherited, side_by_side, tested
-from units import RESULT, once, took
+from units import Unit, once, share, took
 
 from nas.architectures import read_architecture
 from nas.jobs.finetune import fine_tune
@@ -141,7 +141,8 @@ def main() -> None:
         plan, place = space.lower(networks[digest]), lone_folder(digest, seed)
         found = by_itself(trained, plan, epochs, seed, place, screen)
         cost = round(of_one(plan.macs, epochs, images), 2)
-        rows[digest]["alone"].append({**found, "tera_macs": cost})
+        seeds = [*rows[digest]["alone"], {**found, "tera_macs": cost}]
+        rows[digest]["alone"] = sorted(seeds, key=lambda one: one["seed"])
 
     def tuned_folder(digest: str) -> Path:
         return folder(digest, f"fine-tuned-{given.fine_tune}")
@@ -153,7 +154,7 @@ def main() -> None:
         rows[digest]["fine-tuned"] = {**found, "tera_macs": cost}
 
     repeated = (order[0], order[len(order) // 2])
-    units: list[tuple[str, Path, Callable[[], None]]] = [
+    parts: list[tuple[str, Path, Callable[[], None]]] = [
         *(("inherited", folder(d, "inherited"), partial(inherit, d)) for d in order),
         *(("alone", lone_folder(d, 0), partial(alone, d)) for d in order),
         *(("fine-tuned", tuned_folder(d), partial(tune, d)) for d in order),
@@ -164,14 +165,7 @@ def main() -> None:
         ),
     ]
     given.out.mkdir(parents=True, exist_ok=True)
-    # First what earlier calls did, so that the results never have less than stands.
-    for done in (True, False):
-        for part, place, work in units:
-            if (place / RESULT).is_file() == done and (done or part in given.what):
-                work()
-                if not done:
-                    keep()
-        keep()
+    share([Unit(place, work, part in given.what) for part, place, work in parts], keep)
 
 
 if __name__ == "__main__":

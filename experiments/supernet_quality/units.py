@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,56 @@ def once(
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(file, json.dumps({"belongs": dict(belongs), "found": found}, indent=1) + "\n")
     return found
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A piece of work whose result ``once`` keeps in ``folder``; ``wanted`` by this process."""
+
+    folder: Path
+    work: Callable[[], None]
+    wanted: bool = True
+
+
+def share(units: Sequence[Unit], keep: Callable[[], None]) -> None:
+    """Do what is wanted and not done, in turn, but for what another process is at.
+
+    ``keep`` is called first with all that earlier calls did, and after each unit with all that is
+    done by then, here or elsewhere: the process that ends last leaves everything.
+    """
+    known: set[Path] = set()
+
+    def learn(unit: Unit) -> None:
+        unit.work()
+        known.add(unit.folder)
+
+    def look() -> None:
+        for unit in units:
+            if unit.folder not in known and (unit.folder / RESULT).is_file():
+                learn(unit)
+        keep()
+
+    look()
+    for unit in units:
+        if unit.folder in known or not unit.wanted:
+            continue
+        with _claimed(unit.folder) as mine:
+            if mine:
+                learn(unit)
+        look()
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[bool]:
+    """Whether the folder is this process's alone; others are told no, until it ends or dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "claim").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def packed(hits: Hits) -> str:

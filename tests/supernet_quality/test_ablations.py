@@ -40,7 +40,7 @@ class Trained:
             raise KeyboardInterrupt
         self.left -= 1
         self.folders.append(f"{folder.parent.name}/{folder.name}")
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "log.csv").write_text(LOG)
         return 81.0 if config.distillation else 80.0
 

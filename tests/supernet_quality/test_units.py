@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -36,6 +37,38 @@ def test_a_result_says_its_machine(script: Script, tmp_path: Path) -> None:
     machine = json.loads((tmp_path / "result.json").read_text())["found"]["machine"]
     assert {"cpu", "cores", "gpu", "threads", "torch"} <= set(machine)
     assert machine["GOMP_SPINCOUNT"] == os.environ["GOMP_SPINCOUNT"]
+
+
+def test_processes_share_what_there_is_to_do(script: Script, tmp_path: Path) -> None:
+    units, done = script("units"), []
+    kept: list[list[str]] = []
+
+    def unit(name: str, wanted: bool = True) -> Any:
+        def work() -> None:
+            done.append(units.once(tmp_path / name, {}, lambda: {"name": name, "by": "me"})["name"])
+
+        return units.Unit(tmp_path / name, work, wanted)
+
+    def elsewhere(name: str) -> None:
+        units.once(tmp_path / name, {}, lambda: {"name": name, "by": "another"})
+
+    elsewhere("b")
+    (tmp_path / "c").mkdir()
+    with (tmp_path / "c" / "claim").open("w") as claim:
+        fcntl.flock(claim, fcntl.LOCK_EX)
+        all_units = [unit("a"), unit("b"), unit("c"), unit("unwanted", wanted=False), unit("d")]
+
+        def keep() -> None:
+            kept.append(list(done))
+            if len(kept) == 2:
+                elsewhere("d")  # While this one was at "a".
+
+        units.share(all_units, keep)
+    assert done == ["b", "a", "d"], "another process is at c"
+    assert (kept[0], kept[-1]) == (["b"], done)
+    done.clear()
+    units.share(all_units, lambda: None)
+    assert done == ["a", "b", "d", "c"], "whoever was at it has ended"
 
 
 def test_hits_come_back(script: Script) -> None:
