@@ -10,13 +10,29 @@ OUT ?= runs/demo
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint
+# The main job from images to a measured file on this machine's CPU: 4 minutes of the tests.
+tests_of = $(patsubst %,tests/$(1)/test_%.py,$(2))
+JOB := tests/test_names.py tests/test_packaging.py tests/conformance/test_space.py \
+  tests/nas/data tests/nas/report \
+  $(call tests_of,search_spaces,behaviour blocks emptiness files onnx paths reach sorting space \
+    supernet) \
+  $(call tests_of,nas/training,checkpoint loop losses optimizer phases recalibrate schedule) \
+  $(call tests_of,latency_lut,campaign costs cpu fit measure table) \
+  $(call tests_of,predictors,cross_validation features files fits linear) \
+  $(call tests_of,nas/search,budget minimize operators pareto) \
+  $(call tests_of,nas,bad_input cli config dataset export full_disk init interruption light_start \
+    profile run samples search_ends select show tensors terminal weights)
+
+.PHONY: demo test test-job lint
 
 demo: $(READY)
 	$(BIN)/nas demo --out $(OUT)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
+
+test-job: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(JOB) $(PYTEST)
 
 lint: $(READY)
 	$(BIN)/ruff check .
