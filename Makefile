@@ -10,18 +10,20 @@ OUT ?= runs/demo
 BIN := .venv/bin
 READY := .venv/.ready
 
-# The main job from images to a measured file on this machine's CPU: 4 minutes of the tests.
+# The main job from images to a measured file on this machine's CPU: four minutes of the tests.
 tests_of = $(patsubst %,tests/$(1)/test_%.py,$(2))
 JOB := tests/test_names.py tests/test_packaging.py tests/conformance/test_space.py \
   tests/nas/data tests/nas/report \
   $(call tests_of,search_spaces,behaviour blocks emptiness files onnx paths reach sorting space \
     supernet) \
-  $(call tests_of,nas/training,checkpoint loop losses optimizer phases recalibrate schedule) \
+  $(call tests_of,nas/training,checkpoint loop losses optimizer phases recalibrate schedule sorting \
+    strategies) \
   $(call tests_of,latency_lut,campaign costs cpu fit measure table) \
   $(call tests_of,predictors,cross_validation features files fits linear) \
   $(call tests_of,nas/search,budget minimize operators pareto) \
   $(call tests_of,nas,bad_input cli config dataset export full_disk init interruption light_start \
-    profile run samples search_ends select show tensors terminal weights)
+    measured profile rounds run samples sampling search_ends search_rounds select show tensors \
+    terminal weights which_images)
 
 .PHONY: demo test test-job lint
 

@@ -19,7 +19,7 @@ def read_architecture(path: Path, space: Space | None = None) -> Architecture:
     Raises:
         ArtefactError: unreadable, no architecture, or one of another space; names the file.
     """
-    text = _inside(path) if path.suffix == ".onnx" else _text(path)
+    text = _inside(path) if path.suffix.lower() == ".onnx" else _text(path)
     try:
         architecture = Architecture.from_json(text)
         if space is not None:
@@ -39,6 +39,7 @@ def _text(path: Path) -> str:
 
 
 def _inside(path: Path) -> str:
+    # onnx takes long to import, and most architectures are JSON.
     from nas.profiling.model import proto_of
 
     entries = {entry.key: entry.value for entry in proto_of(path).metadata_props}

@@ -41,7 +41,7 @@ def _run() -> None:
     # when OpenMP is loaded, hence set first.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    from nas.commands import UsageError, app
+    from nas.commands import COMMANDS, UsageError, app
     from search_spaces.errors import NasLoopError
 
     try:
@@ -52,8 +52,8 @@ def _run() -> None:
         if len(sys.argv) == 1:  # Not a mistake: the help, which takes many lines.
             error.show()
             sys.exit(error.exit_code)
-        command = error.ctx.command_path if error.ctx else "nas"
-        _fail(f"{error.format_message().rstrip('.')}; see {command} --help", 2)
+        there = f"nas {sys.argv[1]} --help" if sys.argv[1] in COMMANDS else "nas --help"
+        _fail(f"{error.format_message().removesuffix('.')} (see {there})", 2)
     sys.exit(code)
 
 

@@ -114,3 +114,15 @@ def test_a_skipped_test_fails_where_asked(option: list[str], tmp_path: Path) -> 
     assert done.stdout.count("--fail-on-skip forbids it") >= 2 * len(option)
     assert "no such device" in done.stdout
     assert "not_there" in done.stdout
+
+
+def test_the_main_jobs_tests_are_there() -> None:
+    """Files that `make test-job` names."""
+    program = shutil.which("make")
+    if program is None:
+        pytest.skip("needs make")
+    command = [program, "--dry-run", "--assume-old", ".venv/.ready", "test-job"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    named = re.findall(r"tests/\S+", said)
+    assert len(named) > 50
+    assert [name for name in named if not (ROOT / name).exists()] == []

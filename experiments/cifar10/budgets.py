@@ -36,6 +36,7 @@ from nas.jobs.trained import TrainedRun
 from nas.report.statistics import binomial
 from nas.run import Run
 from nas.terminal import Screen
+from nas.training.evaluate import correct
 from search_spaces.files import write_atomic
 
 
@@ -73,7 +74,7 @@ def one_budget(
         "measured_low_ms": best["latency_low"],
         "measured_high_ms": best["latency_high"],
         "val_accuracy": best["val_accuracy"],
-        "test_accuracy": 100.0 * float((scores.argmax(1) == labels).double().mean()),
+        "test_accuracy": correct(scores, labels),
         "test_images": len(labels),
         "macs": best["macs"],
         "parameters": best["parameters"],

@@ -18,7 +18,8 @@ spread over cost. What a part brings is decided on held-out images, and told of 
 Its 95% interval is over seeds: of the difference of two variants' means, with the residual of
 variant and seed that all variants of two seeds or more share (two-way analysis of variance).
 
-Trainings resume, nothing that is done is done again; what stands is in ``results.json``.
+Trainings resume, nothing that is done is done again, and processes that are started side by side
+(each with ``OMP_NUM_THREADS=1``) share what there is to do; what stands is in ``results.json``.
 """
 
 from __future__ import annotations
@@ -126,18 +127,16 @@ def main() -> None:
         trainings.setdefault(name, {})[str(seed)] = found
 
     def keep() -> None:
+        done = {name: trainings[name] for name in VARIANTS if name in trainings}
+        done = {name: dict(sorted(by_seed.items())) for name, by_seed in done.items()}
         document = {
             "config": str(given.config),
             "epochs": epochs,
             "networks": [json.loads(one.to_json()) for one in networks],
             "macs": space.macs(drawn).astype(int).tolist(),
-            "trainings": {
-                name: dict(sorted(trainings[name].items()))
-                for name in VARIANTS
-                if name in trainings
-            },
-            "cost": costs(trainings),
-            "brings": {images: summary(trainings, images) for images in ("val", "test")},
+            "trainings": done,
+            "cost": costs(done),
+            "brings": {images: summary(done, images) for images in ("val", "test")},
         }
         write_atomic(given.out / "results.json", json.dumps(document, indent=1) + "\n")
         screen.say(json.dumps(document["brings"]))
@@ -148,7 +147,9 @@ def main() -> None:
         for seed, name in itertools.product(range(given.seeds), VARIANTS)
         if config.train.optimizer != "sgd" or name != "sandwich with SGD"
     ]
-    share([Unit(place(*one), partial(work, *one), one[0] in given.variants) for one in units], keep)
+    shared = [Unit(place(*one), partial(work, *one), one[0] in given.variants) for one in units]
+    for left in share(shared, keep, given.out):
+        screen.say(f"{left}: another process is at it")
 
 
 if __name__ == "__main__":

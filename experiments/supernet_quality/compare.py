@@ -16,12 +16,13 @@ over networks: they say how networks differ. There is one supernet, and what ano
 would give they leave out. The searched networks were chosen for a high inherited accuracy on
 held-out images, which favours them a little; the two ends were not chosen by anything.
 
-What each way costs is said in hours, which a busy machine makes longer, and in multiply-accumulates
-(``compute.py``), which it does not. The supernet's hours are those of its log, on whatever machine
-that was; every other result says its own.
+What each way costs is said in core-hours, which a busy machine makes longer, and in
+multiply-accumulates (``compute.py``), which it does not. The supernet's hours are those of its log,
+on whatever machine that was; every other result says its own.
 
-Everything resumes where it was interrupted, network by network, epoch by epoch, and nothing that is
-done is done again; ``results.json`` has what stands.
+Networks come in the order of their MACs. Everything resumes where it was interrupted, network by
+network, epoch by epoch, and nothing that is done is done again; processes that are started side by
+side (each with ``OMP_NUM_THREADS=1``) share what there is to do. ``results.json`` has what stands.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from nas.jobs.finetune import fine_tune
 from nas.jobs.train import said
 from nas.jobs.trained import TrainedRun
 from nas.jobs.tuning import FINETUNED, tuning_config
+from nas.processor import usable_cores
 from nas.run import Run
 from nas.terminal import Screen
 from nas.weights import load_subnet
@@ -98,8 +100,9 @@ def main() -> None:
     named = [read_architecture(file, space) for file in given.architectures]
     images = len(trained.dataset.splits.train)
     teacher = space.lower(ends[1]).macs if trained.config.train.distillation else 0
-    supernet = {
+    supernet: Row = {
         "seconds": took(trained.run.log)["seconds"],
+        "machine": {"threads": trained.config.train.threads or usable_cores()},
         "tera_macs": of_supernet(space, trained.config.train, images),
     }
     networks = {space.digest(one): one for one in (*ends, *named)}
@@ -165,7 +168,9 @@ def main() -> None:
         ),
     ]
     given.out.mkdir(parents=True, exist_ok=True)
-    share([Unit(place, work, part in given.what) for part, place, work in parts], keep)
+    units = [Unit(place, work, part in given.what) for part, place, work in parts]
+    for left in share(units, keep, given.out):
+        screen.say(f"{left}: another process is at it")
 
 
 if __name__ == "__main__":

@@ -65,26 +65,27 @@ def claims(found: Mapping[str, Any]) -> dict[str, bool]:
     }
 
 
-def totals(rows: Sequence[Row], supernet: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """What each way costs for all networks that are done: hours, and tera multiply-accumulates.
+def totals(rows: Sequence[Row], supernet: Row) -> dict[str, dict[str, float]]:
+    """What each way costs for all networks that are done: core-hours (seconds by threads), and tera
+    multiply-accumulates.
 
-    ``supernet`` has ``seconds`` and ``tera_macs``, as has each training of a row. Of a network with
-    several seeds one training counts, the mean.
+    ``supernet`` has ``seconds``, its ``machine`` and ``tera_macs``, as has each training of a row.
+    Of a network with several seeds one training counts, the mean.
     """
     alone = [row["alone"] for row in rows if row["alone"]]
     tuned = [[row["fine-tuned"]] for row in rows if row.get("fine-tuned")]
 
-    def added(trainings: Sequence[Sequence[Row]], first: Mapping[str, float]) -> dict[str, float]:
-        sums = {
-            name: first[name] + sum(float(np.mean([one[name] for one in of])) for of in trainings)
-            for name in ("seconds", "tera_macs")
-        }
-        hours, tera = round(sums["seconds"] / 3600, 2), round(sums["tera_macs"], 1)
-        return {"hours": hours, "tera_macs": tera}
+    def added(trainings: Sequence[Sequence[Row]]) -> dict[str, float]:
+        hours = [np.mean([_core_hours(one) for one in of]) for of in trainings]
+        tera = [np.mean([one["tera_macs"] for one in of]) for of in trainings]
+        return {"core_hours": round(float(sum(hours)), 2), "tera_macs": round(float(sum(tera)), 1)}
 
-    nothing = {"seconds": 0.0, "tera_macs": 0.0}
     return {
-        "supernet": added([], supernet),
-        "all networks alone": {"networks": len(alone), **added(alone, nothing)},
-        "supernet, and all fine-tuned": {"networks": len(tuned), **added(tuned, supernet)},
+        "supernet": added([[supernet]]),
+        "all networks alone": {"networks": len(alone), **added(alone)},
+        "supernet, and all fine-tuned": {"networks": len(tuned), **added([[supernet], *tuned])},
     }
+
+
+def _core_hours(training: Row) -> float:
+    return float(training["seconds"]) * training["machine"]["threads"] / 3600

@@ -57,11 +57,12 @@ class Unit:
     wanted: bool = True
 
 
-def share(units: Sequence[Unit], keep: Callable[[], None]) -> None:
-    """Do what is wanted and not done, in turn, but for what another process is at.
+def share(units: Sequence[Unit], keep: Callable[[], None], out: Path) -> list[Path]:
+    """Do what is wanted and not done, but for what another process is at; the folders of that.
 
-    ``keep`` is called first with all that earlier calls did, and after each unit with all that is
-    done by then, here or elsewhere: the process that ends last leaves everything.
+    ``keep`` writes what stands into ``out``: first all that earlier calls did, then after each unit
+    all that is done by then, here or elsewhere, one process at a time. The one that ends last
+    leaves everything.
     """
     known: set[Path] = set()
 
@@ -70,28 +71,37 @@ def share(units: Sequence[Unit], keep: Callable[[], None]) -> None:
         known.add(unit.folder)
 
     def look() -> None:
-        for unit in units:
-            if unit.folder not in known and (unit.folder / RESULT).is_file():
-                learn(unit)
-        keep()
+        with _locked(out):
+            for unit in units:
+                if unit.folder not in known and (unit.folder / RESULT).is_file():
+                    learn(unit)
+            keep()
 
     look()
-    for unit in units:
-        if unit.folder in known or not unit.wanted:
-            continue
-        with _claimed(unit.folder) as mine:
-            if mine:
-                learn(unit)
-        look()
+    trying = True
+    while trying:
+        trying = False
+        for unit in units:
+            if unit.wanted and unit.folder not in known:
+                with _locked(unit.folder, wait=False) as mine:
+                    if mine:
+                        learn(unit)
+                if mine:
+                    trying = True
+                    look()
+    return [unit.folder for unit in units if unit.wanted and unit.folder not in known]
 
 
 @contextmanager
-def _claimed(folder: Path) -> Iterator[bool]:
-    """Whether the folder is this process's alone; others are told no, until it ends or dies."""
+def _locked(folder: Path, wait: bool = True) -> Iterator[bool]:
+    """Whether the folder is this process's alone; a lock ends with its process, however that ends.
+
+    Without ``wait`` the answer may be no.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "claim").open("w") as file:
+    with (folder / ".lock.tmp").open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
         else:

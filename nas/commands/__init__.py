@@ -15,7 +15,7 @@ from nas.commands.results import demo, export, report
 from nas.commands.searching import search
 from nas.commands.training import finetune, train
 
-__all__ = ["UsageError", "app"]
+__all__ = ["COMMANDS", "UsageError", "app"]
 
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 """What a wrong command line raises; Typer has no public name for it."""

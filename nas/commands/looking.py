@@ -58,7 +58,10 @@ def searchers(json: Json = False) -> None:
 
 
 def show(
-    architectures: Annotated[list[Path], typer.Argument(metavar="ARCHITECTURE...")],
+    architectures: Annotated[
+        list[Path],
+        typer.Argument(metavar="ARCHITECTURE...", help="A .json or exported .onnx each."),
+    ],
     run: Annotated[
         Path | None, typer.Option("--run", help="The run whose space and table are used.")
     ] = None,

@@ -17,7 +17,8 @@ __all__ = ["demo", "export", "report"]
 def export(
     run: RunFolder,
     architecture: Annotated[
-        Path | None, typer.Option("--architecture", help="An architecture file; else the best.")
+        Path | None,
+        typer.Option("--architecture", help="A .json or exported .onnx; else the best."),
     ] = None,
     weights: Annotated[
         Path | None, typer.Option("--weights", help="A fine-tuned subnet, in the best's place.")

@@ -33,7 +33,8 @@ def train(
 def finetune(
     run: RunFolder,
     architecture: Annotated[
-        Path | None, typer.Option("--architecture", help="An architecture file; else the best.")
+        Path | None,
+        typer.Option("--architecture", help="A .json or exported .onnx; else the best."),
     ] = None,
     epochs: Annotated[
         int | None,

@@ -17,6 +17,8 @@ from PIL import Image
 
 import search_spaces
 from latency_lut import LatencyTable
+from nas.architectures import METADATA
+from nas.commands import UsageError
 from tests.nas.conftest import Job
 from tests.nas.tiny import files, nas, rows, tiny, write_images
 
@@ -621,25 +623,48 @@ def test_a_model_that_does_not_say_its_architecture(run: Path) -> None:
     assert said.startswith(f"{run}/other.onnx: does not say which architecture it has")
 
 
+def test_a_model_whose_architecture_is_damaged(run: Path) -> None:
+    model = onnx.load(run / "best.onnx")
+    helper.set_model_props(model, {METADATA: '{"format": 1, "sp'})
+    onnx.save(model, run / "other.onnx")
+    assert refused(run, "show", run / "other.onnx", "--run", run).startswith(f"{run}/other.onnx: ")
+
+
+def test_a_model_of_another_space(run: Path) -> None:
+    space = search_spaces.get("small-images")
+    model = onnx.load(run / "best.onnx")
+    helper.set_model_props(model, {METADATA: space.decode(space.largest).to_json()})
+    onnx.save(model, run / "other.onnx")
+    said = refused(run, "export", run, "--architecture", run / "other.onnx")
+    assert said.startswith(f"{run}/other.onnx: ") and "small-images" in said
+
+
 # Command lines
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "said", "there"),
     [
-        ("searchh", "No such command 'searchh'"),
-        ("--versoin", "No such option: --versoin"),
-        ("train", "Missing argument 'CONFIG'"),
-        ("train nas.yaml --resum", "No such option: --resum"),
-        ("search run --latency-ms fast", "Invalid value for '--latency-ms'"),
-        ("show", "Missing argument 'ARCHITECTURE...'"),
+        ("searchh", "No such command 'searchh'", "nas --help"),
+        ("--versoin", "No such option: --versoin", "nas --help"),
+        ("train", "Missing argument 'CONFIG'", "nas train --help"),
+        ("train nas.yaml --resum", "No such option: --resum", "nas train --help"),
+        ("train nas.yaml --out", "Option '--out' requires an argument", "nas train --help"),
+        ("demo --json=3", "Option '--json' does not take a value", "nas demo --help"),
+        ("search run --latency-ms x", "Invalid value for '--latency-ms'", "nas search --help"),
+        ("show", "Missing argument 'ARCHITECTURE...'", "nas show --help"),
     ],
 )
-def test_command_lines_that_cannot_be_read(tmp_path: Path, line: str, said: str) -> None:
+def test_command_lines_that_cannot_be_read(
+    tmp_path: Path, line: str, said: str, there: str
+) -> None:
     refusal = refused(tmp_path, *line.split())
-    assert refusal.startswith(said)
-    known = line.split()[0] in ("train", "search", "show")
-    assert refusal.endswith(f"; see nas {line.split()[0]} --help" if known else "; see nas --help")
+    assert refusal.startswith(said) and refusal.endswith(f" (see {there})")
+    assert ". (" not in refusal
+
+
+def test_wrong_command_lines_are_known_by_the_librarys_name() -> None:
+    assert UsageError.__name__ == "UsageError"
 
 
 def test_a_report_of_no_search(run: Path, tmp_path: Path) -> None:

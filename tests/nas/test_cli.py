@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -220,6 +221,14 @@ def test_show_of_an_exported_file_is_that_of_its_architecture(job: Job) -> None:
         for name in ("best.json", "best.onnx")
     )
     assert {**model, "name": best["name"]} == best
+
+
+def test_export_of_an_exported_files_architecture_is_that_file(job: Job, run: Path) -> None:
+    again = run / "again.ONNX"
+    shutil.copy(job.run / "best.onnx", again)
+    said = nas("export", run, "--architecture", again, "-o", run / "new.onnx")
+    assert said.code == 0, said.err
+    assert (run / "new.onnx").read_bytes() == again.read_bytes()
 
 
 def test_show_without_a_run_takes_the_space_as_it_is_by_default(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ class Trained:
     ) -> float:
         if not self.left:
             raise KeyboardInterrupt
+        assert config.threads == 0, "threads are the environment's"
         self.left -= 1
         self.folders.append(f"{folder.parent.name}/{folder.name}")
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -56,8 +57,9 @@ class Trained:
         """As the supernet's evaluator."""
         return INHERITED + self.rank(self.space.digest(one))
 
-    def alone(self, folder: Path, *given: Any) -> int:
+    def alone(self, folder: Path, space: Any, data: Any, config: TrainConfig, *given: Any) -> int:
         """As ``trained_in``."""
+        assert config.threads == 0, "threads are the environment's"
         self.train(folder, folder / "log.csv")
         return ALONE + self.rank(folder.parent.name)
 
@@ -188,9 +190,9 @@ def test_what_is_said_of_them(trained: Trained, compare: Callable[..., dict[str,
     assert found["summary"]["fine-tuned"]["mean"] == 2.0
     assert found["summary"]["kendall"] == 1.0
     assert not found["claims"]["six networks or more inherited and alone"]
-    assert found["cost"]["supernet"]["hours"] == 0.01
+    assert found["cost"]["supernet"]["core_hours"] == 0.01
     lone = found["cost"]["all networks alone"]
-    assert (lone["networks"], lone["hours"]) == (3, 0.03)
+    assert (lone["networks"], lone["core_hours"]) == (3, round(0.03 * torch.get_num_threads(), 2))
     # Forward and twice backward, of as many images as a training has in all epochs.
     for row in found["rows"]:
         expected = 3 * row["macs"] * EPOCHS * IMAGES / 1e12

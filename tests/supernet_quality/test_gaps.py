@@ -13,10 +13,11 @@ Script = Callable[[str], ModuleType]
 
 def row(alone: list[float], inherited: float | None = None, tuned: float | None = None) -> Any:
     ways = {"inherited": inherited, "fine-tuned": tuned}
+    cost = {"tera_macs": 2.0, "machine": {"threads": 1}}
     return {
-        "alone": [{"test": one, "seconds": 3600.0, "tera_macs": 2.0} for one in alone],
+        "alone": [{"test": one, "seconds": 3600.0, **cost} for one in alone],
         **{
-            way: {"test": one, "seconds": 360.0, "tera_macs": 0.5}
+            way: {"test": one, "seconds": 360.0, **cost, "tera_macs": 0.5}
             for way, one in ways.items()
             if one is not None
         },
@@ -81,9 +82,9 @@ def test_each_claim_fails_by_itself(script: Script) -> None:
 
 def test_what_each_way_costs(script: Script) -> None:
     rows = [row([90.0, 91.0], 1.0, 90.0), row([90.0]), row([])]
-    supernet = {"seconds": 7200.0, "tera_macs": 10.0}
+    supernet = {"seconds": 7200.0, "tera_macs": 10.0, "machine": {"threads": 2}}
     assert script("gaps").totals(rows, supernet) == {
-        "supernet": {"hours": 2.0, "tera_macs": 10.0},
-        "all networks alone": {"networks": 2, "hours": 2.0, "tera_macs": 4.0},
-        "supernet, and all fine-tuned": {"networks": 1, "hours": 2.1, "tera_macs": 10.5},
+        "supernet": {"core_hours": 4.0, "tera_macs": 10.0},
+        "all networks alone": {"networks": 2, "core_hours": 2.0, "tera_macs": 4.0},
+        "supernet, and all fine-tuned": {"networks": 1, "core_hours": 4.1, "tera_macs": 10.5},
     }

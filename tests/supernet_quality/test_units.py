@@ -43,32 +43,33 @@ def test_processes_share_what_there_is_to_do(script: Script, tmp_path: Path) -> 
     units, done = script("units"), []
     kept: list[list[str]] = []
 
+    def elsewhere(name: str) -> None:
+        units.once(tmp_path / name, {}, lambda: {"by": "another"})
+
     def unit(name: str, wanted: bool = True) -> Any:
+        def train() -> dict[str, str]:
+            if name == "a":
+                elsewhere("unwanted")
+            return {"by": "me"}
+
         def work() -> None:
-            done.append(units.once(tmp_path / name, {}, lambda: {"name": name, "by": "me"})["name"])
+            found = units.once(tmp_path / name, {}, train)
+            done.append(f"{name} by {found['by']}")
 
         return units.Unit(tmp_path / name, work, wanted)
 
-    def elsewhere(name: str) -> None:
-        units.once(tmp_path / name, {}, lambda: {"name": name, "by": "another"})
-
     elsewhere("b")
     (tmp_path / "c").mkdir()
-    with (tmp_path / "c" / "claim").open("w") as claim:
-        fcntl.flock(claim, fcntl.LOCK_EX)
-        all_units = [unit("a"), unit("b"), unit("c"), unit("unwanted", wanted=False), unit("d")]
-
-        def keep() -> None:
-            kept.append(list(done))
-            if len(kept) == 2:
-                elsewhere("d")  # While this one was at "a".
-
-        units.share(all_units, keep)
-    assert done == ["b", "a", "d"], "another process is at c"
-    assert (kept[0], kept[-1]) == (["b"], done)
+    several = [unit("a"), unit("b"), unit("c"), unit("unwanted", wanted=False), unit("d")]
+    with (tmp_path / "c" / ".lock.tmp").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        left = units.share(several, lambda: kept.append(list(done)), tmp_path)
+    assert left == [tmp_path / "c"], "another process is at it"
+    last = ["b by another", "a by me", "unwanted by another", "d by me"]
+    assert kept == [last[:1], last[:3], last]
     done.clear()
-    units.share(all_units, lambda: None)
-    assert done == ["a", "b", "d", "c"], "whoever was at it has ended"
+    assert units.share(several, lambda: None, tmp_path) == []
+    assert done[-1] == "c by me" and len(done) == len(several), "whoever was at it has ended"
 
 
 def test_hits_come_back(script: Script) -> None:
