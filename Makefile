@@ -10,7 +10,7 @@ OUT ?= runs/demo
 BIN := .venv/bin
 READY := .venv/.ready
 
-# The main job from images to a measured file on this machine's CPU: four minutes of the tests.
+# The main job from images to a measured file on this machine's CPU, of the tests.
 tests_of = $(patsubst %,tests/$(1)/test_%.py,$(2))
 JOB := tests/test_names.py tests/test_packaging.py tests/conformance/test_space.py \
   tests/nas/data tests/nas/report \
