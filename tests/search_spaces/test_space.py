@@ -265,12 +265,31 @@ def test_networks_that_commute_are_equal_though_their_plans_are_not() -> None:
     assert (space.canonical(a) != space.canonical(b)).any()
 
 
-def test_small_images_is_exact_on_a_sample() -> None:
-    rows = np.unique(SMALL_IMAGES.sample(500, np.random.default_rng(0)), axis=0)
-    assert SMALL_IMAGES.rows_are_exact
-    digests = {SMALL_IMAGES.digest(SMALL_IMAGES.decode(row)) for row in rows}
+@pytest.mark.parametrize("span", ["wide", "narrow"])
+def test_small_images_is_exact_on_a_sample(span: str) -> None:
+    space = search_spaces.get("small-images", span=span)
+    rows = np.unique(space.sample(500, np.random.default_rng(0)), axis=0)
+    assert space.rows_are_exact
+    digests = {space.digest(space.decode(row)) for row in rows}
     assert len(digests) == len(rows)
-    assert SMALL_IMAGES.size >= 10**9
+    assert space.size >= 10**9
+
+
+def test_a_narrow_span_keeps_the_largest_network_and_raises_the_smallest() -> None:
+    spans = {
+        span: search_spaces.get("small-images", span=span, strides=(2, 1, 2, 2))
+        for span in ("wide", "narrow")
+    }
+    ends = {
+        span: space.macs(np.stack([space.smallest, space.largest])) for span, space in spans.items()
+    }
+    times = {span: round(largest / smallest) for span, (smallest, largest) in ends.items()}
+    assert times == {"wide": 29, "narrow": 10}
+    wide, narrow = (space.digest(space.decode(space.largest)) for space in spans.values())
+    assert wide == narrow
+    # Blocks of any kernel, expansion, depth, width and image size are still there.
+    open_ = {c.name.rsplit(".", 1)[-1] for c in spans["narrow"].choices if len(c.values) > 1}
+    assert open_ == {"resolution", "kernel", "expand", "depth", "width"}
 
 
 def test_own_canonical_is_applied_after_the_unread_are_zeroed() -> None:
@@ -426,7 +445,7 @@ def test_the_catalogue_knows_its_names_and_options() -> None:
     with pytest.raises(SpaceError, match="options of space"):
         search_spaces.get("small-images", colour="red")
     wrong = {"resolutions": (32, 24), "num_classes": 1, "width": 0, "strides": (2, 2, 2)}
-    for name, value in (*wrong.items(), ("strides", (2, 4, 1, 2))):
+    for name, value in (*wrong.items(), ("strides", (2, 4, 1, 2)), ("span", "broad")):
         with pytest.raises(SpaceError, match="got"):
             search_spaces.get("small-images", **{name: value})
 
@@ -442,9 +461,10 @@ def test_strides_say_how_large_maps_are(strides: Sequence[int], sides: Sequence[
     assert (space.identity == SMALL_IMAGES.identity) == (tuple(strides) == (2, 2, 1, 2))
 
 
+@pytest.mark.parametrize("span", ["wide", "narrow"])
 @pytest.mark.parametrize("width", [0.25, 0.5, 0.75, 1.0])
-def test_exactness_is_taken_back_where_rounding_merges_options(width: float) -> None:
-    space = search_spaces.get("small-images", width=width)
+def test_exactness_is_taken_back_where_rounding_merges_options(width: float, span: str) -> None:
+    space = search_spaces.get("small-images", width=width, span=span)
     one_choice_apart = []
     for row in space.sample(40, np.random.default_rng(1)):
         for column, option in itertools.product(range(len(row)), range(3)):
