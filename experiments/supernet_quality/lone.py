@@ -97,6 +97,7 @@ def recipe(config: TrainConfig, epochs: int, seed: int) -> TrainConfig:
         phases=(Phase("all", epochs),),
         weights=None,
         subnets=None,
+        extremes=TrainConfig().extremes,
         seed=seed,
     )
 

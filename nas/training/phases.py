@@ -15,7 +15,7 @@ from nas.config import PHASES, Phase, PhaseName
 from search_spaces import Choice, Space
 from search_spaces.errors import ConfigError
 
-__all__ = ["Options", "check_kinds", "kind", "opens", "smallest_open"]
+__all__ = ["Options", "check_kinds", "inside", "kind", "opens", "smallest_open"]
 
 Options = npt.NDArray[np.int64]
 """For every choice an option: [choices]."""
@@ -33,6 +33,11 @@ KINDS: dict[str, PhaseName] = {
 def kind(choice: Choice) -> str:
     """What a choice decides: the last part of its name."""
     return choice.name.rsplit(".", 1)[-1]
+
+
+def inside(space: Space) -> npt.NDArray[np.bool_]:
+    """Which choices stand at a place in the network, as the size of images does not: [choices]."""
+    return np.array([kind(choice) != "resolution" for choice in space.choices])
 
 
 def opens(choice: Choice) -> PhaseName:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from nas.training.phases import Options
+from nas.training.phases import Options, inside
 from search_spaces import Space
 from search_spaces.space import Population
 
@@ -61,6 +61,10 @@ class Draw:
         shape = (n, len(self.low))
         return self.space.canonical(self.rng.integers(self.low, self.high + 1, shape))
 
+    def differ(self) -> bool:
+        """Whether open networks are more than one at several resolutions."""
+        return bool((self.high > self.low)[inside(self.space)].any())
+
     def ends(self) -> tuple[Population, Population]:
         """The smallest and the largest open network, rows [1, choices] each."""
         rows = self.space.canonical(np.stack([self.low, self.high]))
@@ -84,13 +88,14 @@ def bounded(extremes: float) -> Sampler:
     """Uniform; with probability ``extremes`` the smallest or the largest instead.
 
     They bound what all others can learn (Yu and Huang, ICCV 2019); the sandwich rule at the price
-    of one subnet a step.
+    of one subnet a step. Where all are the same network a step has one of them.
     """
 
     def sample(draw: Draw) -> Population:
-        rows = draw.uniform(draw.n)
+        n = draw.n if draw.differ() else 1
+        rows = draw.uniform(n)
         smallest, largest = draw.ends()
-        chance = draw.rng.random(draw.n)
+        chance = draw.rng.random(n)
         rows[chance < extremes / 2] = smallest
         rows[(chance >= extremes / 2) & (chance < extremes)] = largest
         return rows

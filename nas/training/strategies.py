@@ -11,7 +11,7 @@ import numpy as np
 from nas.config import StrategyName, TrainConfig
 from nas.training import losses, sampling
 from nas.training.losses import Divergence
-from nas.training.phases import Options, kind
+from nas.training.phases import Options, inside
 from nas.training.sampling import Draw, Losses, Sampler
 from search_spaces import Space
 from search_spaces.space import Population
@@ -60,9 +60,8 @@ def _of(number: int) -> Callable[[Space, Options, Options], int]:
 
 
 def _as_many_as_options(space: Space, low: Options, high: Options) -> int:
-    # FairNAS counts what stands at a place in the network; the size of images is no such thing.
-    inside = [kind(choice) != "resolution" for choice in space.choices]
-    return int((high - low)[inside].max(initial=0)) + 1
+    # FairNAS counts what stands at a place in the network.
+    return int((high - low)[inside(space)].max(initial=0)) + 1
 
 
 def fine_tuning(row: Population) -> Strategy:
@@ -73,7 +72,8 @@ def fine_tuning(row: Population) -> Strategy:
 def progressive_shrinking(extremes: float) -> Strategy:
     """One subnet, the smallest or the largest with a chance of ``extremes``.
 
-    Cai et al., "Once for All", ICLR 2020. Which choices are open is the phases' (``phases``).
+    Cai et al., "Once for All", ICLR 2020. Which choices are open is the phases' (``phases``); until
+    they are, a step trains the largest network once, however many subnets are asked for.
     """
     return Strategy(sampling.bounded(extremes), _of(1), "as-it-was")
 

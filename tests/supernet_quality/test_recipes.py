@@ -28,6 +28,7 @@ CONFIG = TrainConfig(
     weight_decay=0.02,
     subnets=2,
     stages=2,
+    extremes=0.5,
     phases=(Phase("all", 9, learning_rate=0.07),),
 )
 
@@ -37,6 +38,8 @@ def test_a_network_alone_has_the_rate_of_the_first_phase(script: Script) -> None
     assert (found.strategy, found.seed, found.subnets) == ("single-path", 3, None)
     assert found.schedule == (Phase("all", 5),)
     assert (found.highest_rate, found.decay, found.stages) == (0.07, 0.02, 2)
+    # What says nothing to one network is not part of what its result belongs to.
+    assert found.extremes == TrainConfig().extremes
     usual = script("lone").recipe(TrainConfig(optimizer="sgd"), 5, 0)
     assert (usual.learning_rate, usual.weight_decay) == (0.1, 0.0005)
 

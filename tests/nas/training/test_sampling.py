@@ -80,6 +80,18 @@ def test_extremes_are_as_frequent_as_asked() -> None:
     assert not (none == space().largest).all(axis=1).any()
 
 
+def test_a_network_that_is_alone_open_is_trained_once_a_step_at_any_resolution() -> None:
+    resolution = np.array([choice.name == "resolution" for choice in space().choices])
+    low = np.where(resolution, 0, largest(space()))
+    rows = [drawn(bounded(0.25), 4, seed, low) for seed in range(40)]
+    assert {len(step) for step in rows} == {1}
+    found = np.unique(np.concatenate(rows), axis=0)
+    assert len(found) == 2 and len(np.unique(found[:, ~resolution], axis=0)) == 1
+    # One other choice, and there are several networks to a step again.
+    low[[choice.name for choice in space().choices].index("s4.0.kernel")] = 0
+    assert len(drawn(bounded(0.25), 4, 0, low)) == 4
+
+
 def test_a_sandwich_has_the_largest_first_and_the_smallest_last() -> None:
     for sampler in (sandwich, attentive(best=True), attentive(best=False)):
         rows = drawn(sampler, 4, losses=flops)
