@@ -4,14 +4,14 @@
         [--subnets 20] [--variants sandwich ...] [-o FOLDER]
 
 ``--epochs`` passes over the images of the configuration, a quarter of its own if not said. Two
-recipes are taken apart. The sandwich rule: without distillation (labels teach every subnet), with
-one image size from the start in place of stages, with SGD (where the configuration names another
-optimizer), and without the moving average of weights, which needs no training of its own.
-Progressive shrinking, all resolutions from the start: without distillation, and without sorting
-channels. The two are compared without stages, which shrinking has not. A step of the sandwich
-trains several subnets and one of shrinking a single one, so shrinking is also given as many passes
-as compute as much; ``cost`` has seconds, images a second and multiply-accumulates (``compute.py``)
-of all. Recalibration of norms is judged on the weights of every variant.
+recipes are taken apart, all image sizes open from the start. The sandwich rule: without
+distillation (labels teach every subnet), with stages in which image sizes rise, with SGD (where the
+configuration names another optimizer), and without the moving average of weights, which needs no
+training of its own. Progressive shrinking: without distillation, and without sorting channels. A
+step of the sandwich trains several subnets and one of shrinking a single one, so shrinking is also
+given as many passes as compute as much; ``cost`` has seconds, images a second and
+multiply-accumulates (``compute.py``) of all. Recalibration of norms is judged on the weights of
+every variant.
 
 Every supernet is judged by the same networks of its space: the smallest, the largest, and some
 spread over cost. What a part brings is decided on held-out images, and told of test images beside.

@@ -57,15 +57,18 @@ def _shrinking(config: TrainConfig, epochs: int, **others: Any) -> TrainConfig:
 
 
 def _sandwich(config: TrainConfig, epochs: int, **others: Any) -> TrainConfig:
-    return replace(config, strategy="sandwich", phases=(Phase("all", epochs),), **others)
+    phases = (Phase("all", epochs),)
+    return replace(config, strategy="sandwich", phases=phases, **{"stages": 1, **others})
 
 
+STAGES = 3
+"""As many as there are image sizes in ``small-images``."""
 LONGER = "progressive shrinking for longer"
 VARIANTS: Mapping[str, Callable[[TrainConfig, int], TrainConfig]] = {
     "sandwich": _sandwich,
     "sandwich without distillation": functools.partial(_sandwich, distillation=0.0),
     "progressive shrinking": _shrinking,
-    "sandwich without stages": functools.partial(_sandwich, stages=1),
+    "sandwich in stages": functools.partial(_sandwich, stages=STAGES),
     "sandwich with SGD": functools.partial(
         _sandwich, optimizer="sgd", learning_rate=None, weight_decay=None
     ),
@@ -76,16 +79,12 @@ VARIANTS: Mapping[str, Callable[[TrainConfig, int], TrainConfig]] = {
 """Of a recipe and its passes over the images."""
 AGAINST = {
     "distillation, in place": ("sandwich", "sandwich without distillation"),
-    # Shrinking has no stages.
     "sandwich instead of progressive shrinking, as many passes": (
-        "sandwich without stages",
+        "sandwich",
         "progressive shrinking",
     ),
-    "sandwich instead of progressive shrinking, as much computing": (
-        "sandwich without stages",
-        LONGER,
-    ),
-    "stages": ("sandwich", "sandwich without stages"),
+    "sandwich instead of progressive shrinking, as much computing": ("sandwich", LONGER),
+    "stages": ("sandwich in stages", "sandwich"),
     "the optimizer instead of SGD": ("sandwich", "sandwich with SGD"),
     "distillation, shrinking": (
         "progressive shrinking",
@@ -100,9 +99,9 @@ AGAINST = {
 def passes_of(name: str, space: Space, config: TrainConfig, epochs: int) -> int:
     """How often a variant sees the images: ``epochs`` times.
 
-    Shrinking for longer computes as much as the sandwich without stages does in ``epochs``.
+    Shrinking for longer computes as much as the sandwich does in ``epochs``.
     """
     if name != LONGER:
         return epochs
-    sandwich = of_supernet(space, VARIANTS["sandwich without stages"](config, epochs), 1)
+    sandwich = of_supernet(space, VARIANTS["sandwich"](config, epochs), 1)
     return round(epochs * sandwich / of_supernet(space, _shrinking(config, epochs), 1))

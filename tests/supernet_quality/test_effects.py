@@ -40,7 +40,7 @@ def test_two_variants_of_two_seeds_are_enough_for_an_interval(script: Script) ->
     rows = {
         "sandwich": {"0": training(3.0, 2.0), "1": training(5.0, 3.0)},
         "sandwich without distillation": {"0": training(1.0), "1": training(2.0)},
-        "sandwich without stages": {"0": training(2.5)},
+        "sandwich in stages": {"0": training(3.5)},
     }
     found = script("effects").summary(rows, "val")
     assert found["residual"] == [0.5, 1]
@@ -54,12 +54,12 @@ def test_two_variants_of_two_seeds_are_enough_for_an_interval(script: Script) ->
     assert script("effects").summary({}, "val") == {"residual": [0.0, 0]}
 
 
-def test_the_sandwich_is_compared_with_shrinking_without_stages(script: Script) -> None:
+def test_the_sandwich_is_compared_with_shrinking_by_passes_and_by_computing(script: Script) -> None:
     against = script("recipes").AGAINST
     pairs = [pair for part, pair in against.items() if part.startswith("sandwich instead")]
     assert pairs == [
-        ("sandwich without stages", "progressive shrinking"),
-        ("sandwich without stages", "progressive shrinking for longer"),
+        ("sandwich", "progressive shrinking"),
+        ("sandwich", "progressive shrinking for longer"),
     ]
     assert {name for pair in against.values() for name in pair} <= set(script("recipes").VARIANTS)
 

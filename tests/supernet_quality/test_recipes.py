@@ -51,8 +51,7 @@ def test_variants_have_the_rate_and_decay_of_the_configuration(script: Script) -
         expected = (0.1, 0.0005) if name == "sandwich with SGD" else (0.07, 0.02)
         assert (found.highest_rate, found.decay) == expected, name
         assert sum(phase.epochs for phase in found.schedule) == 20
-        shrinks = name.startswith("progressive")
-        assert found.stages == (1 if shrinks or name.endswith("without stages") else 2)
+        assert found.stages == (3 if name.endswith("in stages") else 1)
     assert [phase.epochs for phase in recipes.shrinking(25)] == [12, 1, 1, 1, 1, 1, 8]
 
 
@@ -101,6 +100,6 @@ def test_shrinking_for_longer_computes_as_much_as_the_sandwich(
     assert recipes.passes_of("sandwich", space, recipes.base(CONFIG), 40) == 40
     longer, sandwich = (
         compute.of_supernet(space, recipes.VARIANTS[name](CONFIG, epochs), 1)
-        for name, epochs in ((recipes.LONGER, passes), ("sandwich without stages", 40))
+        for name, epochs in ((recipes.LONGER, passes), ("sandwich", 40))
     )
     assert longer == pytest.approx(sandwich, rel=0.05)
