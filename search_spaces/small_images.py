@@ -60,9 +60,9 @@ def small_images(
     ``strides`` are those of the four stages, 1 or 2: where maps stay large for longer, as with
     (1, 2, 2, 2), networks cost and see more.
 
-    ``span`` is how far networks are apart. With "wide" the largest costs 29 times as many MACs as
-    the smallest; with "narrow" 10 times, in finer steps. What shares weights with less that is
-    unlike it keeps more of what it would be alone (``experiments/supernet_quality``).
+    ``span`` is how far networks are apart: with strides of (2, 1, 2, 2) the largest has 29 times as
+    many MACs as the smallest with "wide", and 10 times with "narrow", in finer steps, so that
+    networks which share weights are more alike.
     """
     resolutions = tuple(resolutions)
     strides = tuple(strides)
