@@ -29,6 +29,7 @@ StrategyName = Literal[
     "attentive-best",
     "attentive-worst",
     "alphanet",
+    "frontier",
     "single-path",
     "fair",
 ]
@@ -52,7 +53,7 @@ class Phase:
         check(self, "train.phases")
 
 
-IN_PLACE = ("sandwich", "attentive-best", "attentive-worst", "alphanet")
+IN_PLACE = ("sandwich", "attentive-best", "attentive-worst", "alphanet", "frontier")
 """Strategies where the largest of a step teaches the others."""
 EVERYTHING = (Phase("all", 75),)
 STRATEGIES: Mapping[StrategyName, tuple[Phase, ...]] = {
@@ -69,6 +70,7 @@ STRATEGIES: Mapping[StrategyName, tuple[Phase, ...]] = {
     "attentive-best": EVERYTHING,
     "attentive-worst": EVERYTHING,
     "alphanet": EVERYTHING,
+    "frontier": EVERYTHING,
     "single-path": EVERYTHING,
     "fair": EVERYTHING,
 }
@@ -89,8 +91,9 @@ class TrainConfig:
         "of choices that open in turn, taught by the largest network as it was (Once for All). "
         "sandwich: largest, smallest and two others, taught by the largest of the same step "
         "(BigNAS); attentive-best and attentive-worst: the others are the best or worst of a few "
-        "(AttentiveNAS); alphanet: taught by alpha-divergence. single-path and fair: by labels "
-        "alone (SPOS, FairNAS).",
+        "(AttentiveNAS); alphanet: taught by alpha-divergence; frontier: the others are like those "
+        "that lose least for their MACs so far. single-path and fair: by labels alone (SPOS, "
+        "FairNAS).",
     )
     weights: str | None = option(
         None,

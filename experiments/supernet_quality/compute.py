@@ -3,7 +3,7 @@
 An image that a network learns from counts three times its MACs: forward, and backward for inputs
 and for weights. An image that a teacher looks at counts once. Left out is what all trainings have:
 validation, recalibration, the update of weights; and the losses by which an attentive sampler
-chooses.
+chooses. A frontier is taken to be spread over the MACs of all networks.
 """
 
 from __future__ import annotations
@@ -53,8 +53,15 @@ def _step(
     """MACs of all subnets of a step on one image, in the mean."""
     strategy = strategy_of(config)
     low, high = schedule.opened(space, config.schedule, number, hard)
-    given = space, low, high, config.subnets, rng, _alike
+    frontier = _spread(space, rng) if strategy.scouts else None
+    given = space, low, high, config.subnets, rng, _alike, frontier
     return float(np.mean([space.macs(strategy.draw(*given)).sum() for _ in range(STEPS)]))
+
+
+def _spread(space: Space, rng: np.random.Generator) -> Population:
+    """Networks of all MACs, rows [m, choices] by MACs."""
+    rows = np.concatenate([np.stack([space.smallest, space.largest]), space.sample(STEPS, rng)])
+    return rows[np.argsort(space.macs(rows))]
 
 
 def _alike(rows: Population) -> npt.NDArray[np.float64]:

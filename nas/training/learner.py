@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from nas.config import Phase, TrainConfig
 from nas.data.augment import resize
 from nas.training.average import moving_average
+from nas.training.frontier import Frontier
 from nas.training.losses import targets_loss
 from nas.training.optimizers import make_optimizer
 from nas.training.phases import Options
@@ -50,6 +51,7 @@ class Learner:
         self.network = ranks.wrapped(self.supernet, config.sync_batch_norm)
         self.teacher: nn.Module | None = None
         self.teach: Callable[[Tensor], Tensor] | None = None
+        self.frontier = Frontier(space) if self.strategy.scouts else None
 
     @property
     def result(self) -> Supernet:
@@ -63,6 +65,7 @@ class Learner:
             "optimizer": self.optimizer.state_dict(),
             "average": self.average and self.average.state_dict(),
             "teacher": self.teacher and self.teacher.state_dict(),
+            "frontier": self.frontier and self.frontier.state(),
         }
 
     def load(self, state: dict[str, Any], appoint: Callable[[], nn.Module]) -> None:
@@ -71,6 +74,8 @@ class Learner:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+        if self.frontier is not None:
+            self.frontier.load(state["frontier"])
         if state["teacher"] is not None:
             teacher = appoint()
             teacher.load_state_dict(state["teacher"])
@@ -97,8 +102,8 @@ class Learner:
         if self.average is not None:
             reorder(self.average.module.state_dict(), order)
 
-    def step(self, x: Tensor, targets: Tensor, architectures: list[Architecture]) -> float:
-        """One update: the mean loss of the subnets on images [B, C, H, W].
+    def step(self, x: Tensor, targets: Tensor, architectures: list[Architecture]) -> list[float]:
+        """One update: what each of the subnets lost on images [B, C, H, W].
 
         ``targets`` are labels [B] or probabilities [B, classes].
 
@@ -107,7 +112,7 @@ class Learner:
         """
         taught = self._taught(x)
         in_place = self.strategy.teacher == "in-place" and self.config.distillation > 0
-        total = 0.0
+        losses = []
         for number, architecture in enumerate(architectures, start=1):
             with self.ranks.alone(self.network, number == len(architectures)):
                 with self._precise():
@@ -118,14 +123,14 @@ class Learner:
                     self.optimizer.zero_grad(set_to_none=True)
                     raise LossError(value, architecture)
                 (loss / len(architectures)).backward()  # type: ignore[no-untyped-call]
-            total += value
+            losses.append(value)
             if in_place and taught is None:
                 taught = scores.detach()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.update_parameters(self.supernet)
-        return total / len(architectures)
+        return losses
 
     def _lesson(self, scores: Tensor, targets: Tensor, taught: Tensor | None) -> Tensor:
         """What a subnet with ``scores`` [B, classes] learns."""
@@ -144,17 +149,24 @@ class Learner:
             return self.teach(at(x, self.largest)).float()
 
     def draw(
-        self, low: Options, high: Options, rng: np.random.Generator, x: Tensor, targets: Tensor
+        self,
+        low: Options,
+        high: Options,
+        rng: np.random.Generator,
+        x: Tensor,
+        targets: Tensor,
+        frontier: Population | None = None,
     ) -> Population:
         """The subnets of one step, rows [n, choices], from the smallest and largest open options
-        [choices] and the step's images [B, C, H, W] and targets."""
+        [choices], the step's images [B, C, H, W] and targets, and the frontier if it is known."""
 
         def losses(rows: Population) -> npt.NDArray[np.float64]:
             with torch.no_grad():
                 own = [self.loss(self.space.decode(row), x, targets) for row in rows]
             return self.ranks.mean(torch.stack(own).double()).cpu().numpy()
 
-        return self.strategy.draw(self.space, low, high, self.config.subnets, rng, losses)
+        number = self.config.subnets
+        return self.strategy.draw(self.space, low, high, number, rng, losses, frontier)
 
     def loss(self, architecture: Architecture, x: Tensor, targets: Tensor) -> Tensor:
         """By labels alone, without smoothing: a scalar."""

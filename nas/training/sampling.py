@@ -24,6 +24,7 @@ __all__ = [
     "attentive",
     "bounded",
     "fair",
+    "near_frontier",
     "sandwich",
     "uniform",
 ]
@@ -33,6 +34,10 @@ CANDIDATES = 3
 NEAR = 0.05
 """How far from the drawn MACs candidates may be, relative to the range."""
 DRAWS = 64
+ELSEWHERE = 0.25
+"""Share of networks that are drawn from everywhere: what the frontier is judged against."""
+CHANGED = 0.1
+"""Chance that a choice of a network on the frontier is drawn anew."""
 
 Losses = Callable[[Population], npt.NDArray[np.float64]]
 
@@ -47,6 +52,7 @@ class Draw:
         n: how many subnets a step trains.
         rng: what all randomness comes from.
         losses: of rows [m, choices] on this step's images, without gradients: [m].
+        frontier: rows [m, choices] by MACs, where it is known.
     """
 
     space: Space
@@ -55,6 +61,7 @@ class Draw:
     n: int
     rng: np.random.Generator
     losses: Losses
+    frontier: Population | None = None
 
     def uniform(self, n: int) -> Population:
         """Rows [n, choices] uniform over choices, canonical."""
@@ -138,6 +145,26 @@ def attentive(best: bool) -> Sampler:
         )
 
     return sample
+
+
+def near_frontier(draw: Draw) -> Population:
+    """The sandwich whose middle is near the frontier that is known, spread over its MACs.
+
+    Few networks are trained often so, those that searches find, and their likes; where no frontier
+    is known it is a sandwich.
+    """
+    if draw.frontier is None or not len(draw.frontier):
+        return sandwich(draw)
+    smallest, largest = draw.ends()
+    rng, n = draw.rng, max(0, draw.n - 2)
+    macs = np.log(draw.space.macs(draw.frontier))
+    wanted = rng.uniform(macs[0], macs[-1], n)
+    rows = draw.frontier[np.abs(macs - wanted[:, None]).argmin(axis=1)]
+    anywhere = draw.uniform(n)
+    anew = rng.random(rows.shape) < CHANGED
+    anew |= rng.random((n, 1)) < ELSEWHERE
+    middle = np.clip(np.where(anew, anywhere, rows), draw.low, draw.high)
+    return np.concatenate([largest, draw.space.canonical(middle), smallest])
 
 
 def _attended(draw: Draw, best: bool) -> Population:

@@ -29,6 +29,7 @@ class Strategy:
         teacher: nobody; the largest network as it was when choices opened; or the largest of the
             same step, whose row the sampler gives first.
         divergence: how far a subnet is from the teacher.
+        scouts: whether the sampler asks for the frontier.
 
     Subnets that the largest of the same step teaches learn from it alone, as in BigNAS.
     """
@@ -37,6 +38,7 @@ class Strategy:
     subnets: Callable[[Space, Options, Options], int]
     teacher: Literal["none", "as-it-was", "in-place"]
     divergence: Divergence = losses.distillation
+    scouts: bool = False
 
     def draw(
         self,
@@ -46,13 +48,14 @@ class Strategy:
         number: int | None,
         rng: np.random.Generator,
         losses: Losses,
+        frontier: Population | None = None,
     ) -> Population:
         """The subnets of one step, rows [n, choices]: ``number``, or as many as are usual.
 
         The others are those of a ``Draw``.
         """
         n = number or self.subnets(space, low, high)
-        return self.sampler(Draw(space, low, high, n, rng, losses))
+        return self.sampler(Draw(space, low, high, n, rng, losses, frontier))
 
 
 def _of(number: int) -> Callable[[Space, Options, Options], int]:
@@ -90,6 +93,9 @@ ATTENTIVE_WORST = Strategy(sampling.attentive(best=False), _of(4), "in-place")
 ALPHANET = Strategy(sampling.sandwich, _of(4), "in-place", losses.adaptive_alpha)
 """The sandwich, taught by alpha-divergence: Wang et al., "AlphaNet", ICML 2021."""
 
+FRONTIER = Strategy(sampling.near_frontier, _of(4), "in-place", scouts=True)
+"""The sandwich whose middle is near the frontier that its own losses predict (``frontier``)."""
+
 SINGLE_PATH = Strategy(sampling.uniform, _of(1), "none")
 """One subnet, any: Guo et al., "Single Path One-Shot", ECCV 2020."""
 
@@ -105,6 +111,7 @@ def strategy_of(config: TrainConfig) -> Strategy:
         "attentive-best": ATTENTIVE_BEST,
         "attentive-worst": ATTENTIVE_WORST,
         "alphanet": ALPHANET,
+        "frontier": FRONTIER,
         "single-path": SINGLE_PATH,
         "fair": FAIR,
     }

@@ -116,8 +116,10 @@ class Trainer:
         together = config.batch_size * self.ranks.count
         steps = max(1, len(images.train_labels) // together)
         highest = schedule.peak(phase, config)
+        scout = learner.frontier
+        frontier = None if scout is None else scout.begin(self.epoch)
         learner.supernet.train()
-        began, losses = time.perf_counter(), 0.0
+        began, total = time.perf_counter(), 0.0
         for step, batch in enumerate(shuffled(len(images.train_labels), together, order)):
             chosen = batch[rank :: self.ranks.count]
             now = schedule.rate(epoch * steps + step, phase.epochs * steps, highest)
@@ -128,9 +130,9 @@ class Trainer:
             x = augment(pixels, generator, options, images.normalisation)
             if alpha:
                 x, targets = mixup(x, targets, self.classes, alpha, own)
-            rows = learner.draw(low, high, rng, x, targets)
+            rows = learner.draw(low, high, rng, x, targets, frontier)
             try:
-                loss = learner.step(x, targets, [self.space.decode(row) for row in rows])
+                losses = learner.step(x, targets, [self.space.decode(row) for row in rows])
             except LossError as error:
                 subnet = " ".join(error.architecture.to_json().split())
                 raise DivergedError(
@@ -138,7 +140,10 @@ class Trainer:
                     f"{phase.name}), of the subnet {subnet} on the training "
                     f"images {batch.tolist()}; the checkpoint of the last epoch is kept. {WAY_OUT}"
                 ) from None
-            losses += loss
+            if scout is not None:
+                scout.note(rows, np.array(losses))
+            loss = sum(losses) / len(losses)
+            total += loss
             speed = (step + 1) * len(batch) / (time.perf_counter() - began)
             tell(Progress(phase.name, self.epoch, epochs, step, steps, loss, speed))
         if spoilt := learner.spoilt():
@@ -155,7 +160,7 @@ class Trainer:
                 "epoch": self.epoch - 1,
                 "phase": phase.name,
                 "learning_rate": round(highest, 6),
-                "loss": round(losses / steps, 5),
+                "loss": round(total / steps, 5),
                 **{name: self.validate(one) for name, one in self.watched(number).items()},
                 "images_per_second": round(steps * together / seconds, 1),
                 "seconds": round(time.perf_counter() - began, 1),

@@ -68,7 +68,7 @@ def test_the_subnet_alone_is_trained_and_taught_by_the_largest() -> None:
     asked: list[list[Architecture]] = []
     plain = learner.step
 
-    def noted(x: Tensor, targets: Tensor, architectures: list[Architecture]) -> float:
+    def noted(x: Tensor, targets: Tensor, architectures: list[Architecture]) -> list[float]:
         asked.append(architectures)
         return plain(x, targets, architectures)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from nas.config import Phase, TrainConfig
@@ -78,6 +79,16 @@ def test_a_sandwich_of_two_is_the_largest_and_the_smallest(script: Script, space
     # In the first of two stages, five of nine epochs, images have the smaller size.
     small = of(space, True, 8) + of(space, False, 8)
     assert found == pytest.approx(3e-6 * (5 * small + 4 * ends))
+
+
+def test_a_frontier_is_spread_over_the_logarithm_of_macs(script: Script, space: Space) -> None:
+    config = TrainConfig("frontier", subnets=42, phases=(Phase("all", 1),))
+    small, large = space.macs(np.stack([space.smallest, space.largest]))
+    between = (large - small) / np.log(large / small)
+    anywhere = space.macs(space.sample(2000, np.random.default_rng(1))).mean()
+    expected = 3e-6 * (small + large + 40 * (0.75 * between + 0.25 * anywhere))
+    # A tenth of the choices of those near the frontier is drawn anew as well.
+    assert script("compute").of_supernet(space, config, 10**6) == pytest.approx(expected, rel=0.1)
 
 
 def test_a_teacher_looks_on_from_when_choices_open(script: Script, space: Space) -> None:

@@ -11,7 +11,16 @@ import pytest
 
 import search_spaces
 from nas.training.phases import Options, largest
-from nas.training.sampling import Draw, Sampler, attentive, bounded, fair, sandwich, uniform
+from nas.training.sampling import (
+    Draw,
+    Sampler,
+    attentive,
+    bounded,
+    fair,
+    near_frontier,
+    sandwich,
+    uniform,
+)
 from search_spaces import Space
 from search_spaces.space import Population
 
@@ -31,10 +40,11 @@ def drawn(
     seed: int = 0,
     low: Options | None = None,
     losses: Callable[[Population], np.ndarray] = unused,
+    frontier: Population | None = None,
 ) -> Population:
     low = np.zeros(len(space().choices), np.int64) if low is None else low
     high = largest(space())
-    return sampler(Draw(space(), low, high, n, np.random.default_rng(seed), losses))
+    return sampler(Draw(space(), low, high, n, np.random.default_rng(seed), losses, frontier))
 
 
 def flops(rows: Population) -> np.ndarray:
@@ -48,6 +58,7 @@ SAMPLERS: dict[str, Sampler] = {
     "fair": fair,
     "best": attentive(best=True),
     "worst": attentive(best=False),
+    "frontier": near_frontier,
 }
 
 
@@ -93,7 +104,7 @@ def test_a_network_that_is_alone_open_is_trained_once_a_step_at_any_resolution()
 
 
 def test_a_sandwich_has_the_largest_first_and_the_smallest_last() -> None:
-    for sampler in (sandwich, attentive(best=True), attentive(best=False)):
+    for sampler in (sandwich, attentive(best=True), attentive(best=False), near_frontier):
         rows = drawn(sampler, 4, losses=flops)
         assert np.array_equal(rows[0], space().largest)
         assert np.array_equal(rows[-1], space().smallest)
@@ -133,6 +144,38 @@ def test_attention_goes_to_the_best_or_the_worst_of_networks_of_like_macs() -> N
             order = [losses_of(row, i) for i, row in enumerate(group)]
             index = int(np.argmin(order) if best else np.argmax(order))
             assert np.array_equal(group[index], chosen)
+
+
+def test_the_middle_is_near_the_frontier_and_spread_over_its_macs() -> None:
+    names = [choice.name for choice in space().choices]
+    of = {"s3.depth": 2, "s4.depth": 2}
+    sizes = largest(space()) + 1
+    # Of three networks the first two cost about the same, so that most MACs are near the third.
+    narrow = np.array([of.get(name, 0) for name in names])
+    wider = np.where([name == "s1.width" for name in names], 1, narrow)
+    known = space().canonical(np.stack([narrow, wider, largest(space())]))
+    order = np.log(space().macs(known))
+    assert (np.diff(order) > 0).all()
+    rows = drawn(near_frontier, 6000, 4, frontier=known)[1:-1]
+    apart = (rows[:, None] != known).mean(axis=2)
+    kept = apart.min(axis=1) < 0.3
+    # Drawn anew are a quarter as a whole, and of the others a tenth of the choices.
+    assert kept.mean() == pytest.approx(0.75, abs=0.06)
+    shares = np.bincount(apart[kept].argmin(axis=1), minlength=3) / kept.sum()
+    halfway = (order[1:] + order[:-1]) / 2
+    bounds = np.diff([order[0], *halfway, order[-1]]) / np.ptp(order)
+    assert shares == pytest.approx(bounds, abs=0.05)
+    last = rows[kept][apart[kept].argmin(axis=1) == 2]
+    width = names.index("s4.width")
+    changed = (last[:, width] != sizes[width] - 1).mean()
+    assert changed == pytest.approx(0.1 * (1 - 1 / sizes[width]), abs=0.02)
+
+
+def test_what_is_closed_stays_so_near_the_frontier() -> None:
+    low = np.where([choice.name.endswith("width") for choice in space().choices], 0, 1)
+    low = np.minimum(low, largest(space()))
+    rows = drawn(near_frontier, 200, 5, low, frontier=space().smallest[None])
+    assert (rows >= np.where(space().used(rows), low, 0)).all()
 
 
 def losses_of(row: np.ndarray, i: int) -> float:
