@@ -26,7 +26,7 @@ FEWEST = 48
 EPOCHS = 2
 """What is older says little about the weights of now."""
 EVALUATIONS = 4000
-"""Networks that the search asks the predictor about: under a second."""
+"""Networks that a search asks the predictor about."""
 
 Losses = npt.NDArray[np.float64]
 
