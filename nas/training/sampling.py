@@ -161,7 +161,8 @@ def near_frontier(draw: Draw) -> Population:
     wanted = rng.uniform(macs[0], macs[-1], n)
     rows = draw.frontier[np.abs(macs - wanted[:, None]).argmin(axis=1)]
     anywhere = draw.uniform(n)
-    anew = rng.random(rows.shape) < CHANGED
+    # What a network does not read says nothing; it counts where a change makes another read it.
+    anew = (rng.random(rows.shape) < CHANGED) | ~draw.space.used(rows)
     anew |= rng.random((n, 1)) < ELSEWHERE
     middle = np.clip(np.where(anew, anywhere, rows), draw.low, draw.high)
     return np.concatenate([largest, draw.space.canonical(middle), smallest])

@@ -94,7 +94,8 @@ ALPHANET = Strategy(sampling.sandwich, _of(4), "in-place", losses.adaptive_alpha
 """The sandwich, taught by alpha-divergence: Wang et al., "AlphaNet", ICML 2021."""
 
 FRONTIER = Strategy(sampling.near_frontier, _of(4), "in-place", scouts=True)
-"""The sandwich whose middle is near the frontier that its own losses predict (``frontier``)."""
+"""The sandwich whose middle is near the frontier that its own losses predict (``frontier``), after
+Wang et al., "AttentiveNAS", CVPR 2021."""
 
 SINGLE_PATH = Strategy(sampling.uniform, _of(1), "none")
 """One subnet, any: Guo et al., "Single Path One-Shot", ECCV 2020."""

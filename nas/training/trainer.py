@@ -116,10 +116,10 @@ class Trainer:
         together = config.batch_size * self.ranks.count
         steps = max(1, len(images.train_labels) // together)
         highest = schedule.peak(phase, config)
+        began, total = time.perf_counter(), 0.0
         scout = learner.frontier
         frontier = None if scout is None else scout.begin(self.epoch)
         learner.supernet.train()
-        began, total = time.perf_counter(), 0.0
         for step, batch in enumerate(shuffled(len(images.train_labels), together, order)):
             chosen = batch[rank :: self.ranks.count]
             now = schedule.rate(epoch * steps + step, phase.epochs * steps, highest)

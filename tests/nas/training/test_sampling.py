@@ -171,6 +171,17 @@ def test_the_middle_is_near_the_frontier_and_spread_over_its_macs() -> None:
     assert changed == pytest.approx(0.1 * (1 - 1 / sizes[width]), abs=0.02)
 
 
+def test_blocks_that_a_change_adds_near_the_frontier_are_any() -> None:
+    names = [choice.name for choice in space().choices]
+    depth, expand = names.index("s3.depth"), names.index("s3.2.expand")
+    rows = drawn(near_frontier, 8000, 6, frontier=space().smallest[None])[1:-1]
+    # Not those that were drawn anew as a whole.
+    near = rows[((rows != 0) & (np.arange(len(names)) != depth)).sum(axis=1) < 4]
+    deeper = near[near[:, depth] == 2][:, expand]
+    assert len(deeper) > 60 and set(deeper.tolist()) == {0, 1, 2}
+    assert (deeper == 0).mean() < 0.6
+
+
 def test_what_is_closed_stays_so_near_the_frontier() -> None:
     low = np.where([choice.name.endswith("width") for choice in space().choices], 0, 1)
     low = np.minimum(low, largest(space()))
