@@ -161,6 +161,12 @@ class TrainConfig:
         help="Chance that a subnet of progressive shrinking is the smallest or the largest.",
         rule=fraction(zero=True),
     )
+    settled: int = option(
+        8,
+        help="Networks of the frontier, spread over its MACs, that frontier trains with the two "
+        "ends in the second half of the last phase; 0 for their likes to the end.",
+        rule=at_least(0),
+    )
     distillation: float = option(
         1.0,
         help="Weight of what the largest network teaches; labels have 1 where both teach. With 0 "

@@ -14,6 +14,7 @@ import spinning  # noqa: F401  # before PyTorch
 
 from nas.config import TrainConfig
 from nas.training import schedule
+from nas.training.sampling import Front
 from nas.training.strategies import strategy_of
 from search_spaces import Space
 from search_spaces.space import Population
@@ -53,7 +54,7 @@ def _step(
     """MACs of all subnets of a step on one image, in the mean."""
     strategy = strategy_of(config)
     low, high = schedule.opened(space, config.schedule, number, hard)
-    frontier = _spread(space, rng) if strategy.scouts else None
+    frontier = Front(_spread(space, rng)) if strategy.scouts else None
     given = space, low, high, config.subnets, rng, _alike, frontier
     return float(np.mean([space.macs(strategy.draw(*given)).sum() for _ in range(STEPS)]))
 

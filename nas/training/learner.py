@@ -19,6 +19,7 @@ from nas.training.losses import targets_loss
 from nas.training.optimizers import make_optimizer
 from nas.training.phases import Options
 from nas.training.ranks import Ranks
+from nas.training.sampling import Front
 from nas.training.sorting import order_for, reorder_state
 from nas.training.start import Start
 from nas.training.strategies import fine_tuning, strategy_of
@@ -51,7 +52,7 @@ class Learner:
         self.network = ranks.wrapped(self.supernet, config.sync_batch_norm)
         self.teacher: nn.Module | None = None
         self.teach: Callable[[Tensor], Tensor] | None = None
-        self.frontier = Frontier(space) if self.strategy.scouts else None
+        self.frontier = Frontier(space, config.settled) if self.strategy.scouts else None
 
     @property
     def result(self) -> Supernet:
@@ -155,7 +156,7 @@ class Learner:
         rng: np.random.Generator,
         x: Tensor,
         targets: Tensor,
-        frontier: Population | None = None,
+        frontier: Front | None = None,
     ) -> Population:
         """The subnets of one step, rows [n, choices], from the smallest and largest open options
         [choices], the step's images [B, C, H, W] and targets, and the frontier if it is known."""

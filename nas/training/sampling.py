@@ -18,6 +18,7 @@ from search_spaces.space import Population
 
 __all__ = [
     "Draw",
+    "Front",
     "Losses",
     "Sampler",
     "always",
@@ -43,6 +44,19 @@ Losses = Callable[[Population], npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
+class Front:
+    """The frontier as it is known.
+
+    Attributes:
+        rows: its networks [n, choices] by MACs.
+        settled: whether they are all that is still trained, with the two ends.
+    """
+
+    rows: Population
+    settled: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Draw:
     """What a sampler is given.
 
@@ -52,7 +66,7 @@ class Draw:
         n: how many subnets a step trains.
         rng: what all randomness comes from.
         losses: of rows [m, choices] on this step's images, without gradients: [m].
-        frontier: rows [m, choices] by MACs, where it is known.
+        frontier: where it is known.
     """
 
     space: Space
@@ -61,7 +75,7 @@ class Draw:
     n: int
     rng: np.random.Generator
     losses: Losses
-    frontier: Population | None = None
+    frontier: Front | None = None
 
     def uniform(self, n: int) -> Population:
         """Rows [n, choices] uniform over choices, canonical."""
@@ -150,22 +164,33 @@ def attentive(best: bool) -> Sampler:
 def near_frontier(draw: Draw) -> Population:
     """The sandwich whose middle is near the frontier that is known, spread over its MACs.
 
-    Few networks are trained often so, those that searches find, and their likes; where no frontier
-    is known it is a sandwich.
+    Few networks are trained often so, those that searches find, and their likes; of a settled
+    frontier they themselves, each at most once a step. Where none is known it is a sandwich.
     """
-    if draw.frontier is None or not len(draw.frontier):
+    front = draw.frontier
+    if front is None or not len(front.rows):
         return sandwich(draw)
     smallest, largest = draw.ends()
-    rng, n = draw.rng, max(0, draw.n - 2)
-    macs = np.log(draw.space.macs(draw.frontier))
+    n = max(0, draw.n - 2)
+    if front.settled:
+        middle = front.rows[draw.rng.permutation(len(front.rows))[:n]]
+    else:
+        middle = _likes(front.rows, n, draw)
+    middle = draw.space.canonical(np.clip(middle, draw.low, draw.high))
+    return np.concatenate([largest, middle, smallest])
+
+
+def _likes(known: Population, n: int, draw: Draw) -> Population:
+    """Rows [n, choices] near those that are known [m, choices], and some from elsewhere."""
+    rng = draw.rng
+    macs = np.log(draw.space.macs(known))
     wanted = rng.uniform(macs[0], macs[-1], n)
-    rows = draw.frontier[np.abs(macs - wanted[:, None]).argmin(axis=1)]
+    rows = known[np.abs(macs - wanted[:, None]).argmin(axis=1)]
     anywhere = draw.uniform(n)
     # What a network does not read says nothing; it counts where a change makes another read it.
     anew = (rng.random(rows.shape) < CHANGED) | ~draw.space.used(rows)
     anew |= rng.random((n, 1)) < ELSEWHERE
-    middle = np.clip(np.where(anew, anywhere, rows), draw.low, draw.high)
-    return np.concatenate([largest, draw.space.canonical(middle), smallest])
+    return np.where(anew, anywhere, rows)
 
 
 def _attended(draw: Draw, best: bool) -> Population:

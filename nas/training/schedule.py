@@ -17,7 +17,7 @@ from nas.data.augment import AugmentOptions
 from nas.training.phases import Options, kind, largest, smallest_open
 from search_spaces import Space
 
-__all__ = ["LATER_PHASES", "harder", "hardness", "opened", "peak", "rate", "resolutions"]
+__all__ = ["LATER_PHASES", "harder", "hardness", "opened", "peak", "rate", "resolutions", "settles"]
 
 LATER_PHASES = 0.3
 """Later phases start from trained weights: this fraction of the learning rate by default."""
@@ -67,6 +67,12 @@ def harder(
 def resolutions(count: int, hard: float) -> int:
     """How many of ``count`` ascending resolutions are used at ``hard``: 1 to all."""
     return 1 + round(hard * (count - 1))
+
+
+def settles(phases: Sequence[Phase], number: int, epoch: int) -> bool:
+    """Whether ``epoch`` of phase ``number`` is in the second half of the last phase."""
+    last = max(i for i, phase in enumerate(phases) if phase.epochs)
+    return number == last and 2 * epoch >= phases[last].epochs
 
 
 def opened(

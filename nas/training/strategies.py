@@ -12,7 +12,7 @@ from nas.config import StrategyName, TrainConfig
 from nas.training import losses, sampling
 from nas.training.losses import Divergence
 from nas.training.phases import Options, inside
-from nas.training.sampling import Draw, Losses, Sampler
+from nas.training.sampling import Draw, Front, Losses, Sampler
 from search_spaces import Space
 from search_spaces.space import Population
 
@@ -48,7 +48,7 @@ class Strategy:
         number: int | None,
         rng: np.random.Generator,
         losses: Losses,
-        frontier: Population | None = None,
+        frontier: Front | None = None,
     ) -> Population:
         """The subnets of one step, rows [n, choices]: ``number``, or as many as are usual.
 

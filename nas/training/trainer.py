@@ -118,7 +118,8 @@ class Trainer:
         highest = schedule.peak(phase, config)
         began, total = time.perf_counter(), 0.0
         scout = learner.frontier
-        frontier = None if scout is None else scout.begin(self.epoch)
+        settle = schedule.settles(config.schedule, number, epoch)
+        frontier = None if scout is None else scout.begin(self.epoch, settle)
         learner.supernet.train()
         for step, batch in enumerate(shuffled(len(images.train_labels), together, order)):
             chosen = batch[rank :: self.ranks.count]

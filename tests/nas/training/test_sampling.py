@@ -13,6 +13,7 @@ import search_spaces
 from nas.training.phases import Options, largest
 from nas.training.sampling import (
     Draw,
+    Front,
     Sampler,
     attentive,
     bounded,
@@ -40,7 +41,7 @@ def drawn(
     seed: int = 0,
     low: Options | None = None,
     losses: Callable[[Population], np.ndarray] = unused,
-    frontier: Population | None = None,
+    frontier: Front | None = None,
 ) -> Population:
     low = np.zeros(len(space().choices), np.int64) if low is None else low
     high = largest(space())
@@ -156,7 +157,7 @@ def test_the_middle_is_near_the_frontier_and_spread_over_its_macs() -> None:
     known = space().canonical(np.stack([narrow, wider, largest(space())]))
     order = np.log(space().macs(known))
     assert (np.diff(order) > 0).all()
-    rows = drawn(near_frontier, 6000, 4, frontier=known)[1:-1]
+    rows = drawn(near_frontier, 6000, 4, frontier=Front(known))[1:-1]
     apart = (rows[:, None] != known).mean(axis=2)
     kept = apart.min(axis=1) < 0.3
     # Drawn anew are a quarter as a whole, and of the others a tenth of the choices.
@@ -174,7 +175,7 @@ def test_the_middle_is_near_the_frontier_and_spread_over_its_macs() -> None:
 def test_blocks_that_a_change_adds_near_the_frontier_are_any() -> None:
     names = [choice.name for choice in space().choices]
     depth, expand = names.index("s3.depth"), names.index("s3.2.expand")
-    rows = drawn(near_frontier, 8000, 6, frontier=space().smallest[None])[1:-1]
+    rows = drawn(near_frontier, 8000, 6, frontier=Front(space().smallest[None]))[1:-1]
     # Not those that were drawn anew as a whole.
     near = rows[((rows != 0) & (np.arange(len(names)) != depth)).sum(axis=1) < 4]
     deeper = near[near[:, depth] == 2][:, expand]
@@ -185,8 +186,26 @@ def test_blocks_that_a_change_adds_near_the_frontier_are_any() -> None:
 def test_what_is_closed_stays_so_near_the_frontier() -> None:
     low = np.where([choice.name.endswith("width") for choice in space().choices], 0, 1)
     low = np.minimum(low, largest(space()))
-    rows = drawn(near_frontier, 200, 5, low, frontier=space().smallest[None])
-    assert (rows >= np.where(space().used(rows), low, 0)).all()
+    for settled in (False, True):
+        known = Front(space().smallest[None], settled)
+        rows = drawn(near_frontier, 200, 5, low, frontier=known)
+        assert (rows >= np.where(space().used(rows), low, 0)).all()
+
+
+def test_a_settled_frontier_is_trained_itself_each_network_as_often() -> None:
+    known = space().canonical(np.unique(space().sample(6, np.random.default_rng(0)), axis=0))
+    seen: Counter[bytes] = Counter()
+    for seed in range(400):
+        rows = drawn(near_frontier, 4, seed, frontier=Front(known, settled=True))
+        assert np.array_equal(rows[0], space().largest)
+        assert np.array_equal(rows[-1], space().smallest)
+        middle = [row.tobytes() for row in rows[1:-1]]
+        assert len(set(middle)) == 2
+        seen.update(middle)
+    assert set(seen) == {row.tobytes() for row in known}
+    assert all(times == pytest.approx(800 / len(known), rel=0.25) for times in seen.values())
+    # No network twice in a step, even if fewer are left than a step has room for.
+    assert len(drawn(near_frontier, 20, 0, frontier=Front(known, settled=True))) == len(known) + 2
 
 
 def losses_of(row: np.ndarray, i: int) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from nas.config import Phase, TrainConfig
 from nas.data.augment import AugmentOptions
-from nas.training.schedule import harder, hardness, peak, rate, resolutions
+from nas.training.schedule import harder, hardness, peak, rate, resolutions, settles
 
 
 def test_the_peak_of_a_phase() -> None:
@@ -55,3 +55,11 @@ def test_the_rate_never_rises_after_the_warm_up() -> None:
     top = rates.index(max(rates))
     assert rates[: top + 1] == sorted(rates[: top + 1])
     assert rates[top:] == sorted(rates[top:], reverse=True)
+
+
+def test_the_second_half_of_the_last_phase_that_has_epochs_settles() -> None:
+    phases = (Phase("largest", 4), Phase("depth", 3), Phase("width", 0))
+    asked = [(i, epoch) for i, phase in enumerate(phases) for epoch in range(phase.epochs)]
+    assert [one for one in asked if settles(phases, *one)] == [(1, 2)]
+    assert settles((Phase("all", 4),), 0, 2) and not settles((Phase("all", 4),), 0, 1)
+    assert settles((Phase("all", 1),), 0, 0) is False
