@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from operator import index
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -25,6 +26,7 @@ class Header:
 
     Weights that were not trained here say in ``origin`` where they come from; ``data`` is empty
     where no images are known. ``architecture`` is that of weights of one subnet alone, as JSON.
+    ``settled`` has the rows of the networks that the training settled on, canonical ones.
     """
 
     space: str
@@ -35,6 +37,7 @@ class Header:
     std: tuple[float, float, float]
     origin: str = ""
     architecture: str = ""
+    settled: tuple[tuple[int, ...], ...] = ()
 
     def metadata(self) -> dict[str, str]:
         """As it stands in the file: under one key, since safetensors orders keys at random."""
@@ -61,7 +64,8 @@ def peek(path: Path) -> Header:
         if document.pop("format") != FORMAT:
             raise ArtefactError(f"{path}: another format; this version reads format {FORMAT}")
         lists = {name: tuple(document[name]) for name in ("classes", "mean", "std")}
-        return Header(**{**document, **lists})
+        rows = tuple(tuple(map(index, row)) for row in document.get("settled", ()))
+        return Header(**{**document, **lists, "settled": rows})
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise ArtefactError(
             f"{path}: its header is damaged ({type(error).__name__}: {error}); restore a copy, "

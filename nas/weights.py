@@ -16,6 +16,7 @@ from search_spaces import Architecture, Space
 from search_spaces.errors import ArtefactError
 from search_spaces.files import sha256_of, write_atomic
 from search_spaces.mismatch import apart
+from search_spaces.space import Population
 from search_spaces.subnet import Subnet
 from search_spaces.supernet import Supernet
 
@@ -49,11 +50,16 @@ def save_supernet(
     classes: tuple[str, ...],
     data: str,
     origin: str = "",
+    settled: Population | None = None,
 ) -> None:
-    """Write weights and statistics with the identities of space and data; see ``Header``."""
+    """Write weights and statistics with the identities of space and data; see ``Header``.
+
+    ``settled`` [n, choices] are the networks that the training settled on.
+    """
     space = supernet.space
     mean, std = normalisation.mean, normalisation.std
-    header = Header(space.name, space.identity, data, classes, mean, std, origin)
+    rows = () if settled is None else tuple(map(tuple, settled.tolist()))
+    header = Header(space.name, space.identity, data, classes, mean, std, origin, settled=rows)
     tensors = {name: tensor.contiguous() for name, tensor in supernet.state_dict().items()}
     write_atomic(path, save(tensors, header.metadata()))
 
@@ -87,7 +93,7 @@ class FineTuned:
 
 def save_subnet(path: Path, subnet: Subnet, architecture: Architecture, like: Header) -> None:
     """Write one subnet's weights; space, data, classes and normalisation are those of ``like``."""
-    header = replace(like, architecture=architecture.to_json())
+    header = replace(like, architecture=architecture.to_json(), settled=())
     tensors = {name: tensor.contiguous() for name, tensor in subnet.state_dict().items()}
     write_atomic(path, save(tensors, header.metadata()))
 

@@ -64,7 +64,7 @@ def trained_in(
     """Train the supernet of a space, or go on with it in ``folder``; ``log.csv`` is its log."""
     folder.mkdir(parents=True, exist_ok=True)
     with bar(screen, folder, config.epochs) as tell:
-        return train(
+        learned = train(
             space,
             data.images,
             config,
@@ -74,6 +74,7 @@ def trained_in(
             record=lambda rows: write_csv(folder / "log.csv", rows),
             ranks=ranks.by_itself(),
         )
+    return learned.supernet
 
 
 @contextmanager

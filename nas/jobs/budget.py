@@ -27,6 +27,7 @@ __all__ = [
     "UPPER",
     "SearchOptions",
     "chosen",
+    "keeping",
     "require_accuracy",
     "require_budget",
     "round_study",
@@ -187,6 +188,46 @@ def _floats(function: searching.Plain) -> Callable[[Population], Floats]:
     return lambda rows: np.asarray(function(rows), dtype=np.float64)
 
 
+def _functions(
+    table: LatencyTable, guide: Guide, options: SearchOptions, asked: Asked
+) -> tuple[dict[str, searching.Plain], dict[str, searching.Plain]]:
+    """The objectives of a round, and what is limited beside them, by name."""
+    objectives: dict[str, searching.Plain] = {
+        "error": guide.source.predict,
+        "latency_ms": _latency(table),
+        **asked.functions,
+    }
+    further: dict[str, searching.Plain] = dict(asked.limited)
+    if options.confidence is not None:
+        further[UPPER] = _upper(table, options.deviations)
+    return objectives, further
+
+
+def _limits(options: SearchOptions, asked: Asked) -> dict[str, float]:
+    """The upper limits of a round, by the names of its functions."""
+    latency = "latency_ms" if options.confidence is None else UPPER
+    return {latency: options.latency_ms, **asked.constraints}
+
+
+def keeping(
+    space: Space,
+    table: LatencyTable,
+    guide: Guide,
+    options: SearchOptions,
+    asked: Asked,
+    rows: Population,
+) -> Population:
+    """Those of canonical ``rows`` [n, choices] that are predicted to keep the budget and all that
+    is asked, as a round's search has to: [<= n, choices]."""
+    if not len(rows):
+        return rows
+    objectives, further = _functions(table, guide, options, asked)
+    functions, limits = {**objectives, **further}, _limits(options, asked)
+    values = np.column_stack([functions[name](rows) for name in limits])
+    above = searching.Problem(space, (), limits).violations(values)
+    return rows[(above <= 0).all(axis=1)]
+
+
 def round_study(
     space: Space,
     table: LatencyTable,
@@ -200,22 +241,15 @@ def round_study(
 
     Raises ``InfeasibleError`` where it meets no network within the budget.
     """
-    confident, asked = options.confidence is not None, asked or Asked()
-    objectives: dict[str, searching.Plain] = {
-        "error": guide.source.predict,
-        "latency_ms": _latency(table),
-        **asked.functions,
-    }
-    further: dict[str, searching.Plain] = dict(asked.limited)
-    if confident:
-        further[UPPER] = _upper(table, options.deviations)
+    asked = asked or Asked()
+    objectives, further = _functions(table, guide, options, asked)
     with warnings.catch_warnings():
         # It is an error here, in words of its own.
         warnings.simplefilter("ignore", searching.InfeasibleWarning)
         study = searching.minimize(
             space,
             objectives,
-            {UPPER if confident else "latency_ms": options.latency_ms, **asked.constraints},
+            _limits(options, asked),
             searcher=over(options.searcher, asked.dimensions(table)),
             budget=options.budget,
             seed=options.seed,

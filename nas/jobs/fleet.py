@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from latency_lut import Device, DeviceError, LatencyTable
 from latency_lut import device as device_of
 from nas import search as searching
@@ -37,6 +39,7 @@ from nas.run import Run
 from nas.terminal import Screen
 from predictors import USUAL
 from search_spaces.errors import ArtefactError, ConfigError, DataError
+from search_spaces.space import Population
 
 __all__ = ["fleet_command", "fleet_limits"]
 
@@ -55,6 +58,17 @@ class _Task:
     def latencies(self) -> dict[str, searching.Plain]:
         """What has to keep each device's limit."""
         return {name: self._latency(name) for name in self.limits}
+
+    @property
+    def settled(self) -> Population:
+        """The networks that the training settled on and that keep some device's limit."""
+        rows = self.trained.settled
+        kept = [
+            np.asarray(latency(rows), dtype=np.float64) <= self.limits[name]
+            for name, latency in self.latencies.items()
+            if len(rows)
+        ]
+        return rows[np.any(kept, axis=0)] if kept else rows
 
     def _latency(self, name: str) -> searching.Plain:
         one = get(f"{LATENCY}@{name}", self.trained.space, tables=self.tables)
@@ -130,7 +144,7 @@ def fleet_command(
             study, guide.source.predict, task.latencies, limits, options.seed
         )
         clock["search"], began = time.monotonic() - began, time.monotonic()
-        rows = candidates_of(found, options.candidates)
+        rows = candidates_of(found, options.candidates, task.settled)
         try:
             members = members_of(trained, tables, at_hand, guide, rows, target, screen, working)
         except (ArtefactError, DataError):  # As where the images are others, which are opened late.
@@ -211,7 +225,7 @@ def _at_hand(tables: Mapping[str, LatencyTable], where: Where) -> dict[str, Devi
 
 
 def _announce(task: _Task, to_fit: bool, out: Path, baselines: bool, screen: Screen) -> None:
-    most = task.options.candidates + 3 * len(task.limits) + 1
+    most = task.options.candidates + 3 * len(task.limits) + 1 + len(task.settled)
     takes = announced(
         task.trained,
         out,

@@ -27,8 +27,11 @@ def samples_of(folder: Path, name: str) -> Path:
     return folder / f"candidates.{name}"
 
 
-def candidates_of(found: Fleet, n: int) -> Rows:
-    """About ``n`` rows: half those with the smallest worst regret, half of the devices' fronts."""
+def candidates_of(found: Fleet, n: int, beside: Rows) -> Rows:
+    """About ``n`` rows: half those with the smallest worst regret, half of the devices' fronts.
+
+    And those ``beside`` them [m, choices], each network once.
+    """
     worst = found.regret.max(axis=1)
     joint = np.argsort(worst, kind="stable")[: (n + 1) // 2]
     picked = [found.compromise, *joint[np.isfinite(worst[joint])].tolist(), *found.best.tolist()]
@@ -38,7 +41,8 @@ def candidates_of(found: Fleet, n: int) -> Rows:
         within = front[ms <= found.most[device]]
         ms, error = found.latency_ms[within, device], found.errors[within]
         picked += within[select.candidates(ms, error, each)].tolist()
-    return found.rows[list(dict.fromkeys(picked))]
+    rows = [*found.rows[picked].tolist(), *beside.tolist()]
+    return np.array(list(dict.fromkeys(map(tuple, rows))), dtype=np.int64)
 
 
 def members_of(

@@ -31,6 +31,8 @@ MOST_ROUNDS = 3
 
 Searching = Callable[[LatencyTable, int], Study]
 Measuring = Callable[[LatencyTable, Population, int], "list[Candidate]"]
+KnownGood = Callable[[LatencyTable], Population]
+"""Networks that are worth measuring whatever a search says, canonical rows [n, choices]."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,18 @@ class Outcome:
 
 
 def search_in_rounds(
-    search: Searching, measure: Measuring, table: LatencyTable, candidates: int
+    search: Searching,
+    measure: Measuring,
+    table: LatencyTable,
+    candidates: int,
+    known_good: KnownGood | None = None,
 ) -> Outcome:
     """Rounds until predictions hold on the front, three at most.
 
     A search prefers what its predictions flatter, so networks just under the budget may turn out
     above it. Their measurements correct the table, and the next search, with that table, leads to
     others. ``candidates`` networks are measured in the first round, half as many in each later one.
+    What is ``known_good`` by a table is measured beside them, each network once.
 
     ``search`` (table, number of the round from 1) and ``measure`` (table, rows, number) do the
     work. ``search`` raises ``InfeasibleError`` where no network is predicted within the budget;
@@ -102,6 +109,8 @@ def search_in_rounds(
                 raise
             break
         picked = _picked(study, known, candidates if number == 1 else (candidates + 1) // 2)
+        if known_good is not None:
+            picked = _distinct([*picked.tolist(), *known_good(corrected).tolist()], known)
         if len(picked):
             done += measure(corrected, picked, number)
             known |= {candidate.row for candidate in done}
@@ -114,9 +123,9 @@ def search_in_rounds(
     return Outcome(done, study, rounds)
 
 
-def most_measured(candidates: int) -> int:
+def most_measured(candidates: int, known_good: int = 0) -> int:
     """How many networks all rounds together measure at most."""
-    return candidates + (MOST_ROUNDS - 1) * ((candidates + 1) // 2)
+    return known_good + candidates + (MOST_ROUNDS - 1) * ((candidates + 1) // 2)
 
 
 def figures(candidates: Sequence[Candidate]) -> tuple[list[float], list[float]]:
@@ -138,6 +147,12 @@ def _picked(study: Study, known: set[tuple[int, ...]], number: int) -> Populatio
     )
     rows = np.array([evaluation.row for evaluation in front])
     return rows[select.candidates(latency, error, number, others)]
+
+
+def _distinct(rows: Sequence[Sequence[int]], known: set[tuple[int, ...]]) -> Population:
+    """Those of ``rows`` that are not ``known``, each once."""
+    found = [row for row in dict.fromkeys(map(tuple, rows)) if row not in known]
+    return np.array(found, dtype=np.int64)
 
 
 def _off(table: LatencyTable, done: Sequence[Candidate]) -> float:

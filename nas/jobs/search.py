@@ -20,6 +20,7 @@ from nas.jobs.beginning import announced, require_images
 from nas.jobs.budget import (
     SearchOptions,
     chosen,
+    keeping,
     require_accuracy,
     require_budget,
     round_study,
@@ -95,7 +96,7 @@ def search_run(
     table.predict(space.sample(COVERED, np.random.default_rng(0)))
     files = Run(out)
     require_images(trained)
-    most = most_measured(options.candidates)
+    most = most_measured(options.candidates, len(trained.settled))
     takes = announced(
         trained,
         out,
@@ -163,8 +164,12 @@ def search_run(
         clock["measure"] += time.monotonic() - began
         return rounds[number - 1]
 
+    def settled(corrected: LatencyTable) -> Population:
+        # Trained oftener than a predictor knows of, which sees their choices alone.
+        return keeping(space, corrected, guide, options, asked, trained.settled)
+
     try:
-        outcome = search_in_rounds(search, measure, table, options.candidates)
+        outcome = search_in_rounds(search, measure, table, options.candidates, settled)
     except (ArtefactError, DataError):  # As where the images are others, which are opened late.
         if not resume and put_back(files):
             _forget(files)

@@ -51,7 +51,7 @@ def train_run(
         known = load_supernet(first, space)
         images = replace(images, normalisation=known.normalisation)
         start = Start(known.supernet.state_dict())
-    supernet = train(
+    learned = train(
         space,
         images,
         config.train,
@@ -63,8 +63,14 @@ def train_run(
         start=start,
     )
     if ranks.writes:
-        normalisation = images.normalisation
-        save_supernet(run.supernet, supernet, normalisation, dataset.classes, dataset.fingerprint)
+        save_supernet(
+            run.supernet,
+            learned.supernet,
+            images.normalisation,
+            dataset.classes,
+            dataset.fingerprint,
+            settled=learned.settled,
+        )
 
 
 def _both(one: Record, other: Record) -> Record:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nas.config import Config
 from nas.header import Header, peek, space_of
 from nas.run import Run
 from search_spaces import Space
-from search_spaces.errors import ArtefactError
+from search_spaces.errors import ArtefactError, SpaceError
 from search_spaces.files import sha256_of
 from search_spaces.space import Population
 
@@ -70,6 +72,24 @@ class TrainedRun:
                 f"{space.name!r} ({space.identity[:12]}); restore the configuration"
             )
         return space
+
+    @cached_property
+    def settled(self) -> Population:
+        """The networks that the training settled on, canonical rows [n, choices]; n may be 0.
+
+        Raises:
+            ArtefactError: the file of weights is damaged: these are not of its space.
+        """
+        listed = self.header.settled
+        if not listed:
+            return np.empty((0, len(self.space.choices)), dtype=np.int64)
+        try:
+            return self.space.canonical(np.array(listed))
+        except (SpaceError, ValueError) as error:
+            raise ArtefactError(
+                f"{self.run.supernet}: its header is damaged ({error}); restore a copy, or train "
+                "again"
+            ) from error
 
     @cached_property
     def trained(self) -> Trained:

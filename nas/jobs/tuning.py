@@ -135,7 +135,7 @@ def tune(
         start=Start(trained.trained.supernet.state_dict(), architecture),
         until=until,
     )
-    return Evaluator(learned, images.normalisation, images.calibration)
+    return Evaluator(learned.supernet, images.normalisation, images.calibration)
 
 
 def epochs_done(

@@ -47,6 +47,11 @@ class Frontier:
         self._epochs: list[tuple[list[Population], list[Losses]]] = []
         self._settled = self._none
 
+    @property
+    def settled(self) -> Population:
+        """The networks that it settled on, [n, choices]; none as long as it has not."""
+        return self._settled
+
     def note(self, rows: Population, losses: Losses) -> None:
         """One step of a sandwich: rows [n, choices], the smallest last, and what they lost [n]."""
         seen, lost = self._epochs[-1]

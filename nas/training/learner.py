@@ -59,6 +59,13 @@ class Learner:
         """The supernet that the training is for: averaged, where that is asked for."""
         return self.supernet if self.average is None else cast(Supernet, self.average.module)
 
+    @property
+    def settled(self) -> Population:
+        """The networks that are trained alone in the end, with the two ends: [n, choices]."""
+        if self.frontier is None:
+            return np.empty((0, len(self.space.choices)), dtype=np.int64)
+        return self.frontier.settled
+
     def state(self) -> dict[str, Any]:
         """All of it, as a checkpoint keeps it."""
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,9 +17,18 @@ from nas.training.start import Start
 from nas.training.trainer import Progress, Row, Trainer
 from search_spaces import Space
 from search_spaces.errors import ConfigError
+from search_spaces.space import Population
 from search_spaces.supernet import Supernet
 
-__all__ = ["check_enough", "train"]
+__all__ = ["Learned", "check_enough", "train"]
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What a training is for; ``settled`` [n, choices] are the networks that it settled on."""
+
+    supernet: Supernet
+    settled: Population
 
 
 def train(
@@ -33,7 +43,7 @@ def train(
     ranks: Ranks | None = None,
     start: Start | None = None,
     until: int | None = None,
-) -> Supernet:
+) -> Learned:
     """Train a supernet, or go on from ``checkpoint`` if there is one.
 
     Same configuration and images, same machine and threads: same weights, interrupted or not (on
@@ -73,7 +83,7 @@ def train(
                 save_checkpoint(checkpoint, belongs, trainer.state())
             ranks.wait()
         first += phase.epochs
-    return trainer.learner.result
+    return Learned(trainer.learner.result, trainer.learner.settled)
 
 
 def check_enough(config: TrainConfig, images: int, ranks: Ranks) -> None:

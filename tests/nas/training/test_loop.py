@@ -236,7 +236,7 @@ def test_stopped_and_taken_up_again_it_ends_in_the_same_weights(
     assert [(p.epoch, p.step, p.loss) for p in told] == [
         (p.epoch, p.step, p.loss) for p in whole[1]
     ]
-    found, expected = learned.state_dict(), weights(whole[0], dataset)
+    found, expected = learned.supernet.state_dict(), weights(whole[0], dataset)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
