@@ -14,7 +14,9 @@ from nas.data.batches import sent
 from nas.dataset import Dataset
 from nas.header import space_of
 from nas.training.checkpoint import copies
+from nas.training.frontier import FEWEST
 from nas.training.ranks import Ranks
+from nas.training.schedule import settles
 from nas.training.start import Start
 from nas.training.trainer import Trainer
 
@@ -64,6 +66,7 @@ def estimate_training(
     trainer.validate(trainer.learner.largest if only is None else only)
     validation = 2 * (time.perf_counter() - began)
     trainer.learner.supernet.train()
+    scouting = _scouting(trainer)
     for number, phase in enumerate(train.schedule):
         left = max(0, phase.epochs - over)
         over = max(0, over - phase.epochs)
@@ -78,6 +81,27 @@ def estimate_training(
             trainer.learner.step(x, targets, [space.decode(row) for row in rows])
             times.append(time.perf_counter() - began)
         seconds += left * (steps * float(np.mean(times[1:])) + validation)
+        epochs = range(phase.epochs - left, phase.epochs)
+        settled = [settles(train.schedule, number, epoch) for epoch in epochs if train.settled]
+        seconds += (left - sum(settled)) * scouting
     weights = sum(tensor.nbytes for tensor in trainer.learner.supernet.state_dict().values())
     # The next checkpoint is written beside.
     return Estimate(seconds, weights * (2 * copies(train) + 1), validation / 2)
+
+
+def _scouting(trainer: Trainer) -> float:
+    """Seconds of a search for the frontier, by losses that are made up; 0 without one."""
+    scout = trainer.learner.frontier
+    if scout is None:
+        return 0.0
+    rng, space = np.random.default_rng(0), trainer.space
+    rows = space.sample(FEWEST + 2, rng)
+    scout.begin(0)
+    scout.note(rows, rng.normal(-np.log(space.macs(rows)), 0.1))
+    # What a first search imports is no part of it.
+    times = []
+    for _ in range(2):
+        began = time.perf_counter()
+        scout.begin(0)
+        times.append(time.perf_counter() - began)
+    return times[1]

@@ -80,11 +80,11 @@ class TrainedRun:
         Raises:
             ArtefactError: the file of weights is damaged: these are not of its space.
         """
-        listed = self.header.settled
+        listed, space = self.header.settled, self.space
         if not listed:
-            return np.empty((0, len(self.space.choices)), dtype=np.int64)
+            return np.empty((0, len(space.choices)), dtype=np.int64)
         try:
-            return self.space.canonical(np.array(listed))
+            return space.canonical(np.array(listed))
         except (SpaceError, ValueError) as error:
             raise ArtefactError(
                 f"{self.run.supernet}: its header is damaged ({error}); restore a copy, or train "

@@ -20,7 +20,7 @@ from predictors import get
 from search_spaces import Space
 from search_spaces.space import Population
 
-__all__ = ["Frontier"]
+__all__ = ["FEWEST", "Frontier"]
 
 FEWEST = 48
 """Losses from which on the predictor is fitted."""

@@ -83,8 +83,8 @@ class Job:
         latency = Latency(ms, 0.001 * ms, (ms, ms), ms, 4)
         return Candidate(row, 16, {"latency_ms": ms, "score": score}, latency)
 
-    def run(self) -> Outcome:
-        return search_in_rounds(self.search, self.measure, table(), CANDIDATES)
+    def run(self, known_good: Callable[[LatencyTable], Population] | None = None) -> Outcome:
+        return search_in_rounds(self.search, self.measure, table(), CANDIDATES, known_good)
 
     def regret(self, outcome: Outcome) -> float:
         """By how much the best that was measured within the budget scores below the best of all."""

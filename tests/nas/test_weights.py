@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -104,6 +105,19 @@ def test_safetensors_of_somebody_else(path: Path) -> None:
         peek(path)
 
 
+def test_files_from_before_trainings_settled(path: Path) -> None:
+    whole = peek(path)
+    edit(path, lambda document: document.pop("settled") and None)
+    assert peek(path) == whole and whole.settled == ()
+
+
+def test_what_a_training_settled_on_comes_back(path: Path) -> None:
+    trained = load_supernet(path, SPACE)
+    rows = SPACE.sample(3, np.random.default_rng(0))
+    save_supernet(path, trained.supernet, NORMALISATION, CLASSES, "the data", settled=rows)
+    assert peek(path).settled == tuple(tuple(row) for row in rows.tolist())
+
+
 def test_another_format(path: Path) -> None:
     edit(path, lambda document: document.update(format=99))
     with pytest.raises(ArtefactError, match="another format; this version reads format 1"):
@@ -116,6 +130,8 @@ def test_another_format(path: Path) -> None:
         lambda document: document.pop("mean") and None,
         lambda document: document.update(classes=5),
         lambda document: document.update(unknown=5),
+        lambda document: document.update(settled=5),
+        lambda document: document.update(settled=[[1.5]]),
         lambda document: ["a list"],
         lambda document: "a text",
     ],

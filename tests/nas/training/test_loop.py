@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,9 +28,11 @@ from nas.jobs.estimate import estimate_training
 from nas.jobs.train import train_run
 from nas.run import Run
 from nas.training.evaluate import Evaluator, correct
+from nas.training.frontier import Frontier
 from nas.training.images import Images
 from nas.training.learner import Learner
 from nas.training.loop import train
+from nas.training.sampling import Front
 from nas.training.trainer import DivergedError, Progress
 from nas.weights import load_supernet
 from search_spaces import Architecture
@@ -134,6 +137,34 @@ def test_the_estimate_of_disk_holds_the_run_and_two_checkpoints_at_once(
 def test_an_estimate_takes_no_step_that_could_go_wrong(config: Config, dataset: Dataset) -> None:
     wild = replace(config, train=replace(config.train, learning_rate=1e30))
     assert estimate_training(wild, dataset).seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("settled", "done", "searches"), [(0, 0, 6), (8, 0, 3), (8, 1, 2), (8, 4, 0), (0, 4, 2)]
+)
+def test_the_estimate_counts_searches_for_the_frontier(
+    settled: int,
+    done: int,
+    searches: int,
+    config: Config,
+    dataset: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every epoch begins with one, but for those in which it is settled: the last three of six."""
+    how = replace(config.train, strategy="frontier", phases=(Phase("all", 6),), settled=settled)
+    searching = replace(config, train=how)
+    plain = Frontier.begin
+
+    def slow(frontier: Frontier, seed: int, settle: bool = False) -> Front:
+        clock[0] += 1000.0
+        return plain(frontier, seed, settle)
+
+    clock, watch = [0.0], time.perf_counter
+    with monkeypatch.context() as patch:
+        patch.setattr(Frontier, "begin", slow)
+        patch.setattr(time, "perf_counter", lambda: watch() + clock[0])
+        told = estimate_training(searching, dataset, done).seconds
+    assert 1000 * searches < told < 1000 * searches + 900
 
 
 def test_it_learns(whole: tuple[Run, list[Progress]]) -> None:
