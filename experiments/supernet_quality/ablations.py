@@ -4,7 +4,8 @@
         [--subnets 20] [--variants sandwich ...] [-o FOLDER]
 
 ``--epochs`` passes over the images of the configuration, a quarter of its own if not said. Two
-recipes are taken apart, all image sizes open from the start. The sandwich rule: without
+recipes are taken apart, all image sizes open from the start. The sandwich rule: with the networks
+between its ends drawn near the frontier (in the end few of them alone, or never), without
 distillation (labels teach every subnet), with stages in which image sizes rise, with SGD (where the
 configuration names another optimizer), and without the moving average of weights, which needs no
 training of its own. Progressive shrinking: without distillation, and without sorting channels. A
@@ -13,10 +14,12 @@ given as many passes as compute as much; ``cost`` has seconds, images a second a
 multiply-accumulates (``compute.py``) of all. Recalibration of norms is judged on the weights of
 every variant.
 
-Every supernet is judged by the same networks of its space: the smallest, the largest, and some
-spread over cost. What a part brings is decided on held-out images, and told of test images beside.
-Its 95% interval is over seeds: of the difference of two variants' means, with the residual of
-variant and seed that all variants of two seeds or more share (two-way analysis of variance).
+Every supernet is judged by the same networks of its space, the smallest, the largest, and some
+spread over cost (``recalibrated``); and by what a search finds in it (``searched``, see
+``harvest.py``), the best within each of some limits of MACs, which is what a user gets. What a part
+brings is decided on held-out images, and told of test images beside. Its 95% interval is over
+seeds: of the difference of two variants' means, with the residual of variant and seed that all
+variants of two seeds or more share (two-way analysis of variance).
 
 Trainings resume, nothing that is done is done again, and processes that are started side by side
 (each with ``OMP_NUM_THREADS=1``) share what there is to do; what stands is in ``results.json``.
@@ -36,6 +39,7 @@ from typing import Any
 import numpy as np
 from compute import of_supernet
 from effects import costs, summary
+from harvest import harvest, limits_of
 from lone import belonging, trained_in
 from recipes import VARIANTS, base, passes_of
 from units import Unit, once, share, took
@@ -114,13 +118,15 @@ def main() -> None:
         folder, belongs = place(name, seed), belonging(space, data, config)
 
         def judge() -> dict[str, Any]:
-            supernet = trained_in(folder, space, data, config, screen)
+            learned = trained_in(folder, space, data, config, screen)
+            supernet = learned.supernet
             supernets = {"recalibrated": supernet, "as left": supernet}
             if config.ema:
                 last = not_averaged(space, folder / "checkpoint.pt", belongs)
                 supernets["not averaged"] = last
             tera = round(of_supernet(space, config, len(data.splits.train)), 1)
             found = judged(supernets, data, networks)
+            found["searched"] = harvest(space, learned, data)
             return {**found, **took(folder / "log.csv"), "tera_macs": tera, "passes": passes}
 
         found = once(folder, {**belongs, "networks": str(given.subnets)}, judge)
@@ -136,7 +142,11 @@ def main() -> None:
             "macs": space.macs(drawn).astype(int).tolist(),
             "trainings": done,
             "cost": costs(done),
-            "brings": {images: summary(done, images) for images in ("val", "test")},
+            "limits": limits_of(space).astype(int).tolist(),
+            "brings": {
+                way: {images: summary(done, images, way) for images in ("val", "test")}
+                for way in ("recalibrated", "searched")
+            },
         }
         write_atomic(given.out / "results.json", json.dumps(document, indent=1) + "\n")
         screen.say(json.dumps(document["brings"]))

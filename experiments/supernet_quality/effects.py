@@ -39,23 +39,28 @@ def brings(
     return found
 
 
-def summary(rows: Trainings, images: str) -> dict[str, Any]:
-    """What each part brings to the mean accuracy on ``images``, by what is done."""
+def summary(rows: Trainings, images: str, judged: str = "recalibrated") -> dict[str, Any]:
+    """What each part brings to the mean accuracy on ``images``, by what is done.
+
+    ``judged`` are the networks that are drawn, norms recalibrated, or those ``searched``. What
+    recalibration and the moving average bring is known of the former alone.
+    """
 
     def means(variant: str, way: str, seeds: Iterable[str]) -> npt.NDArray[np.float64]:
         return np.array([np.mean(rows[variant][seed][way][images]) for seed in seeds])
 
     several = {variant: set(by_seed) for variant, by_seed in rows.items() if len(by_seed) > 1}
     shared = sorted(set.intersection(*several.values())) if several else []
-    table = np.array([means(variant, "recalibrated", shared) for variant in several])
+    table = np.array([means(variant, judged, shared) for variant in several])
     spread = residual(table) if table.size else (0.0, 0)
     found: dict[str, Any] = {"residual": [round(spread[0], 3), spread[1]]}
     for part, (with_it, without) in AGAINST.items():
         seeds = sorted(set(rows.get(with_it, {})) & set(rows.get(without, {})))
         if seeds:
-            pair = [means(variant, "recalibrated", seeds) for variant in (with_it, without)]
+            pair = [means(variant, judged, seeds) for variant in (with_it, without)]
             found[part] = brings(pair[0], pair[1], spread)
-    for part, way in (("recalibration", "as left"), ("moving average", "not averaged")):
+    ways = {"recalibration": "as left", "moving average": "not averaged"}
+    for part, way in ways.items() if judged == "recalibrated" else ():
         # On the same weights, or weights of the same training: variants and seeds are all alike.
         apart = np.array(
             [

@@ -21,13 +21,12 @@ from nas.run import write_csv
 from nas.terminal import Screen
 from nas.training import ranks
 from nas.training.evaluate import Evaluator
-from nas.training.loop import train
+from nas.training.loop import Learned, train
 from nas.training.schedule import peak
 from nas.training.trainer import Progress
 from search_spaces import Architecture, Space
 from search_spaces.alone import alone
 from search_spaces.plan import Plan
-from search_spaces.supernet import Supernet
 
 
 def by_itself(
@@ -44,7 +43,7 @@ def by_itself(
     data = trained.dataset
 
     def work() -> dict[str, Any]:
-        network = trained_in(folder, space, data, config, screen)
+        network = trained_in(folder, space, data, config, screen).supernet
         evaluator = Evaluator(network, data.images.normalisation, data.images.calibration)
         one = space.decode(space.largest)
         found = tested(evaluator, trained, evaluator.network(one), one)
@@ -60,11 +59,11 @@ def belonging(space: Space, data: Dataset, config: TrainConfig) -> dict[str, str
 
 def trained_in(
     folder: Path, space: Space, data: Dataset, config: TrainConfig, screen: Screen
-) -> Supernet:
+) -> Learned:
     """Train the supernet of a space, or go on with it in ``folder``; ``log.csv`` is its log."""
     folder.mkdir(parents=True, exist_ok=True)
     with bar(screen, folder, config.epochs) as tell:
-        learned = train(
+        return train(
             space,
             data.images,
             config,
@@ -74,7 +73,6 @@ def trained_in(
             record=lambda rows: write_csv(folder / "log.csv", rows),
             ranks=ranks.by_itself(),
         )
-    return learned.supernet
 
 
 @contextmanager

@@ -61,11 +61,17 @@ def _sandwich(config: TrainConfig, epochs: int, **others: Any) -> TrainConfig:
     return replace(config, strategy="sandwich", phases=phases, **{"stages": 1, **others})
 
 
+def _frontier(config: TrainConfig, epochs: int, **others: Any) -> TrainConfig:
+    return replace(_sandwich(config, epochs, **others), strategy="frontier")
+
+
 STAGES = 3
 """As many as there are image sizes in ``small-images``."""
 LONGER = "progressive shrinking for longer"
 VARIANTS: Mapping[str, Callable[[TrainConfig, int], TrainConfig]] = {
     "sandwich": _sandwich,
+    "frontier": _frontier,
+    "frontier that never settles": functools.partial(_frontier, settled=0),
     "sandwich without distillation": functools.partial(_sandwich, distillation=0.0),
     "progressive shrinking": _shrinking,
     "sandwich in stages": functools.partial(_sandwich, stages=STAGES),
@@ -78,6 +84,8 @@ VARIANTS: Mapping[str, Callable[[TrainConfig, int], TrainConfig]] = {
 }
 """Of a recipe and its passes over the images."""
 AGAINST = {
+    "frontier instead of the sandwich": ("frontier", "sandwich"),
+    "settling": ("frontier", "frontier that never settles"),
     "distillation, in place": ("sandwich", "sandwich without distillation"),
     "sandwich instead of progressive shrinking, as many passes": (
         "sandwich",

@@ -35,7 +35,7 @@ class Trained:
 
     def __call__(
         self, folder: Path, space: Any, data: Any, config: TrainConfig, screen: Any
-    ) -> float:
+    ) -> SimpleNamespace:
         if not self.left:
             raise KeyboardInterrupt
         assert config.threads == 0, "threads are the environment's"
@@ -43,7 +43,7 @@ class Trained:
         self.folders.append(f"{folder.parent.name}/{folder.name}")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "log.csv").write_text(LOG)
-        return 81.0 if config.distillation else 80.0
+        return SimpleNamespace(supernet=81.0 if config.distillation else 80.0)
 
 
 def judged(supernets: Mapping[str, float], data: Any, networks: list[Any]) -> dict[str, Any]:
@@ -51,6 +51,10 @@ def judged(supernets: Mapping[str, float], data: Any, networks: list[Any]) -> di
         way: {images: [accuracy] * len(networks) for images in ("val", "test")}
         for way, accuracy in supernets.items()
     }
+
+
+def harvested(space: Any, learned: SimpleNamespace, data: Any) -> dict[str, list[float]]:
+    return {images: [2 * learned.supernet] for images in ("val", "test")}
 
 
 @pytest.fixture
@@ -62,6 +66,7 @@ def trained(script: Script, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trained
     monkeypatch.setattr(module, "open_dataset", lambda config: data)
     monkeypatch.setattr(module, "trained_in", found)
     monkeypatch.setattr(module, "judged", judged)
+    monkeypatch.setattr(module, "harvest", harvested)
     monkeypatch.setattr(module, "not_averaged", lambda *given: LAST_STEP)
     with registered():
         yield found
@@ -129,10 +134,13 @@ def test_what_each_part_brings(trained: Trained, ablate: Callable[..., dict[str,
     pair = ("sandwich", "sandwich without distillation")
     found = ablate("--seeds", 2, "--variants", *pair)
     for images in ("val", "test"):
-        brings = found["brings"][images]
+        brings = found["brings"]["recalibrated"][images]
         assert brings["distillation, in place"]["by seed"] == [1.0, 1.0]
         assert brings["recalibration"]["mean"] == 0.0
         assert brings["moving average"] == {"mean": 10.5, "half": 0.919, "trainings": 4}
+        searched = found["brings"]["searched"][images]
+        assert searched["distillation, in place"]["by seed"] == [2.0, 2.0]
+        assert set(searched) == {"residual", "distillation, in place"}
     assert set(found["cost"]) == set(pair)
     assert found["cost"]["sandwich"]["seconds"] == 4.5
 

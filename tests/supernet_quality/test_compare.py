@@ -57,11 +57,13 @@ class Trained:
         """As the supernet's evaluator."""
         return INHERITED + self.rank(self.space.digest(one))
 
-    def alone(self, folder: Path, space: Any, data: Any, config: TrainConfig, *given: Any) -> int:
-        """As ``trained_in``."""
+    def alone(
+        self, folder: Path, space: Any, data: Any, config: TrainConfig, *given: Any
+    ) -> SimpleNamespace:
+        """As ``trained_in``; a supernet is how many images it recognises."""
         assert config.threads == 0, "threads are the environment's"
         self.train(folder, folder / "log.csv")
-        return ALONE + self.rank(folder.parent.name)
+        return SimpleNamespace(supernet=ALONE + self.rank(folder.parent.name))
 
     def tune(self, run: Any, one: Any, config: TrainConfig, folder: Path, *given: Any) -> None:
         """As ``fine_tune``."""
