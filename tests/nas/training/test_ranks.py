@@ -51,18 +51,18 @@ from nas.training.ranks import joined
 torch.set_num_threads(1)
 config = Config.load(sys.argv[1])
 out = Path(sys.argv[2])
-losses, supernets, train = [], [], job.train
+losses, learned, train = [], [], job.train
 
 def kept(*given, **named):
-    supernets.append(train(*given, **named))
-    return supernets[-1]
+    learned.append(train(*given, **named))
+    return learned[-1]
 
 with joined() as ranks, mock.patch.object(job, "train", kept):
     run = Run(out / str(ranks.rank))
     run.folder.mkdir()
     tell = lambda progress: losses.append(progress.loss)
     job.train_run(run, config, open_dataset(config), tell, ranks)
-    state = supernets[0].state_dict().items()
+    state = learned[0].supernet.state_dict().items()
     weights = {name: tensor for name, tensor in state if "running" not in name}
     torch.save(weights, out / f"weights.{ranks.rank}.pt")
     (out / f"losses.{ranks.rank}.json").write_text(json.dumps(losses))
