@@ -36,8 +36,9 @@ from latency_lut import (
     space_in,
 )
 from latency_lut.populations import resolutions_of
-from nas.jobs.budget import SearchOptions, chosen, round_study
+from nas.jobs.budget import SearchOptions, chosen
 from nas.jobs.guide import Guide
+from nas.jobs.one_round import round_study
 from nas.jobs.rounds import Candidate, search_in_rounds
 from nas.search import Study
 from predictors import CostProxy

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
@@ -16,10 +14,9 @@ from nas.jobs import select
 from nas.jobs.asked import Asked
 from nas.jobs.guide import Guide
 from nas.jobs.rounds import Outcome, figures
-from nas.jobs.tables import identity_of
 from nas.quantities import upper
 from nas.search.reachable import PATIENCE_S, require_together, smallest
-from nas.search.searchers.catalogue import MAP_ELITES, over
+from nas.search.searchers.catalogue import MAP_ELITES
 from search_spaces.errors import ConfigError, InfeasibleError
 from search_spaces.space import Floats, Population, Space
 
@@ -27,12 +24,12 @@ __all__ = [
     "UPPER",
     "SearchOptions",
     "chosen",
-    "keeping",
+    "latency_of",
     "require_accuracy",
     "require_budget",
-    "round_study",
     "sure",
     "upper_ms",
+    "upper_of",
 ]
 
 UPPER = f"latency_ms{searching.UPPER}"
@@ -99,11 +96,12 @@ class SearchOptions:
         return 0.0 if self.confidence is None else NormalDist().inv_cdf(self.confidence)
 
 
-def _latency(table: LatencyTable) -> Callable[[Population], Floats]:
+def latency_of(table: LatencyTable) -> Callable[[Population], Floats]:
+    """Predictions: [n] ms."""
     return lambda rows: np.asarray(table.predict(rows), dtype=np.float64)
 
 
-def _upper(table: LatencyTable, deviations: float) -> Callable[[Population], Floats]:
+def upper_of(table: LatencyTable, deviations: float) -> Callable[[Population], Floats]:
     """The upper end of predictions, so many standard deviations above: [n] ms."""
 
     def end(rows: Population) -> Floats:
@@ -117,7 +115,7 @@ def require_budget(space: Space, table: LatencyTable, options: SearchOptions, as
     """Raises ``InfeasibleError`` where no network is predicted within the budget, keeps one of the
     limits, or all of them together; the limit of accuracy is left out."""
     rng = np.random.default_rng(0)
-    latency = _upper(table, options.deviations) if options.confidence else _latency(table)
+    latency = upper_of(table, options.deviations) if options.confidence else latency_of(table)
     if options.confidence is None:
         searching.require_reachable(space, "latency_ms", latency, options.latency_ms, rng)
     else:
@@ -133,11 +131,11 @@ def require_budget(space: Space, table: LatencyTable, options: SearchOptions, as
 def _require_confident(
     space: Space, table: LatencyTable, options: SearchOptions, rng: np.random.Generator
 ) -> None:
-    limit, end = options.latency_ms, _upper(table, options.deviations)
+    limit, end = options.latency_ms, upper_of(table, options.deviations)
     value = searching.beyond(space, end, limit, rng)
     if value is None:
         return
-    middle = searching.beyond(space, _latency(table), 0.0, rng)
+    middle = searching.beyond(space, latency_of(table), 0.0, rng)
     without = "" if middle is None else f" ({middle:.4g} ms without --confidence)"
     raise InfeasibleError(
         f"no network of {space.name} runs within {limit:.4g} ms{sure(options)} on this table; the "
@@ -158,7 +156,7 @@ def require_accuracy(
     limits = {"latency_ms": options.latency_ms, **asked.constraints}
     functions: dict[str, Callable[[Population], Floats]] = {
         "error": _floats(guide.source.predict),
-        "latency_ms": _upper(table, options.deviations),
+        "latency_ms": upper_of(table, options.deviations),
     }
     further = {**asked.functions, **asked.limited}
     functions |= {name: _floats(further[name]) for name in limits if name in further}
@@ -186,92 +184,6 @@ def require_accuracy(
 
 def _floats(function: searching.Plain) -> Callable[[Population], Floats]:
     return lambda rows: np.asarray(function(rows), dtype=np.float64)
-
-
-def _functions(
-    table: LatencyTable, guide: Guide, options: SearchOptions, asked: Asked
-) -> tuple[dict[str, searching.Plain], dict[str, searching.Plain]]:
-    """The objectives of a round, and what is limited beside them, by name."""
-    objectives: dict[str, searching.Plain] = {
-        "error": guide.source.predict,
-        "latency_ms": _latency(table),
-        **asked.functions,
-    }
-    further: dict[str, searching.Plain] = dict(asked.limited)
-    if options.confidence is not None:
-        further[UPPER] = _upper(table, options.deviations)
-    return objectives, further
-
-
-def _limits(options: SearchOptions, asked: Asked) -> dict[str, float]:
-    """The upper limits of a round, by the names of its functions."""
-    latency = "latency_ms" if options.confidence is None else UPPER
-    return {latency: options.latency_ms, **asked.constraints}
-
-
-def keeping(
-    space: Space,
-    table: LatencyTable,
-    guide: Guide,
-    options: SearchOptions,
-    asked: Asked,
-    rows: Population,
-) -> Population:
-    """Those of canonical ``rows`` [n, choices] that are predicted to keep the budget and all that
-    is asked, as a round's search has to: [<= n, choices]."""
-    if not len(rows):
-        return rows
-    objectives, further = _functions(table, guide, options, asked)
-    functions, limits = {**objectives, **further}, _limits(options, asked)
-    values = np.column_stack([functions[name](rows) for name in limits])
-    above = searching.Problem(space, (), limits).violations(values)
-    return rows[(above <= 0).all(axis=1)]
-
-
-def round_study(
-    space: Space,
-    table: LatencyTable,
-    guide: Guide,
-    options: SearchOptions,
-    path: Path | None = None,
-    observer: searching.Observer | None = None,
-    asked: Asked | None = None,
-) -> searching.Study:
-    """One round's search on the predictions of ``table``, kept in ``path`` where one is given.
-
-    Raises ``InfeasibleError`` where it meets no network within the budget.
-    """
-    asked = asked or Asked()
-    objectives, further = _functions(table, guide, options, asked)
-    with warnings.catch_warnings():
-        # It is an error here, in words of its own.
-        warnings.simplefilter("ignore", searching.InfeasibleWarning)
-        study = searching.minimize(
-            space,
-            objectives,
-            _limits(options, asked),
-            searcher=over(options.searcher, asked.dimensions(table)),
-            budget=options.budget,
-            seed=options.seed,
-            path=path,
-            functions=further,
-            # Nothing is run for them: predictions all.
-            free=(*objectives, *further),
-            belongs={
-                **asked.identities,
-                "predictor": guide.identity,
-                "table": identity_of(table),
-                "searcher": options.told,
-            },
-            observer=observer,
-        )
-    if not study.front():
-        raise InfeasibleError(
-            f"the search met no network within {options.latency_ms:g} ms{_and(asked)} in "
-            f"{len(study)} evaluations; raise {_ended(study)}, or the "
-            f"{'limits' if asked.constraints else 'latency'}"
-        )
-    return study
 
 
 def upper_ms(latency: Latency, options: SearchOptions) -> float:
@@ -306,16 +218,6 @@ def chosen(outcome: Outcome, options: SearchOptions, asked: Asked | None = None)
         f"no candidate was measured within {options.latency_ms:g} ms{sure(options)}; the "
         f"fastest took {min(ends):.4g} ms{sure(options)}: raise the budget"
     )
-
-
-def _ended(study: searching.Study) -> str:
-    """The option that ended a study."""
-    options = {"seconds": "--minutes", "stagnation": "--stagnation"}
-    return options.get(study.ended_by or "", "--budget")
-
-
-def _and(asked: Asked) -> str:
-    return f" and {asked.said()}" if asked.constraints else ""
 
 
 def sure(options: SearchOptions) -> str:

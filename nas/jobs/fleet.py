@@ -63,12 +63,13 @@ class _Task:
     def settled(self) -> Population:
         """The networks that the training settled on and that keep some device's limit."""
         rows = self.trained.settled
+        if not len(rows):
+            return rows
         kept = [
             np.asarray(latency(rows), dtype=np.float64) <= self.limits[name]
             for name, latency in self.latencies.items()
-            if len(rows)
         ]
-        return rows[np.any(kept, axis=0)] if kept else rows
+        return rows[np.any(kept, axis=0)]
 
     def _latency(self, name: str) -> searching.Plain:
         one = get(f"{LATENCY}@{name}", self.trained.space, tables=self.tables)

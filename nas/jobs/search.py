@@ -20,10 +20,8 @@ from nas.jobs.beginning import announced, require_images
 from nas.jobs.budget import (
     SearchOptions,
     chosen,
-    keeping,
     require_accuracy,
     require_budget,
-    round_study,
 )
 from nas.jobs.curves import beside_others, compare_seconds, known_curves, write_curves
 from nas.jobs.elites import elites, require_map
@@ -32,6 +30,7 @@ from nas.jobs.growth import front_growth
 from nas.jobs.guide import Guide, fitted_guide, ready_guide
 from nas.jobs.measured import recall, remember
 from nas.jobs.neighbours import neighbours
+from nas.jobs.one_round import keeping, round_study
 from nas.jobs.rounds import MOST_ROUNDS, Candidate, most_measured, search_in_rounds
 from nas.jobs.search_document import front_document
 from nas.jobs.tables import identity_of

@@ -14,9 +14,10 @@ import pytest
 
 from latency_lut import LatencyTable
 from nas.jobs.asked import Asked
-from nas.jobs.budget import SearchOptions, round_study
+from nas.jobs.budget import SearchOptions
 from nas.jobs.dimensions import dimensions_of, made
 from nas.jobs.guide import Guide
+from nas.jobs.one_round import round_study
 from nas.report import gather
 from nas.report.course_documents import curves_belong_to
 from nas.run import Run

@@ -14,9 +14,10 @@ from latency_lut import LatencyTable
 from nas import search as searching
 from nas.jobs.asked import Asked
 from nas.jobs.asking import asked_of
-from nas.jobs.budget import SearchOptions, round_study
+from nas.jobs.budget import SearchOptions
 from nas.jobs.exact import exact_document, require_exact, said
 from nas.jobs.guide import Guide
+from nas.jobs.one_round import round_study
 from nas.jobs.trained import TrainedRun
 from nas.report.front_documents import read_front
 from nas.run import Run

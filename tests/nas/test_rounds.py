@@ -13,8 +13,9 @@ import pytest
 from latency_lut import Effort, Latency, LatencyTable, measure, network_model
 from latency_lut.populations import resolutions_of
 from nas import search as searching
-from nas.jobs.budget import SearchOptions, chosen, round_study, upper_ms
+from nas.jobs.budget import SearchOptions, chosen, upper_ms
 from nas.jobs.guide import Guide
+from nas.jobs.one_round import round_study
 from nas.jobs.rounds import (
     WITHIN,
     Candidate,

@@ -66,7 +66,7 @@ def test_nothing_is_run_to_tell_the_time_where_a_guide_is_named(
 ) -> None:
     (run / "samples.sqlite").unlink()
     asked: list[object] = []
-    monkeypatch.setattr("nas.jobs.budget.searching.minimize", lambda *a, **k: asked.append(a))
+    monkeypatch.setattr("nas.jobs.one_round.searching.minimize", lambda *a, **k: asked.append(a))
     monkeypatch.setattr("nas.jobs.trained.TrainedRun.val_accuracy", None)
     with pytest.raises(AttributeError):  # There is no study to go on with.
         nas("search", run, "--latency-ms", BUDGET_MS, "--proxy", "macs")

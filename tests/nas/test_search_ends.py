@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from nas.jobs import budget
+from nas.jobs import one_round
 from nas.jobs.budget import SearchOptions
 from nas.jobs.curves import COMPARED
 from nas.jobs.ends import MOST, Ends
 from nas.jobs.guide import Guide
-from nas.jobs.search import round_study
+from nas.jobs.one_round import round_study
 from nas.run import Run
 from nas.search import load
 from search_spaces.errors import ConfigError
@@ -121,4 +121,4 @@ def test_the_option_that_ended_a_round_is_named_where_it_met_nothing() -> None:
         ("seconds", "--minutes"),
         ("stagnation", "--stagnation"),
     ):
-        assert budget._ended(SimpleNamespace(ended_by=ended_by)) == option  # type: ignore[arg-type]
+        assert one_round._ended(SimpleNamespace(ended_by=ended_by)) == option  # type: ignore[arg-type]

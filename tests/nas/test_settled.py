@@ -16,7 +16,8 @@ from latency_lut import LatencyTable
 from nas import quantities
 from nas.header import peek
 from nas.jobs.asked import Asked
-from nas.jobs.budget import SearchOptions, keeping
+from nas.jobs.budget import SearchOptions
+from nas.jobs.one_round import keeping
 from nas.jobs.trained import TrainedRun
 from nas.run import Run
 from nas.training.learner import Learner
